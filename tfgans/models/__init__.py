@@ -1,0 +1,41 @@
+"""The registry: name -> module. A module holds one `Adversarial` model and its RECIPES."""
+
+import difflib
+import importlib
+from types import ModuleType
+from typing import Any
+
+from tfgans.errors import UserError
+from tfgans.recipe import Recipe
+
+# name -> (class name, one line, paper). The modules are imported when they are asked for.
+MODELS = {
+    "gan": ("GAN", "multilayer perceptrons", "Goodfellow 2014, arXiv:1406.2661"),
+    "dcgan": ("DCGAN", "deep convolutional networks", "Radford 2015, arXiv:1511.06434"),
+    "cgan": ("CGAN", "conditioned on labels, multilayer perceptrons", "Mirza 2014, arXiv:1411.1784"),
+    "cdcgan": ("CDCGAN", "conditioned on labels, convolutional", "Bohnstedt 2020 (report)"),
+}
+
+
+def module(name: str) -> ModuleType:
+    """The module of a GAN. Raises UserError for a name that is not there."""
+    if name not in MODELS:
+        near = difflib.get_close_matches(name, MODELS, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(MODELS)}"
+        raise UserError(f"there is no GAN '{name}'; {hint}")
+    return importlib.import_module(f"tfgans.models.{name}")
+
+
+def model_class(name: str) -> Any:
+    """The `Adversarial` subclass of a GAN."""
+    return getattr(module(name), MODELS[name][0])
+
+
+def recipe(name: str, key: str | None = None) -> Recipe:
+    """A recipe of a GAN; the first one in its file where `key` is None."""
+    recipes = module(name).RECIPES
+    if key is None:
+        return next(iter(recipes.values()))
+    if key not in recipes:
+        raise UserError(f"'{name}' has no recipe '{key}'; there are: {', '.join(recipes)}")
+    return recipes[key]

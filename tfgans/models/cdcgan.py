@@ -1,0 +1,128 @@
+"""Conditional deep convolutional GAN, as Bohnstedt's report "Generation of Real Looking Images Using GANs" has it.
+
+Noise and label each pass a dense and a reshape layer and are concatenated before the upsampling; in the discriminator
+the label passes dense layers, is reshaped to a plane, and joins the image. LeakyReLU throughout, dropout in the
+discriminator, and a discriminator that is held back: a lower learning rate and two generator steps for each of its own.
+"""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import layers
+
+from tfgans.adversarial import Adversarial
+from tfgans.layers import halvings
+from tfgans.recipe import Recipe
+
+
+def build_generator(image_shape: tuple[int, int, int], classes: int, latent_dim: int, width: int) -> keras.Model:
+    """(n, latent_dim) noise and (n,) labels -> (n, h, w, c) images in [-1, 1]."""
+    height, wide, channels = image_shape
+    times = halvings(image_shape)
+    h, w, deep = height >> times, wide >> times, width << (times - 1)
+    z, label = keras.Input((latent_dim,)), keras.Input((), dtype="int32")
+    one_hot = layers.CategoryEncoding(classes, output_mode="one_hot")(label)
+    x = layers.Reshape((h, w, deep))(layers.Dense(h * w * deep, use_bias=False)(z))
+    y = layers.Reshape((h, w, classes))(layers.Dense(h * w * classes, use_bias=False)(one_hot))
+    x = layers.LeakyReLU(0.2)(layers.BatchNormalization()(layers.Concatenate()([x, y])))
+    for i in reversed(range(times - 1)):
+        x = layers.Conv2DTranspose(width << i, 4, 2, "same", use_bias=False)(x)
+        x = layers.LeakyReLU(0.2)(layers.BatchNormalization()(x))
+    x = layers.Conv2DTranspose(channels, 4, 2, "same")(x)
+    return keras.Model([z, label], layers.Activation("tanh", dtype="float32")(x), name="generator")
+
+
+def build_discriminator(image_shape: tuple[int, int, int], classes: int, width: int, dropout: float) -> keras.Model:
+    """(n, h, w, c) images in [-1, 1] and (n,) labels -> (n, 1) logits of being a real image of that label."""
+    height, wide, _ = image_shape
+    image, label = keras.Input(image_shape), keras.Input((), dtype="int32")
+    one_hot = layers.CategoryEncoding(classes, output_mode="one_hot")(label)
+    plane = layers.Reshape((height, wide, 1))(layers.Dense(height * wide)(layers.Dense(50)(one_hot)))
+    x = layers.Concatenate()([image, plane])
+    for i in range(halvings(image_shape)):
+        x = layers.Dropout(dropout)(layers.LeakyReLU(0.2)(layers.Conv2D(width << i, 4, 2, "same")(x)))
+    return keras.Model([image, label], layers.Dense(1, dtype="float32")(layers.Flatten()(x)), name="discriminator")
+
+
+@keras.saving.register_keras_serializable(package="tfgans")
+class CDCGAN(Adversarial):
+    """Equations 5 and 6 of the report."""
+
+    kind = "conditional"
+    players = {"g_optimizer": ("generator",), "d_optimizer": ("discriminator",)}
+    terms = ("d_loss", "g_loss")
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int] = (28, 28, 1),
+        classes: int = 10,
+        latent_dim: int = 100,
+        width: int = 64,
+        dropout: float = 0.3,
+        generator_steps: int = 2,
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(seed=seed, **kwargs)
+        self.image_shape, self.classes, self.latent_dim, self.width = image_shape, classes, latent_dim, width
+        self.dropout, self.generator_steps = dropout, generator_steps
+        self.generator = build_generator(image_shape, classes, latent_dim, width)
+        self.discriminator = build_discriminator(image_shape, classes, width, dropout)
+        self.bce = keras.losses.BinaryCrossentropy(from_logits=True)
+
+    def generate(self, labels: tf.Tensor) -> tf.Tensor:
+        z = keras.random.normal((labels.shape[0], self.latent_dim), seed=self.seed_generator)
+        return self.generator([z, labels], training=True)
+
+    def discriminator_loss(self, real: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Equation 5: -log D(x, y) - log(1 - D(G(z, y), y)), halved."""
+        on_real = self.discriminator([real, labels], training=True)
+        on_fake = self.discriminator([self.generate(labels), labels], training=True)
+        loss = self.bce(tf.ones_like(on_real), on_real) + self.bce(tf.zeros_like(on_fake), on_fake)
+        return {"d_loss": loss / 2}
+
+    def generator_loss(self, labels: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Equation 6: -log D(G(z, y), y)."""
+        on_fake = self.discriminator([self.generate(labels), labels], training=True)
+        return {"g_loss": self.bce(tf.ones_like(on_fake), on_fake)}
+
+    def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        real, labels = batch["image"], batch["label"]
+        self.minimize("d_optimizer", lambda: self.discriminator_loss(real, labels))
+        for _ in range(self.generator_steps):
+            self.minimize("g_optimizer", lambda: self.generator_loss(labels))
+        return self.logs()
+
+    def sample(self, labels: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """One image in [0, 1] per label; the same seed gives the same images."""
+        z = tf.random.stateless_normal((tf.shape(labels)[0], self.latent_dim), (seed, 0))
+        return (self.generator([z, labels], training=False) + 1.0) / 2.0
+
+
+MODEL = dict(image_shape=(28, 28, 1), classes=10, latent_dim=100, width=64, dropout=0.3, generator_steps=2)
+OPTIMIZERS = dict(
+    g_optimizer=dict(learning_rate=2e-4, beta_1=0.5),
+    d_optimizer=dict(learning_rate=1e-4, beta_1=0.5),
+)
+
+RECIPES = {
+    "mnist": Recipe(
+        dataset="mnist",
+        model=MODEL,
+        optimizers=OPTIMIZERS,
+        batch_size=128,
+        steps=9_380,
+        paper="Bohnstedt, Generation of Real Looking Images Using GANs",
+        deviations=("Sizes of layers, learning rates and beta_1 are not given in the report.",),
+    ),
+    "mnist5k": Recipe(
+        dataset="mnist5k",
+        model=MODEL,
+        optimizers=OPTIMIZERS,
+        batch_size=128,
+        steps=2_000,
+        paper="Bohnstedt, Generation of Real Looking Images Using GANs",
+        deviations=("4,500 training digits in place of 60,000: the demonstration.",),
+    ),
+}

@@ -1,0 +1,130 @@
+"""Deep convolutional GAN. Radford, Metz and Chintala 2015, arXiv:1511.06434.
+
+Section 3's guidelines: strided and transposed convolutions in place of pooling, batch normalization in both networks
+(but not at the generator's output nor the discriminator's input), no hidden dense layers, ReLU and tanh in the
+generator, LeakyReLU in the discriminator.
+"""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import layers
+
+from tfgans.adversarial import Adversarial
+from tfgans.layers import halvings
+from tfgans.recipe import Recipe
+
+INIT = keras.initializers.RandomNormal(stddev=0.02)  # section 4
+
+
+def build_generator(image_shape: tuple[int, int, int], latent_dim: int, width: int) -> keras.Model:
+    """(n, latent_dim) noise -> (n, h, w, c) images in [-1, 1]."""
+    height, wide, channels = image_shape
+    times = halvings(image_shape)
+    start = (height >> times, wide >> times, width << (times - 1))
+    z = keras.Input((latent_dim,))
+    x = layers.Dense(start[0] * start[1] * start[2], use_bias=False, kernel_initializer=INIT.clone())(z)
+    x = layers.ReLU()(layers.BatchNormalization()(layers.Reshape(start)(x)))
+    for i in reversed(range(times - 1)):
+        x = layers.Conv2DTranspose(width << i, 4, 2, "same", use_bias=False, kernel_initializer=INIT.clone())(x)
+        x = layers.ReLU()(layers.BatchNormalization()(x))
+    x = layers.Conv2DTranspose(channels, 4, 2, "same", kernel_initializer=INIT.clone())(x)
+    return keras.Model(z, layers.Activation("tanh", dtype="float32")(x), name="generator")
+
+
+def build_discriminator(image_shape: tuple[int, int, int], width: int, dropout: float) -> keras.Model:
+    """(n, h, w, c) images in [-1, 1] -> (n, 1) logits of being real."""
+    image = x = keras.Input(image_shape)
+    for i in range(halvings(image_shape)):
+        x = layers.Conv2D(width << i, 4, 2, "same", use_bias=i == 0, kernel_initializer=INIT.clone())(x)
+        if i > 0:
+            x = layers.BatchNormalization()(x)
+        x = layers.Dropout(dropout)(layers.LeakyReLU(0.2)(x))
+    logit = layers.Dense(1, kernel_initializer=INIT.clone(), dtype="float32")(layers.Flatten()(x))
+    return keras.Model(image, logit, name="discriminator")
+
+
+@keras.saving.register_keras_serializable(package="tfgans")
+class DCGAN(Adversarial):
+    """Alternating updates with the non-saturating loss; `generator_steps` > 1 holds the discriminator back."""
+
+    players = {"g_optimizer": ("generator",), "d_optimizer": ("discriminator",)}
+    terms = ("d_loss", "g_loss")
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int] = (28, 28, 1),
+        latent_dim: int = 100,
+        width: int = 64,
+        dropout: float = 0.0,
+        generator_steps: int = 1,
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(seed=seed, **kwargs)
+        self.image_shape, self.latent_dim, self.width = image_shape, latent_dim, width
+        self.dropout, self.generator_steps = dropout, generator_steps
+        self.generator = build_generator(image_shape, latent_dim, width)
+        self.discriminator = build_discriminator(image_shape, width, dropout)
+        self.bce = keras.losses.BinaryCrossentropy(from_logits=True)
+
+    def generate(self, n: int) -> tf.Tensor:
+        z = keras.random.normal((n, self.latent_dim), seed=self.seed_generator)
+        return self.generator(z, training=True)
+
+    def discriminator_loss(self, real: tf.Tensor) -> dict[str, tf.Tensor]:
+        """-log D(x) - log(1 - D(G(z))), halved; real and fake are normalized as batches of their own."""
+        on_real = self.discriminator(real, training=True)
+        on_fake = self.discriminator(self.generate(real.shape[0]), training=True)
+        loss = self.bce(tf.ones_like(on_real), on_real) + self.bce(tf.zeros_like(on_fake), on_fake)
+        return {"d_loss": loss / 2}
+
+    def generator_loss(self, n: int) -> dict[str, tf.Tensor]:
+        """-log D(G(z))."""
+        on_fake = self.discriminator(self.generate(n), training=True)
+        return {"g_loss": self.bce(tf.ones_like(on_fake), on_fake)}
+
+    def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        real = batch["image"]
+        self.minimize("d_optimizer", lambda: self.discriminator_loss(real))
+        for _ in range(self.generator_steps):
+            self.minimize("g_optimizer", lambda: self.generator_loss(real.shape[0]))
+        return self.logs()
+
+    def sample(self, n: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """`n` images in [0, 1]; the same seed gives the same images."""
+        z = tf.random.stateless_normal((n, self.latent_dim), (seed, 0))
+        return (self.generator(z, training=False) + 1.0) / 2.0
+
+
+MODEL = dict(image_shape=(28, 28, 1), latent_dim=100, width=64, dropout=0.0, generator_steps=1)
+
+RECIPES = {
+    "mnist": Recipe(
+        dataset="mnist",
+        model=MODEL,
+        optimizers=dict(
+            g_optimizer=dict(learning_rate=2e-4, beta_1=0.5),
+            d_optimizer=dict(learning_rate=2e-4, beta_1=0.5),
+        ),
+        batch_size=128,
+        steps=9_380,
+        paper="arXiv:1511.06434",
+        deviations=(
+            "28x28 images: two transposed convolutions from 7x7 in place of four from 4x4, 128 channels in place of 1024.",
+            "4x4 kernels (divisible by the stride: no checkerboard) in place of 5x5; normal in place of uniform noise.",
+        ),
+    ),
+    # the settings that Bohnstedt's report gives its DCGAN: its claim is that they collapse
+    "mnist_report": Recipe(
+        dataset="mnist",
+        model=dict(MODEL, dropout=0.3, generator_steps=2),
+        optimizers=dict(g_optimizer=dict(learning_rate=1e-4), d_optimizer=dict(learning_rate=5e-5)),
+        batch_size=128,
+        steps=9_380,
+        paper="Bohnstedt, Generation of Real Looking Images Using GANs",
+        reported={"modes": 1},
+        deviations=("Learning rates and the number of generator steps are not given there; these are our reading.",),
+    ),
+}

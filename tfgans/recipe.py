@@ -1,0 +1,83 @@
+"""What reproduces a result: the data set, the model's arguments, the optimizers, how long."""
+
+import dataclasses
+import difflib
+from typing import Any
+
+import yaml
+
+from tfgans.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """Everything that `tfgans train NAME` needs; the defaults of a model's file give the numbers on its card.
+
+    `optimizers` maps each player to the arguments of a Keras optimizer, its class under "name" (Adam if absent).
+    `reported` is what the paper reports, `deviations` each difference from the paper, in a sentence.
+    """
+
+    dataset: str
+    model: dict[str, Any]
+    optimizers: dict[str, dict[str, Any]]
+    batch_size: int
+    steps: int
+    paper: str
+    reported: dict[str, Any] = dataclasses.field(default_factory=dict)
+    deviations: tuple[str, ...] = ()
+
+    def override(self, settings: dict[str, Any]) -> "Recipe":
+        """A copy with some settings changed.
+
+        A key is `steps`, `batch_size` or `dataset`, an argument of the model (`width`), or an optimizer's
+        (`d_optimizer.learning_rate`). A new value is converted to the type of the old one.
+
+        Raises:
+            UserError: an unknown key, or a value of another type.
+        """
+        model, optimizers = dict(self.model), {k: dict(v) for k, v in self.optimizers.items()}
+        own = {name: getattr(self, name) for name in ("dataset", "batch_size", "steps")}
+        known = {name: (own, name) for name in own} | {name: (model, name) for name in model}
+        known |= {f"{player}.{name}": (optimizers[player], name) for player in optimizers for name in optimizers[player]}
+        for key, value in settings.items():
+            if key not in known:
+                near = difflib.get_close_matches(key, known, n=1)
+                hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(sorted(known))}"
+                raise UserError(f"this recipe has no setting '{key}'; {hint}")
+            place, name = known[key]
+            place[name] = _like(place[name], value, key)
+        for name in ("batch_size", "steps"):
+            if own[name] < 1:
+                raise UserError(f"{name} must be at least 1, not {own[name]}")
+        return dataclasses.replace(self, model=model, optimizers=optimizers, **own)
+
+
+def parse_settings(settings: list[str]) -> dict[str, Any]:
+    """["width=32", "image_shape=[32, 32, 1]"] -> {"width": 32, ...}; values are read as YAML."""
+    parsed = {}
+    for setting in settings:
+        key, separator, value = setting.partition("=")
+        if not separator:
+            raise UserError(f"--set takes key=value, not '{setting}'")
+        try:
+            parsed[key.strip()] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise UserError(f"--set {key.strip()}: '{value}' cannot be read as a value") from None
+    return parsed
+
+
+def _like(old: Any, new: Any, key: str) -> Any:
+    if isinstance(old, bool) or isinstance(new, bool):
+        fits = isinstance(old, bool) and isinstance(new, bool)
+    elif isinstance(old, float):
+        try:
+            return float(new)  # YAML reads 1e-4 as a string
+        except (TypeError, ValueError):
+            fits = False
+    elif isinstance(old, (list, tuple)):
+        fits = isinstance(new, (list, tuple)) and len(new) == len(old)
+    else:
+        fits = old is None or isinstance(new, type(old))
+    if not fits:
+        raise UserError(f"'{key}' takes a value like {old!r}, not {new!r}")
+    return tuple(new) if isinstance(old, (list, tuple)) else new
