@@ -1,0 +1,410 @@
+"""Degradations: from a clean image to what a camera, a file format or an accident leaves of it.
+
+    shrink = degrade("bicubic:4+jpeg:40+noise:0.05")
+    poor = shrink(image, seed)
+
+A degradation is a pure function of (image, seed): image float32 (h, w, c) in [-1, 1], seed int32 (2,), result the
+same kind of image. It consists of TensorFlow operations alone, so it runs inside `tf.data` for any static or dynamic h
+and w, and the same seed gives the same pixels whatever the batch size or the number of parallel calls. The i-th step of
+a composition draws from `fold_in(seed, i)`: two noises in a row are independent.
+
+Values are clipped to [-1, 1] where the physical process saturates (a sensor, an 8-bit file): after bicubic, noise,
+poisson and jpeg. The other steps average or replace pixels and cannot leave the range.
+
+`mask` and `freeform` "zero" their pixels. Zero here is the 0 of [-1, 1], mid grey: it is what zero padding looks like
+to a network, and a hole in a digit's black background stays visible. `mask:64:0` makes the hole black instead.
+"""
+
+import functools
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import tensorflow as tf
+
+from tfgans.errors import UserError
+
+Seed = tf.Tensor
+Step = Callable[[tf.Tensor, Seed], tf.Tensor]
+
+# --- resampling -------------------------------------------------------------------------------------------------------
+
+
+def _mirror(images: tf.Tensor, axis: int, before: int | tf.Tensor, after: int | tf.Tensor) -> tf.Tensor:
+    """Pads by mirroring with the edge pixel repeated (c b a | a b c), as often as it takes.
+
+    `tf.pad(mode="SYMMETRIC")` refuses to pad by more than the image's size, which a small image needs.
+    """
+    n = tf.shape(images)[axis]
+    index = tf.math.floormod(tf.range(-before, n + after), 2 * n)
+    return tf.gather(images, tf.minimum(index, 2 * n - 1 - index), axis=axis)
+
+
+def _with_size(images: tf.Tensor, like: tf.Tensor, size: Callable[[int], int]) -> tf.Tensor:
+    """Restores the static shape that dynamic indexing lost: h and w are size(h) and size(w) of `like`, where known."""
+    *batch, h, w, c = like.shape
+    images.set_shape([*batch, *(None if n is None else size(n) for n in (h, w)), c])
+    return images
+
+
+def bicubic_down(images: tf.Tensor, factor: int) -> tf.Tensor:
+    """Antialiased bicubic downscaling: (..., h, w, c) to (..., ceil(h/factor), ceil(w/factor), c), clipped to [-1, 1].
+
+    The filter of MATLAB's `imresize`, with which the super-resolution benchmarks were made: Keys' kernel with a = -0.5,
+    stretched by the factor, mirrored edges. `tf.image.resize` has the same kernel but cuts it off at the edges and
+    renormalises it (as PIL does), so the image is mirrored outwards first. Differentiable; not rounded to 8 bits.
+
+    Set5 x4, down, 8 bits, `bicubic_up`, 8 bits: 28.42 dB on Y without 4 pixels of border, the papers' figure.
+    """
+    margin = 2 * factor  # the kernel reaches two output pixels to either side
+    padded = images
+    for axis in (-3, -2):
+        n = tf.shape(images)[axis]
+        padded = _mirror(padded, axis, margin, margin + tf.math.floormod(-n, factor))
+    size = tf.shape(padded)[-3:-1] // factor
+    small = tf.image.resize(padded, size, method="bicubic", antialias=True)[..., 2:-2, 2:-2, :]
+    return _with_size(tf.clip_by_value(small, -1.0, 1.0), images, lambda n: -(-n // factor))
+
+
+def bicubic_up(images: tf.Tensor, factor: int) -> tf.Tensor:
+    """Bicubic upscaling as in MATLAB's `imresize`: (..., h, w, c) to (..., h*factor, w*factor, c), clipped to [-1, 1].
+
+    Differentiable; not rounded to 8 bits.
+    """
+    padded = _mirror(_mirror(images, -3, 2, 2), -2, 2, 2)
+    crop = slice(2 * factor, -2 * factor)
+    big = tf.image.resize(padded, tf.shape(padded)[-3:-1] * factor, method="bicubic", antialias=True)[
+        ..., crop, crop, :
+    ]
+    return _with_size(tf.clip_by_value(big, -1.0, 1.0), images, lambda n: n * factor)
+
+
+def _to_uint8(images: tf.Tensor) -> tf.Tensor:
+    return tf.cast(tf.floor(tf.clip_by_value(images, -1.0, 1.0) * 127.5 + 128.0), tf.uint8)
+
+
+def _from_uint8(images: tf.Tensor) -> tf.Tensor:
+    return tf.cast(images, tf.float32) / 127.5 - 1.0
+
+
+def round_8bit(images: tf.Tensor) -> tf.Tensor:
+    """The nearest of the 256 values that a file can hold. Its gradient is zero."""
+    return _from_uint8(_to_uint8(images))
+
+
+def _bicubic(factor: int) -> Step:
+    # The benchmarks' small images are 8-bit files, hence the rounding.
+    return lambda image, seed: round_8bit(bicubic_down(image, factor))
+
+
+def _pool(factor: int) -> Step:
+    def apply(image: tf.Tensor, seed: Seed) -> tf.Tensor:
+        padded = image
+        for axis in (-3, -2):
+            padded = _mirror(padded, axis, 0, tf.math.floormod(-tf.shape(image)[axis], factor))
+        pooled = tf.nn.avg_pool2d(padded[None], factor, factor, "VALID")[0]
+        return _with_size(pooled, image, lambda n: -(-n // factor))
+
+    return apply
+
+
+def _blur(sigma: float) -> Step:
+    radius = int(4.0 * sigma + 0.5)
+    taps = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
+    taps = (taps / taps.sum()).astype(np.float32)
+
+    def apply(image: tf.Tensor, seed: Seed) -> tf.Tensor:
+        padded = _mirror(_mirror(image, -3, radius, radius), -2, radius, radius)
+        planes = tf.transpose(padded, (2, 0, 1))[..., None]  # one filter for every channel, however many
+        planes = tf.nn.conv2d(planes, taps.reshape(-1, 1, 1, 1), 1, "VALID")
+        planes = tf.nn.conv2d(planes, taps.reshape(1, -1, 1, 1), 1, "VALID")
+        return _with_size(tf.transpose(planes[..., 0], (1, 2, 0)), image, lambda n: n)
+
+    return apply
+
+
+# --- sensors and files ------------------------------------------------------------------------------------------------
+
+
+def _noise(sigma: float) -> Step:
+    def apply(image: tf.Tensor, seed: Seed) -> tf.Tensor:
+        # Papers give sigma for images in [0, 1] (or times 255); the range [-1, 1] is twice as wide.
+        return tf.clip_by_value(image + tf.random.stateless_normal(tf.shape(image), seed, 0.0, 2.0 * sigma), -1.0, 1.0)
+
+    return apply
+
+
+def _poisson(peak: float) -> Step:
+    def apply(image: tf.Tensor, seed: Seed) -> tf.Tensor:
+        photons = tf.maximum(image + 1.0, 0.0) * (peak / 2.0)
+        counts = tf.random.stateless_poisson(tf.shape(image), seed, photons, dtype=tf.float32)
+        return tf.minimum(counts * (2.0 / peak) - 1.0, 1.0)
+
+    return apply
+
+
+def _jpeg(quality: int) -> Step:
+    def apply(image: tf.Tensor, seed: Seed) -> tf.Tensor:
+        if image.shape[-1] not in (1, 3, None):
+            raise UserError(f"jpeg:{quality} takes images of 1 or 3 channels, and this one has {image.shape[-1]}")
+        file = tf.io.encode_jpeg(_to_uint8(image), quality=quality)
+        # The default decoder is the fast one, whose rounding is the library's choice.
+        decoded = _from_uint8(tf.io.decode_jpeg(file, dct_method="INTEGER_ACCURATE"))
+        return _with_size(decoded, image, lambda n: n)
+
+    return apply
+
+
+def _gray() -> Step:
+    def apply(image: tf.Tensor, seed: Seed) -> tf.Tensor:
+        if image.shape[-1] == 1:
+            return image
+        # Luma of BT.601, as PIL and the Y channel of the super-resolution papers have it.
+        return tf.tensordot(image, tf.constant([[0.299], [0.587], [0.114]]), 1)
+
+    return apply
+
+
+# --- holes ------------------------------------------------------------------------------------------------------------
+
+
+def _rectangle(h: tf.Tensor, w: tf.Tensor, height: tf.Tensor, width: tf.Tensor, seed: Seed) -> tf.Tensor:
+    """Boolean (h, w, 1), true in a rectangle at a uniformly drawn place wholly inside the image."""
+    seeds = tf.random.split(seed, 2)
+    top = tf.random.stateless_uniform((), seeds[0], 0, h - height + 1, tf.int32)
+    left = tf.random.stateless_uniform((), seeds[1], 0, w - width + 1, tf.int32)
+    rows, columns = tf.range(h)[:, None, None] - top, tf.range(w)[None, :, None] - left
+    return (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+
+
+def _mask(size: int, fill: float) -> Step:
+    def apply(image: tf.Tensor, seed: Seed) -> tf.Tensor:
+        if None not in image.shape[:2] and size >= max(image.shape[:2]):
+            raise UserError(f"mask:{size} leaves nothing of an image of {image.shape[0]}x{image.shape[1]}")
+        h, w = tf.unstack(tf.shape(image)[:2])
+        hole = _rectangle(h, w, tf.minimum(size, h), tf.minimum(size, w), seed)
+        return tf.where(hole, 2.0 * fill - 1.0, image)
+
+    return apply
+
+
+def _strokes(h: tf.Tensor, w: tf.Tensor, strokes: int, width: float, seed: Seed) -> tf.Tensor:
+    """Boolean (h, w, 1), true under zigzag brush strokes.
+
+    After Algorithm 1 of Yu et al., "Free-Form Image Inpainting with Gated Convolution" (arXiv:1806.03589), with the
+    numbers of the authors' code: 4 to 12 segments of mean length diagonal/8 that turn to and fro by 2pi/5 +- 2pi/15.
+    Theirs all progress to the right; here each stroke has a direction of its own, and may leave the image. The brush is
+    round, `width`*0.3 to `width` pixels (theirs 12 to 40 for images of 256).
+    """
+    most = 12
+    seeds = tf.random.split(seed, 6)
+    size = tf.cast(tf.stack([h, w]), tf.float32)
+    start = tf.random.stateless_uniform((strokes, 1, 2), seeds[0]) * size
+    direction = tf.random.stateless_uniform((strokes, 1), seeds[1], 0.0, 2 * math.pi)
+    turn = tf.random.stateless_uniform((strokes, most), seeds[2], 4 / 15 * math.pi, 8 / 15 * math.pi)
+    angle = direction + turn * tf.constant([1.0, -1.0] * (most // 2))
+    mean = tf.norm(size) / 8.0
+    length = tf.clip_by_value(tf.random.stateless_normal((strokes, most), seeds[3], mean, mean / 2), 0.0, 2 * mean)
+    count = tf.random.stateless_uniform((strokes, 1), seeds[4], 4, most + 1, tf.int32)
+    length = tf.where(tf.range(most) < count, length, 0.0)
+    radius = tf.random.stateless_uniform((strokes, 1), seeds[5], 0.15 * width, 0.5 * width)
+
+    along = tf.stack([tf.cos(angle), tf.sin(angle)], -1)  # (strokes, most, 2), the segments' unit vectors as (y, x)
+    begin = start + tf.cumsum(along * length[..., None], axis=1, exclusive=True)
+
+    def flat(x: tf.Tensor) -> tf.Tensor:
+        return tf.reshape(x, (-1, 1, 1))
+
+    dy, dx, y0, x0 = flat(along[..., 0]), flat(along[..., 1]), flat(begin[..., 0]), flat(begin[..., 1])
+    y = tf.range(h, dtype=tf.float32)[None, :, None] + 0.5 - y0
+    x = tf.range(w, dtype=tf.float32)[None, None, :] + 0.5 - x0
+    u = dy * y + dx * x  # along the segment
+    v = dy * x - dx * y  # across it
+    beyond = u - tf.clip_by_value(u, 0.0, flat(length))
+    reach = flat(tf.broadcast_to(radius, (strokes, most)))
+    return tf.reduce_any(beyond**2 + v**2 < reach**2, axis=0)[..., None]
+
+
+def _freeform(strokes: int, width: float) -> Step:
+    def apply(image: tf.Tensor, seed: Seed) -> tf.Tensor:
+        h, w = tf.unstack(tf.shape(image)[:2])
+        return tf.where(_strokes(h, w, strokes, width, seed), 0.0, image)
+
+    return apply
+
+
+def _occlude(size: int) -> Step:
+    def apply(image: tf.Tensor, seed: Seed) -> tf.Tensor:
+        h, w, c = tf.unstack(tf.shape(image))
+        seeds = tf.random.split(seed, 3)
+        sides = tf.random.stateless_uniform((2,), seeds[0], (size + 1) // 2, size + 1, tf.int32)
+        colour = tf.random.stateless_uniform((c,), seeds[1], -1.0, 1.0)
+        hole = _rectangle(h, w, tf.minimum(sides[0], h), tf.minimum(sides[1], w), seeds[2])
+        return _with_size(tf.where(hole, colour, image), image, lambda n: n)
+
+    return apply
+
+
+# --- composition ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Parameter:
+    name: str
+    kind: type
+    low: float
+    high: float
+    default: float | None = None
+
+    def parse(self, text: str, step: str) -> float:
+        try:
+            value = self.kind(text)
+        except ValueError:
+            value = math.nan
+        if not self.low <= value <= self.high:
+            kind = "a whole number" if self.kind is int else "a number"
+            raise UserError(f'"{step}": {self.name} is {kind} from {self.low:g} to {self.high:g}, not "{text}"')
+        return value
+
+
+@dataclass(frozen=True)
+class _Kind:
+    build: Callable[..., Step]
+    parameters: tuple[_Parameter, ...] = ()
+    shrinks: bool = False
+
+
+_FACTOR = _Parameter("F", int, 1, 64)
+_SIZE = _Parameter("SIZE", int, 1, 4096)
+_KINDS = {
+    "bicubic": _Kind(_bicubic, (_FACTOR,), shrinks=True),
+    "pool": _Kind(_pool, (_FACTOR,), shrinks=True),
+    "blur": _Kind(_blur, (_Parameter("SIGMA", float, 0.01, 100),)),
+    "noise": _Kind(_noise, (_Parameter("SIGMA", float, 0, 10),)),
+    "poisson": _Kind(_poisson, (_Parameter("PEAK", float, 0.01, 1e6),)),
+    "jpeg": _Kind(_jpeg, (_Parameter("Q", int, 1, 100),)),
+    "gray": _Kind(_gray),
+    "mask": _Kind(_mask, (_SIZE, _Parameter("FILL", float, 0, 1, 0.5))),
+    "freeform": _Kind(_freeform, (_Parameter("STROKES", int, 1, 64, 3), _Parameter("WIDTH", float, 0.5, 1024, 20))),
+    "occlude": _Kind(_occlude, (_SIZE,)),
+}
+
+
+def available() -> str:
+    """The steps and their parameters in one line, for messages and help texts."""
+    return ", ".join(
+        name + "".join(f":{p.name}" if p.default is None else f"[:{p.name}={p.default:g}]" for p in kind.parameters)
+        for name, kind in _KINDS.items()
+    )
+
+
+@dataclass(frozen=True)
+class Degradation:
+    """What `degrade` returns: call it with (image, seed).
+
+    `factor` is by how much the result is smaller: (ceil(h/factor), ceil(w/factor)).
+    """
+
+    spec: str
+    factor: int
+    _steps: tuple[Step, ...] = field(repr=False, compare=False)
+
+    @tf.autograph.experimental.do_not_convert
+    def __call__(self, image: tf.Tensor, seed: Seed) -> tf.Tensor:
+        """image float32 (h, w, c) in [-1, 1], seed int32 (2,). Returns (h', w', c') in [-1, 1]."""
+        image = tf.convert_to_tensor(image)
+        image.shape.assert_has_rank(3)
+        for i, step in enumerate(self._steps):
+            image = step(image, tf.random.fold_in(seed, i))
+        return image
+
+
+def degrade(spec: str) -> Degradation:
+    """The degradation named by `spec`, steps joined by "+", a step's parameters following it after colons.
+
+    | step | what it does |
+    |---|---|
+    | bicubic:F | antialiased bicubic downscaling by F, rounded to 8 bits (`bicubic_down`) |
+    | pool:F | the mean of each F x F square |
+    | blur:SIGMA | Gaussian blur, SIGMA in pixels, cut off at 4 SIGMA |
+    | noise:SIGMA | Gaussian noise, SIGMA in units of the range [0, 1]; clipped |
+    | poisson:PEAK | photon noise: white is PEAK photons; clipped |
+    | jpeg:Q | a round trip through a JPEG file of quality Q with halved chroma resolution; no gradient |
+    | gray | BT.601 luma, one channel |
+    | mask:SIZE[:FILL] | a square of SIZE pixels at a random place set to FILL in [0, 1], 0.5 (mid grey) by default |
+    | freeform[:STROKES[:WIDTH]] | random brush strokes up to WIDTH pixels wide, mid grey |
+    | occlude:SIZE | one rectangle with sides of SIZE/2 to SIZE pixels, of random place and colour |
+
+    Edges are mirrored for bicubic, pool and blur; also where F does not divide h or w, up to the next multiple.
+
+    Raises UserError for an unknown step or parameter.
+    """
+    steps, factor = [], 1
+    for text in spec.split("+"):
+        name, *values = (part.strip() for part in text.split(":"))
+        if name not in _KINDS:
+            raise UserError(f'there is no degradation "{name}" (in "{spec}"); there are {available()}')
+        kind = _KINDS[name]
+        least = sum(p.default is None for p in kind.parameters)
+        if not least <= len(values) <= len(kind.parameters):
+            raise UserError(f'"{text}": {name} does not take {len(values)} parameters; there are {available()}')
+        given = [p.parse(value, text) for p, value in zip(kind.parameters, values, strict=False)]
+        given += [p.kind(p.default) for p in kind.parameters[len(values) :]]
+        steps.append(kind.build(*given))
+        factor *= given[0] if kind.shrinks else 1
+    return Degradation(spec, int(factor), tuple(steps))
+
+
+def pair(spec: str) -> Callable[[Mapping[str, tf.Tensor], Seed], dict[str, tf.Tensor]]:
+    """The transform from {"image": x, ...} to {"source": degraded x, "target": x, ...}, other entries unchanged.
+
+    The target loses the rows and columns (fewer than the factor, right and bottom) that do not make a whole pixel of
+    the source, as the super-resolution benchmarks do, so that the sizes always correspond.
+    """
+    apply = degrade(spec)
+
+    @tf.autograph.experimental.do_not_convert
+    def transform(example: Mapping[str, tf.Tensor], seed: Seed) -> dict[str, tf.Tensor]:
+        rest = dict(example)
+        image = rest.pop("image")
+        h, w = tf.unstack(tf.shape(image)[:2] // apply.factor * apply.factor)
+        target = _with_size(image[:h, :w], image, lambda n: n // apply.factor * apply.factor)
+        return {"source": apply(target, seed), "target": target, **rest}
+
+    return transform
+
+
+# --- colour -----------------------------------------------------------------------------------------------------------
+
+# sRGB primaries to CIE XYZ and the white point D65 at 2 degrees, the numbers of scikit-image.
+_XYZ = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]])
+_WHITE = np.array([0.95047, 1.0, 1.08883])
+
+
+@functools.cache
+def _xyz_matrices() -> tuple[np.ndarray, np.ndarray]:
+    forward = (_XYZ / _WHITE[:, None]).T
+    return forward.astype(np.float32), np.linalg.inv(forward).astype(np.float32)
+
+
+def rgb_to_lab(images: tf.Tensor) -> tf.Tensor:
+    """sRGB in [-1, 1] to CIE L*a*b*, shape (..., 3): L in [0, 100], a and b in about [-110, 110]. Differentiable."""
+    rgb = (images + 1.0) / 2.0
+    # maximum(): the branch that `where` does not take must have a finite gradient too.
+    linear = tf.where(rgb > 0.04045, ((tf.maximum(rgb, 0.04) + 0.055) / 1.055) ** 2.4, rgb / 12.92)
+    xyz = tf.tensordot(linear, _xyz_matrices()[0], 1)
+    root = tf.where(xyz > 0.008856, tf.maximum(xyz, 0.008) ** (1 / 3), 7.787 * xyz + 16 / 116)
+    x, y, z = tf.unstack(root, axis=-1)
+    return tf.stack([116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)], -1)
+
+
+def lab_to_rgb(images: tf.Tensor) -> tf.Tensor:
+    """CIE L*a*b*, shape (..., 3), to sRGB in [-1, 1]. Colours that sRGB does not have are clipped. Differentiable."""
+    lightness, a, b = tf.unstack(images, axis=-1)
+    y = (lightness + 16.0) / 116.0
+    root = tf.stack([y + a / 500.0, y, tf.maximum(y - b / 200.0, 0.0)], -1)
+    xyz = tf.where(root > 0.2068966, root**3, (root - 16 / 116) / 7.787)
+    linear = tf.tensordot(xyz, _xyz_matrices()[1], 1)
+    rgb = tf.where(linear > 0.0031308, 1.055 * tf.maximum(linear, 0.003) ** (1 / 2.4) - 0.055, linear * 12.92)
+    return tf.clip_by_value(rgb, 0.0, 1.0) * 2.0 - 1.0
