@@ -25,8 +25,7 @@ import tensorflow as tf
 
 from tfgans.errors import UserError
 
-Seed = tf.Tensor
-Step = Callable[[tf.Tensor, Seed], tf.Tensor]
+Step = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 # --- resampling -------------------------------------------------------------------------------------------------------
 
@@ -99,7 +98,7 @@ def _bicubic(factor: int) -> Step:
 
 
 def _pool(factor: int) -> Step:
-    def apply(image: tf.Tensor, seed: Seed) -> tf.Tensor:
+    def apply(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         padded = image
         for axis in (-3, -2):
             padded = _mirror(padded, axis, 0, tf.math.floormod(-tf.shape(image)[axis], factor))
@@ -114,7 +113,7 @@ def _blur(sigma: float) -> Step:
     taps = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
     taps = (taps / taps.sum()).astype(np.float32)
 
-    def apply(image: tf.Tensor, seed: Seed) -> tf.Tensor:
+    def apply(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         padded = _mirror(_mirror(image, -3, radius, radius), -2, radius, radius)
         planes = tf.transpose(padded, (2, 0, 1))[..., None]  # one filter for every channel, however many
         planes = tf.nn.conv2d(planes, taps.reshape(-1, 1, 1, 1), 1, "VALID")
@@ -128,7 +127,7 @@ def _blur(sigma: float) -> Step:
 
 
 def _noise(sigma: float) -> Step:
-    def apply(image: tf.Tensor, seed: Seed) -> tf.Tensor:
+    def apply(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         # Papers give sigma for images in [0, 1] (or times 255); the range [-1, 1] is twice as wide.
         return tf.clip_by_value(image + tf.random.stateless_normal(tf.shape(image), seed, 0.0, 2.0 * sigma), -1.0, 1.0)
 
@@ -136,7 +135,7 @@ def _noise(sigma: float) -> Step:
 
 
 def _poisson(peak: float) -> Step:
-    def apply(image: tf.Tensor, seed: Seed) -> tf.Tensor:
+    def apply(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         photons = tf.maximum(image + 1.0, 0.0) * (peak / 2.0)
         counts = tf.random.stateless_poisson(tf.shape(image), seed, photons, dtype=tf.float32)
         return tf.minimum(counts * (2.0 / peak) - 1.0, 1.0)
@@ -145,7 +144,7 @@ def _poisson(peak: float) -> Step:
 
 
 def _jpeg(quality: int) -> Step:
-    def apply(image: tf.Tensor, seed: Seed) -> tf.Tensor:
+    def apply(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         if image.shape[-1] not in (1, 3, None):
             raise UserError(f"jpeg:{quality} takes images of 1 or 3 channels, and this one has {image.shape[-1]}")
         file = tf.io.encode_jpeg(_to_uint8(image), quality=quality)
@@ -157,7 +156,7 @@ def _jpeg(quality: int) -> Step:
 
 
 def _gray() -> Step:
-    def apply(image: tf.Tensor, seed: Seed) -> tf.Tensor:
+    def apply(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         if image.shape[-1] == 1:
             return image
         # Luma of BT.601, as PIL and the Y channel of the super-resolution papers have it.
@@ -169,7 +168,7 @@ def _gray() -> Step:
 # --- holes ------------------------------------------------------------------------------------------------------------
 
 
-def _rectangle(h: tf.Tensor, w: tf.Tensor, height: tf.Tensor, width: tf.Tensor, seed: Seed) -> tf.Tensor:
+def _rectangle(h: tf.Tensor, w: tf.Tensor, height: tf.Tensor, width: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Boolean (h, w, 1), true in a rectangle at a uniformly drawn place wholly inside the image."""
     seeds = tf.random.split(seed, 2)
     top = tf.random.stateless_uniform((), seeds[0], 0, h - height + 1, tf.int32)
@@ -179,7 +178,7 @@ def _rectangle(h: tf.Tensor, w: tf.Tensor, height: tf.Tensor, width: tf.Tensor, 
 
 
 def _mask(size: int, fill: float) -> Step:
-    def apply(image: tf.Tensor, seed: Seed) -> tf.Tensor:
+    def apply(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         if None not in image.shape[:2] and size >= max(image.shape[:2]):
             raise UserError(f"mask:{size} leaves nothing of an image of {image.shape[0]}x{image.shape[1]}")
         h, w = tf.unstack(tf.shape(image)[:2])
@@ -189,7 +188,7 @@ def _mask(size: int, fill: float) -> Step:
     return apply
 
 
-def _strokes(h: tf.Tensor, w: tf.Tensor, strokes: int, width: float, seed: Seed) -> tf.Tensor:
+def _strokes(h: tf.Tensor, w: tf.Tensor, strokes: int, width: float, seed: tf.Tensor) -> tf.Tensor:
     """Boolean (h, w, 1), true under zigzag brush strokes.
 
     After Algorithm 1 of Yu et al., "Free-Form Image Inpainting with Gated Convolution" (arXiv:1806.03589), with the
@@ -227,7 +226,7 @@ def _strokes(h: tf.Tensor, w: tf.Tensor, strokes: int, width: float, seed: Seed)
 
 
 def _freeform(strokes: int, width: float) -> Step:
-    def apply(image: tf.Tensor, seed: Seed) -> tf.Tensor:
+    def apply(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         h, w = tf.unstack(tf.shape(image)[:2])
         return tf.where(_strokes(h, w, strokes, width, seed), 0.0, image)
 
@@ -235,7 +234,7 @@ def _freeform(strokes: int, width: float) -> Step:
 
 
 def _occlude(size: int) -> Step:
-    def apply(image: tf.Tensor, seed: Seed) -> tf.Tensor:
+    def apply(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         h, w, c = tf.unstack(tf.shape(image))
         seeds = tf.random.split(seed, 3)
         sides = tf.random.stateless_uniform((2,), seeds[0], (size + 1) // 2, size + 1, tf.int32)
@@ -311,7 +310,7 @@ class Degradation:
     _steps: tuple[Step, ...] = field(repr=False, compare=False)
 
     @tf.autograph.experimental.do_not_convert
-    def __call__(self, image: tf.Tensor, seed: Seed) -> tf.Tensor:
+    def __call__(self, image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """image float32 (h, w, c) in [-1, 1], seed int32 (2,). Returns (h', w', c') in [-1, 1]."""
         image = tf.convert_to_tensor(image)
         image.shape.assert_has_rank(3)
@@ -352,11 +351,11 @@ def degrade(spec: str) -> Degradation:
         given = [p.parse(value, text) for p, value in zip(kind.parameters, values, strict=False)]
         given += [p.kind(p.default) for p in kind.parameters[len(values) :]]
         steps.append(kind.build(*given))
-        factor *= given[0] if kind.shrinks else 1
-    return Degradation(spec, int(factor), tuple(steps))
+        factor *= int(given[0]) if kind.shrinks else 1
+    return Degradation(spec, factor, tuple(steps))
 
 
-def pair(spec: str) -> Callable[[Mapping[str, tf.Tensor], Seed], dict[str, tf.Tensor]]:
+def pair(spec: str) -> Callable[[Mapping[str, tf.Tensor], tf.Tensor], dict[str, tf.Tensor]]:
     """The transform from {"image": x, ...} to {"source": degraded x, "target": x, ...}, other entries unchanged.
 
     The target loses the rows and columns (fewer than the factor, right and bottom) that do not make a whole pixel of
@@ -365,7 +364,7 @@ def pair(spec: str) -> Callable[[Mapping[str, tf.Tensor], Seed], dict[str, tf.Te
     apply = degrade(spec)
 
     @tf.autograph.experimental.do_not_convert
-    def transform(example: Mapping[str, tf.Tensor], seed: Seed) -> dict[str, tf.Tensor]:
+    def transform(example: Mapping[str, tf.Tensor], seed: tf.Tensor) -> dict[str, tf.Tensor]:
         rest = dict(example)
         image = rest.pop("image")
         h, w = tf.unstack(tf.shape(image)[:2] // apply.factor * apply.factor)
