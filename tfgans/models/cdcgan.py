@@ -23,8 +23,9 @@ def build_generator(image_shape: tuple[int, int, int], classes: int, latent_dim:
     h, w, deep = height >> times, wide >> times, width << (times - 1)
     z, label = keras.Input((latent_dim,)), keras.Input((), dtype="int32")
     one_hot = layers.CategoryEncoding(classes, output_mode="one_hot")(label)
-    x = layers.Reshape((h, w, deep))(layers.Dense(h * w * deep, use_bias=False)(z))
-    y = layers.Reshape((h, w, classes))(layers.Dense(h * w * classes, use_bias=False)(one_hot))
+    # a quarter of the channels carry the label
+    x = layers.Reshape((h, w, deep - deep // 4))(layers.Dense(h * w * (deep - deep // 4), use_bias=False)(z))
+    y = layers.Reshape((h, w, deep // 4))(layers.Dense(h * w * (deep // 4), use_bias=False)(one_hot))
     x = layers.LeakyReLU(0.2)(layers.BatchNormalization()(layers.Concatenate()([x, y])))
     for i in reversed(range(times - 1)):
         x = layers.Conv2DTranspose(width << i, 4, 2, "same", use_bias=False)(x)
@@ -41,8 +42,9 @@ def build_discriminator(image_shape: tuple[int, int, int], classes: int, width: 
     plane = layers.Reshape((height, wide, 1))(layers.Dense(height * wide)(layers.Dense(50)(one_hot)))
     x = layers.Concatenate()([image, plane])
     for i in range(halvings(image_shape)):
-        x = layers.Dropout(dropout)(layers.LeakyReLU(0.2)(layers.Conv2D(width << i, 4, 2, "same")(x)))
-    return keras.Model([image, label], layers.Dense(1, dtype="float32")(layers.Flatten()(x)), name="discriminator")
+        x = layers.LeakyReLU(0.2)(layers.Conv2D(width << i, 4, 2, "same")(x))
+    x = layers.Dropout(dropout)(layers.Flatten()(x))
+    return keras.Model([image, label], layers.Dense(1, dtype="float32")(x), name="discriminator")
 
 
 @keras.saving.register_keras_serializable(package="tfgans")

@@ -40,8 +40,9 @@ def build_discriminator(image_shape: tuple[int, int, int], width: int, dropout: 
         x = layers.Conv2D(width << i, 4, 2, "same", use_bias=i == 0, kernel_initializer=INIT.clone())(x)
         if i > 0:
             x = layers.BatchNormalization()(x)
-        x = layers.Dropout(dropout)(layers.LeakyReLU(0.2)(x))
-    logit = layers.Dense(1, kernel_initializer=INIT.clone(), dtype="float32")(layers.Flatten()(x))
+        x = layers.LeakyReLU(0.2)(x)
+    x = layers.Dropout(dropout)(layers.Flatten()(x))
+    logit = layers.Dense(1, kernel_initializer=INIT.clone(), dtype="float32")(x)
     return keras.Model(image, logit, name="discriminator")
 
 

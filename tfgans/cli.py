@@ -1,0 +1,193 @@
+"""The command line. Every command imports what it needs when it runs, so that --help is quick."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from tfgans.errors import UserError
+
+app = typer.Typer(
+    help="Generative adversarial networks in TensorFlow and Keras 3: train, measure, export and use them.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+judge_app = typer.Typer(help="The classifiers that score images.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(judge_app, name="judge")
+
+DataDir = Annotated[Optional[str], typer.Option(help="where TensorFlow Datasets keeps its data (or TFDS_DATA_DIR)")]
+
+
+@app.command()
+def train(
+    name: Annotated[str, typer.Argument(help="a GAN: see 'tfgans list'")],
+    recipe: Annotated[Optional[str], typer.Option(help="one of the GAN's recipes; the first by default")] = None,
+    dataset: Annotated[Optional[str], typer.Option(help="a TFDS name, mnist5k, photos or folder:PATH")] = None,
+    steps: Annotated[Optional[int], typer.Option(help="training steps")] = None,
+    batch_size: Annotated[Optional[int], typer.Option(help="images in a batch")] = None,
+    seed: Annotated[int, typer.Option(help="fixes the weights, the order of the data and the noise")] = 0,
+    precision: Annotated[str, typer.Option(help="float32, mixed_bfloat16, mixed_float16 or auto")] = "auto",
+    jit: Annotated[str, typer.Option(help="XLA: on, off or auto")] = "auto",
+    set_: Annotated[Optional[list[str]], typer.Option("--set", help="key=value, e.g. width=32; repeatable")] = None,
+    run: Annotated[Optional[Path], typer.Option(help="the run folder; runs/NAME-DATASET-sSEED by default")] = None,
+    every: Annotated[Optional[int], typer.Option(help="steps between checkpoints; a twentieth of the run by default")] = None,
+    data_dir: DataDir = None,
+    download: Annotated[bool, typer.Option("--download", help="let TensorFlow Datasets download what is absent")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="print parameters, FLOPs and time, and stop")] = False,
+) -> None:
+    """Train a GAN; with nothing but its name, as on its card."""
+    from tfgans.recipe import parse_settings
+    from tfgans.train import train as begin
+
+    settings = parse_settings(set_ or [])
+    settings |= {k: v for k, v in {"steps": steps, "batch_size": batch_size}.items() if v is not None}
+    made = begin(
+        name,
+        recipe_key=recipe,
+        settings=settings,
+        dataset=dataset,
+        data_dir=data_dir,
+        download=download,
+        run_dir=run,
+        seed=seed,
+        precision=precision,
+        jit=jit,
+        dry_run=dry_run,
+        every=every,
+    )
+    if made is not None:
+        _finish(made.path, data_dir)
+
+
+@app.command()
+def resume(run: Annotated[Path, typer.Argument(help="a run folder")], data_dir: DataDir = None) -> None:
+    """Go on with a run that was stopped, from its last checkpoint."""
+    from tfgans.train import resume as go_on
+
+    _finish(go_on(run, data_dir).path, data_dir)
+
+
+def _finish(run: Path, data_dir: str | None) -> None:
+    """Measure a finished run where a judge of its data is at hand, and write its report."""
+    from tfgans.evaluate import evaluate_run
+    from tfgans.report import write_report
+
+    evaluate_run(run, data_dir=data_dir, only_if_possible=True)
+    page = write_report(run)
+    samples = sorted((run / "samples").glob("step-*.png"))[-1]
+    print(f"samples: {samples}\nreport:  {page}")
+
+
+@app.command()
+def evaluate(
+    models: Annotated[Optional[list[Path]], typer.Argument(help="runs (one per training seed) or a SavedModel")] = None,
+    card: Annotated[Optional[Path], typer.Option(help="a SavedModel's folder: write card.json there, from all the runs")] = None,
+    features: Annotated[Optional[str], typer.Option(help="judge:NAME, squeezenet:PATH or inception")] = None,
+    real: Annotated[Optional[Path], typer.Option(help="a folder of real images, with --fake")] = None,
+    fake: Annotated[Optional[Path], typer.Option(help="a folder of generated images, with --real")] = None,
+    n: Annotated[int, typer.Option("-n", help="samples to draw")] = 10_000,
+    data_dir: DataDir = None,
+) -> None:
+    """Measure runs or a SavedModel and write the card, or compare two folders of images."""
+    from tfgans import evaluate as measure
+    from tfgans.report import write_report
+
+    if (real is None) != (fake is None):
+        raise UserError("--real and --fake go together")
+    if real is not None and fake is not None:
+        if models:
+            raise UserError("give either runs or --real and --fake, not both")
+        if features is None:
+            raise UserError("say which --features to compare the folders in: judge:mnist, squeezenet:PATH or inception")
+        measure.show(measure.evaluate_folders(real, fake, features))
+        return
+    if not models:
+        raise UserError("name a run or a SavedModel, or two folders with --real and --fake")
+    made = measure.evaluate(models, card=card, features=features, n=n, data_dir=data_dir)
+    measure.show(made["metrics"])
+    for path in models:
+        if (path / "config.yaml").exists():
+            write_report(path)
+
+
+@app.command()
+def generate(
+    model: Annotated[str, typer.Argument(help="a SavedModel: a folder, or a name from 'tfgans list'")],
+    n: Annotated[int, typer.Option("-n", help="images to draw; with --labels, of each label")] = 0,
+    labels: Annotated[Optional[str], typer.Option(help="0-9, or 3,1,4; all of them by default")] = None,
+    seed: Annotated[int, typer.Option(help="the same seed draws the same images")] = 0,
+    output: Annotated[Path, typer.Option("-o", "--output", help="a .png for a grid, anything else for a folder of files")] = Path(
+        "samples.png"
+    ),
+    force: Annotated[bool, typer.Option("--force", help="replace what is there")] = False,
+) -> None:
+    """Draw images from an exported model."""
+    from tfgans.generate import generate as draw
+
+    print(draw(model, n=n, labels=labels, seed=seed, output=output, force=force))
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="a run folder")],
+    output: Annotated[Optional[Path], typer.Option("-o", "--output", help="saved_models/GAN-DATASET by default")] = None,
+    force: Annotated[bool, typer.Option("--force", help="replace the model that is there")] = False,
+) -> None:
+    """Write the newest checkpoint of a run as a SavedModel that loads with TensorFlow alone."""
+    from tfgans.export import export_run
+
+    print(export_run(run, output, force))
+
+
+@app.command("list")
+def list_() -> None:
+    """Every GAN: what it is, its paper, its recipes and what is in saved_models."""
+    from tfgans import cards, models
+
+    saved = cards.saved()
+    for name, (_, line, paper) in models.MODELS.items():
+        print(f"{name:14} {line}; {paper}")
+        print(f"{'':14} recipes: {', '.join(models.module(name).RECIPES)}")
+        for folder, card in saved.items():
+            if card.get("gan") == name:
+                print(f"{'':14} saved:   {folder}")
+    judges = [folder for folder, card in saved.items() if folder.startswith("judge-")]
+    print(f"{'judges':14} {', '.join(judges) or 'none; make one with: tfgans judge train mnist'}")
+
+
+@judge_app.command("train")
+def judge_train(
+    name: Annotated[str, typer.Argument(help="mnist, fashion_mnist, cifar10 or cifar100")],
+    output: Annotated[Optional[Path], typer.Option("-o", "--output", help="saved_models/judge-NAME by default")] = None,
+    seed: Annotated[int, typer.Option(help="fixes weights and augmentation")] = 0,
+    epochs: Annotated[Optional[int], typer.Option(help="passes over the training images")] = None,
+    data_dir: DataDir = None,
+    force: Annotated[bool, typer.Option("--force", help="replace the judge that is there")] = False,
+) -> None:
+    """Train the classifier whose features and labels score a data set's images."""
+    from tfgans.features.judges import train_judge_command
+
+    train_judge_command(name, out=output, data_dir=data_dir, seed=seed, epochs=epochs, force=force)
+
+
+def main() -> None:
+    """The console script: a UserError is one line and exit code 2."""
+    try:
+        app()
+    except UserError as error:
+        print(f"tfgans: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        if type(error).__name__ != "Diverged":
+            raise
+        print(f"tfgans: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""SavedModels that load with TensorFlow alone.
+
+Endpoints by the model's kind; images are float32 in [0, 1], (n, h, w, c), seeds are stateless:
+
+* unconditional: `sample(n: int32, seed: int32)`
+* conditional: `sample(labels: int32 (n,), seed: int32)`
+"""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfgans.adversarial import Adversarial
+from tfgans.errors import UserError
+from tfgans.run import Run
+
+ENDPOINTS: dict[str, dict[str, dict[str, tf.TensorSpec]]] = {
+    "unconditional": {"sample": {"n": tf.TensorSpec((), tf.int32, "n"), "seed": tf.TensorSpec((), tf.int32, "seed")}},
+    "conditional": {
+        "sample": {"labels": tf.TensorSpec((None,), tf.int32, "labels"), "seed": tf.TensorSpec((), tf.int32, "seed")}
+    },
+}
+
+
+def export(model: Adversarial, folder: str | Path) -> Path:
+    """Write the endpoints of `model` as a SavedModel, each weight once; the folder appears whole or not at all.
+
+    A card.json that is already in the folder stays.
+
+    Raises:
+        ValueError: the model computes in another precision than float32 (exports are float32; load it under that policy).
+    """
+    if keras.config.dtype_policy().name != "float32":
+        raise ValueError("export under the float32 policy: keras.config.set_dtype_policy('float32') before loading")
+    folder = Path(folder)
+    module = tf.Module()
+    functions = {}
+    for name, signature in ENDPOINTS[model.kind].items():
+        function = tf.function(getattr(model, name), input_signature=list(signature.values()))
+        functions[name] = function.get_concrete_function()
+        setattr(module, name, function)
+    captured = {id(v): v for f in functions.values() for v in f.variables}
+    module.weights = list(captured.values())
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=folder.parent))
+    try:
+        tf.saved_model.save(module, str(temporary), signatures=functions)
+        for kept in ("card.json", "samples.png"):
+            if (folder / kept).exists():
+                shutil.copy2(folder / kept, temporary / kept)
+        if folder.exists():
+            old = folder.with_name(f".old-{folder.name}")
+            os.replace(folder, old)
+            os.replace(temporary, folder)
+            shutil.rmtree(old)
+        else:
+            os.replace(temporary, folder)
+        os.chmod(folder, 0o755)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return folder
+
+
+def export_run(path: str | Path, folder: str | Path | None = None, force: bool = False) -> Path:
+    """Export the newest checkpoint of a run, by default to saved_models/<gan>-<dataset>.
+
+    Raises:
+        UserError: no run or checkpoint there, or the folder holds a model already and `force` is not set.
+    """
+    run = Run.open(path)
+    step = run.latest()
+    if step is None:
+        raise UserError(f"{path} has no checkpoint yet; train it first with 'tfgans resume {path}'")
+    config = run.config
+    dataset = str(config["recipe"]["dataset"]).replace("folder:", "").rstrip("/").split("/")[-1]
+    folder = Path(folder or Path("saved_models") / f"{config['gan']}-{dataset}")
+    if (folder / "saved_model.pb").exists() and not force:
+        raise UserError(f"{folder} holds a model already; give another folder with -o, or --force to replace it")
+    keras.config.set_dtype_policy("float32")
+    return export(run.load(step), folder)
+
+
+class Exported:
+    """A SavedModel from disk: `endpoints`, and sampling in batches."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = find(path)
+        self.model: Any = tf.saved_model.load(str(self.path))
+        signatures = {name: fn.structured_input_signature[1] for name, fn in self.model.signatures.items()}
+        self.endpoints = {name: list(inputs) for name, inputs in signatures.items()}
+
+    @property
+    def conditional(self) -> bool:
+        return "labels" in self.endpoints.get("sample", [])
+
+    def sample(self, n: int | None = None, labels: np.ndarray | None = None, seed: int = 0, batch: int = 500) -> np.ndarray:
+        """`n` images (or one per label) in [0, 1]; block i of `batch` images is drawn with its own seed."""
+        if "sample" not in self.endpoints:
+            raise UserError(f"{self.path} has no 'sample' endpoint; it has {', '.join(self.endpoints)}")
+        if self.conditional:
+            if labels is None:
+                raise UserError(f"{self.path} is conditional: say which labels")
+            parts = [labels[i : i + batch] for i in range(0, len(labels), batch)]
+            draw = [lambda s, part=part: self.model.sample(tf.constant(part, tf.int32), s) for part in parts]
+        else:
+            sizes = [min(batch, (n or 0) - i) for i in range(0, n or 0, batch)]
+            draw = [lambda s, size=size: self.model.sample(tf.constant(size), s) for size in sizes]
+        return np.concatenate([one(tf.constant(seed * 1_000 + i)).numpy() for i, one in enumerate(draw)])
+
+
+def find(path: str | Path) -> Path:
+    """A SavedModel's folder: a path, or the name of one in saved_models/ of this folder or of the checkout."""
+    places = [Path(path), Path("saved_models") / path, Path(__file__).parent.parent / "saved_models" / path]
+    for place in places:
+        if (place / "saved_model.pb").is_file():
+            return place
+    raise UserError(f"there is no SavedModel at {path}, nor in saved_models/; 'tfgans list' names those that are there")

@@ -1,0 +1,80 @@
+"""Files that are written whole or not at all."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from PIL import Image
+
+
+@contextmanager
+def whole(path: str | Path) -> Iterator[Path]:
+    """A temporary path in the same folder and with the same suffix; renamed to `path` when the block ends well."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=".tmp-", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())  # a rename may reach the disk before the bytes do
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    with whole(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_yaml(path: str | Path, value: Any) -> None:
+    write_text(path, yaml.safe_dump(plain(value), sort_keys=False, allow_unicode=True))
+
+
+def plain(value: Any) -> Any:
+    """Tuples to lists and NumPy scalars to numbers, so that YAML and JSON need no tags."""
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def to_uint8(images: np.ndarray) -> np.ndarray:
+    """Images in [0, 1] to 0..255, rounded."""
+    return np.uint8(np.clip(np.asarray(images, np.float32), 0, 1) * 255 + 0.5)
+
+
+def grid(images: np.ndarray, columns: int, gap: int = 2) -> np.ndarray:
+    """(n, h, w, c) images in [0, 1] -> one uint8 picture (H, W, c), row by row, on white."""
+    images = to_uint8(images)
+    n, h, w, c = images.shape
+    rows = -(-n // columns)
+    sheet = np.full((rows * (h + gap) + gap, columns * (w + gap) + gap, c), 255, np.uint8)
+    for i, image in enumerate(images):
+        y, x = gap + (i // columns) * (h + gap), gap + (i % columns) * (w + gap)
+        sheet[y : y + h, x : x + w] = image
+    return sheet
+
+
+def write_png(path: str | Path, picture: np.ndarray, scale: int = 1) -> None:
+    """Write a uint8 picture (H, W, 1 or 3); `scale` repeats each pixel."""
+    picture = picture[..., 0] if picture.shape[-1] == 1 else picture
+    image = Image.fromarray(picture)
+    with whole(path) as temporary:
+        image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST).save(temporary, format="PNG")
+
+

@@ -1,0 +1,70 @@
+"""Draw images from an exported model, to a grid or a folder."""
+
+import os
+import re
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from tfgans.cards import read_card
+from tfgans.errors import UserError
+from tfgans.export import Exported
+from tfgans.files import grid, to_uint8, write_png
+
+
+def generate(
+    model: str | Path, *, n: int = 0, labels: str | None = None, seed: int = 0, output: str | Path, force: bool = False
+) -> Path:
+    """Write `n` samples (of each label, where there are labels) and return where.
+
+    `n` = 0 stands for 64, or 10 of each label. A path that ends in .png becomes one grid, any other a folder of files.
+
+    Raises:
+        UserError: no such model, labels it does not know, or an output that exists and is not to be replaced.
+    """
+    output = Path(output)
+    if n < 0:
+        raise UserError(f"-n must be positive, not {n}")
+    if output.exists() and not force and not (output.is_dir() and not any(output.iterdir())):
+        raise UserError(f"{output} exists; choose another -o, or --force to replace it")
+    exported = Exported(model)
+    if exported.conditional:
+        classes = read_card(exported.path).get("classes")
+        wanted = parse_labels(labels or f"0-{(classes or 10) - 1}", classes)
+        n = n or 10
+        drawn = np.tile(np.array(wanted, np.int32), n)
+        images, columns = exported.sample(labels=drawn, seed=seed), len(wanted)
+        names = [f"{i:05d}-label{label}.png" for i, label in enumerate(drawn)]
+    else:
+        if labels is not None:
+            raise UserError(f"{exported.path.name} takes no labels; leave --labels out")
+        images = exported.sample(n=n or 64, seed=seed)
+        columns = int(np.ceil(np.sqrt(len(images))))
+        names = [f"{i:05d}.png" for i in range(len(images))]
+    if output.suffix.lower() == ".png":
+        write_png(output, grid(images, columns), scale=2 if images.shape[1] <= 64 else 1)
+        return output
+    output.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=output.parent))
+    for name, image in zip(names, to_uint8(images), strict=True):
+        write_png(temporary / name, image)
+    os.chmod(temporary, 0o755)
+    output.mkdir(exist_ok=True)
+    for name in names:
+        os.replace(temporary / name, output / name)
+    temporary.rmdir()
+    return output
+
+
+def parse_labels(text: str, classes: int | None = None) -> list[int]:
+    """ "0-3,7" -> [0, 1, 2, 3, 7]. Raises UserError for anything else, or a label the model has not."""
+    labels: list[int] = []
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part)
+        if not match or (match[2] and int(match[2]) < int(match[1])):
+            raise UserError(f"labels are numbers and ranges such as 0-9 or 3,1,4; '{text}' is not")
+        labels += range(int(match[1]), int(match[2] or match[1]) + 1)
+    if classes and max(labels) >= classes:
+        raise UserError(f"this model has the labels 0-{classes - 1}, not {max(labels)}")
+    return labels

@@ -1,0 +1,103 @@
+"""The run folder: where a training keeps its configuration, checkpoints, history and samples."""
+
+import csv
+import io
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tfgans.errors import UserError
+from tfgans.files import whole, write_text, write_yaml
+
+KEEP = 3  # checkpoints
+
+
+class Run:
+    """`runs/<name>/`: config.yaml, checkpoints/, history.csv, samples/, events/, metrics.json, report.html."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.checkpoints = self.path / "checkpoints"
+        self.samples = self.path / "samples"
+        self.history = self.path / "history.csv"
+
+    @classmethod
+    def create(cls, path: str | Path, config: dict[str, Any]) -> "Run":
+        """A new run. Raises UserError where the folder exists and holds anything."""
+        run = cls(path)
+        if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
+            hint = f"continue it with 'tfgans resume {path}', or " if (run.path / "config.yaml").exists() else ""
+            raise UserError(f"{path} exists and is not overwritten; {hint}choose another folder with --run")
+        write_yaml(run.path / "config.yaml", config)
+        return run
+
+    @classmethod
+    def open(cls, path: str | Path) -> "Run":
+        """A run that exists. Raises UserError where there is none."""
+        run = cls(path)
+        if not (run.path / "config.yaml").is_file():
+            raise UserError(f"{path} is not a run folder (it has no config.yaml); runs are made by 'tfgans train'")
+        return run
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return yaml.safe_load((self.path / "config.yaml").read_text(encoding="utf-8"))
+
+    def update_config(self, **values: Any) -> None:
+        write_yaml(self.path / "config.yaml", {**self.config, **values})
+
+    # -- checkpoints ------------------------------------------------------------------------------------------------
+
+    def checkpoint(self, step: int) -> Path:
+        return self.checkpoints / f"step-{step:08d}.keras"
+
+    def save(self, model: Any, step: int) -> Path:
+        """Write a checkpoint whole, then forget the oldest."""
+        path = self.checkpoint(step)
+        with whole(path) as temporary:
+            model.save(temporary)
+        for old in self.steps()[:-KEEP]:
+            self.checkpoint(old).unlink()
+        return path
+
+    def steps(self) -> list[int]:
+        """The steps of the checkpoints that are there, ascending."""
+        found = (re.fullmatch(r"step-(\d{8})\.keras", p.name) for p in self.checkpoints.glob("step-*.keras"))
+        return sorted(int(match[1]) for match in found if match)
+
+    def latest(self) -> int | None:
+        """The step of the newest checkpoint that is whole; a damaged one is passed over."""
+        for step in reversed(self.steps()):
+            try:
+                with zipfile.ZipFile(self.checkpoint(step)) as archive:
+                    if archive.testzip() is None:
+                        return step
+            except (zipfile.BadZipFile, OSError, EOFError):
+                continue
+        return None
+
+    def load(self, step: int) -> Any:
+        """The compiled model of a checkpoint, optimizers and random state included."""
+        import keras
+
+        return keras.models.load_model(self.checkpoint(step))
+
+    # -- history ----------------------------------------------------------------------------------------------------
+
+    def read_history(self) -> list[dict[str, float]]:
+        if not self.history.exists():
+            return []
+        with open(self.history, newline="", encoding="utf-8") as file:
+            return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+
+    def write_history(self, rows: list[dict[str, float]]) -> None:
+        if not rows:
+            return
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({k: int(v) if k == "step" else f"{v:.6g}" for k, v in row.items()} for row in rows)
+        write_text(self.history, text.getvalue())
