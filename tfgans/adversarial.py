@@ -47,7 +47,9 @@ class Adversarial(keras.Model):
             ValueError: the names are not exactly those of `players`.
         """
         if set(optimizers) != set(self.players):
-            raise ValueError(f"{type(self).__name__} takes the optimizers {sorted(self.players)}, not {sorted(optimizers)}")
+            raise ValueError(
+                f"{type(self).__name__} takes the optimizers {sorted(self.players)}, not {sorted(optimizers)}"
+            )
         # optimizer=None: Keras would otherwise add an RMSprop that nothing uses and callbacks tune
         super().compile(optimizer=None, jit_compile=jit_compile)
         for player, optimizer in optimizers.items():
@@ -88,7 +90,11 @@ class Adversarial(keras.Model):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`, read back from the attributes of the same names."""
-        names = [p.name for p in inspect.signature(type(self).__init__).parameters.values() if p.kind == p.POSITIONAL_OR_KEYWORD]
+        names = [
+            p.name
+            for p in inspect.signature(type(self).__init__).parameters.values()
+            if p.kind == p.POSITIONAL_OR_KEYWORD
+        ]
         values = {name: getattr(self, name) for name in names if name != "self"}
         return {k: tuple(v) if isinstance(v, (list, tuple)) else v for k, v in values.items()}
 
@@ -101,7 +107,9 @@ class Adversarial(keras.Model):
         return {"jit_compile": bool(self.jit_compile), **optimizers}
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
-        self.compile(**{k: keras.saving.deserialize_keras_object(v) if isinstance(v, dict) else v for k, v in config.items()})
+        self.compile(
+            **{k: keras.saving.deserialize_keras_object(v) if isinstance(v, dict) else v for k, v in config.items()}
+        )
 
     def _seed_states(self) -> list[keras.Variable]:
         return [v for v in self.variables if v.name == "seed_generator_state"]

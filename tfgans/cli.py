@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -18,24 +18,28 @@ app = typer.Typer(
 judge_app = typer.Typer(help="The classifiers that score images.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(judge_app, name="judge")
 
-DataDir = Annotated[Optional[str], typer.Option(help="where TensorFlow Datasets keeps its data (or TFDS_DATA_DIR)")]
+DataDir = Annotated[str | None, typer.Option(help="where TensorFlow Datasets keeps its data (or TFDS_DATA_DIR)")]
 
 
 @app.command()
 def train(
     name: Annotated[str, typer.Argument(help="a GAN: see 'tfgans list'")],
-    recipe: Annotated[Optional[str], typer.Option(help="one of the GAN's recipes; the first by default")] = None,
-    dataset: Annotated[Optional[str], typer.Option(help="a TFDS name, mnist5k, photos or folder:PATH")] = None,
-    steps: Annotated[Optional[int], typer.Option(help="training steps")] = None,
-    batch_size: Annotated[Optional[int], typer.Option(help="images in a batch")] = None,
+    recipe: Annotated[str | None, typer.Option(help="one of the GAN's recipes; the first by default")] = None,
+    dataset: Annotated[str | None, typer.Option(help="a TFDS name, mnist5k, photos or folder:PATH")] = None,
+    steps: Annotated[int | None, typer.Option(help="training steps")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="images in a batch")] = None,
     seed: Annotated[int, typer.Option(help="fixes the weights, the order of the data and the noise")] = 0,
     precision: Annotated[str, typer.Option(help="float32, mixed_bfloat16, mixed_float16 or auto")] = "auto",
     jit: Annotated[str, typer.Option(help="XLA: on, off or auto")] = "auto",
-    set_: Annotated[Optional[list[str]], typer.Option("--set", help="key=value, e.g. width=32; repeatable")] = None,
-    run: Annotated[Optional[Path], typer.Option(help="the run folder; runs/NAME-DATASET-sSEED by default")] = None,
-    every: Annotated[Optional[int], typer.Option(help="steps between checkpoints; a twentieth of the run by default")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="key=value, e.g. width=32; repeatable")] = None,
+    run: Annotated[Path | None, typer.Option(help="the run folder; runs/NAME-DATASET-sSEED by default")] = None,
+    every: Annotated[
+        int | None, typer.Option(help="steps between checkpoints; a twentieth of the run by default")
+    ] = None,
     data_dir: DataDir = None,
-    download: Annotated[bool, typer.Option("--download", help="let TensorFlow Datasets download what is absent")] = False,
+    download: Annotated[
+        bool, typer.Option("--download", help="let TensorFlow Datasets download what is absent")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print parameters, FLOPs and time, and stop")] = False,
 ) -> None:
     """Train a GAN; with nothing but its name, as on its card."""
@@ -83,11 +87,13 @@ def _finish(run: Path, data_dir: str | None) -> None:
 
 @app.command()
 def evaluate(
-    models: Annotated[Optional[list[Path]], typer.Argument(help="runs (one per training seed) or a SavedModel")] = None,
-    card: Annotated[Optional[Path], typer.Option(help="a SavedModel's folder: write card.json there, from all the runs")] = None,
-    features: Annotated[Optional[str], typer.Option(help="judge:NAME, squeezenet:PATH or inception")] = None,
-    real: Annotated[Optional[Path], typer.Option(help="a folder of real images, with --fake")] = None,
-    fake: Annotated[Optional[Path], typer.Option(help="a folder of generated images, with --real")] = None,
+    models: Annotated[list[Path] | None, typer.Argument(help="runs (one per training seed) or a SavedModel")] = None,
+    card: Annotated[
+        Path | None, typer.Option(help="a SavedModel's folder: write card.json there, from all the runs")
+    ] = None,
+    features: Annotated[str | None, typer.Option(help="judge:NAME, squeezenet:PATH or inception")] = None,
+    real: Annotated[Path | None, typer.Option(help="a folder of real images, with --fake")] = None,
+    fake: Annotated[Path | None, typer.Option(help="a folder of generated images, with --real")] = None,
     n: Annotated[int, typer.Option("-n", help="samples to draw")] = 10_000,
     data_dir: DataDir = None,
 ) -> None:
@@ -117,11 +123,11 @@ def evaluate(
 def generate(
     model: Annotated[str, typer.Argument(help="a SavedModel: a folder, or a name from 'tfgans list'")],
     n: Annotated[int, typer.Option("-n", help="images to draw; with --labels, of each label")] = 0,
-    labels: Annotated[Optional[str], typer.Option(help="0-9, or 3,1,4; all of them by default")] = None,
+    labels: Annotated[str | None, typer.Option(help="0-9, or 3,1,4; all of them by default")] = None,
     seed: Annotated[int, typer.Option(help="the same seed draws the same images")] = 0,
-    output: Annotated[Path, typer.Option("-o", "--output", help="a .png for a grid, anything else for a folder of files")] = Path(
-        "samples.png"
-    ),
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="a .png for a grid, anything else for a folder of files")
+    ] = Path("samples.png"),
     force: Annotated[bool, typer.Option("--force", help="replace what is there")] = False,
 ) -> None:
     """Draw images from an exported model."""
@@ -133,7 +139,9 @@ def generate(
 @app.command()
 def export(
     run: Annotated[Path, typer.Argument(help="a run folder")],
-    output: Annotated[Optional[Path], typer.Option("-o", "--output", help="saved_models/GAN-DATASET by default")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="saved_models/GAN-DATASET by default")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="replace the model that is there")] = False,
 ) -> None:
     """Write the newest checkpoint of a run as a SavedModel that loads with TensorFlow alone."""
@@ -161,9 +169,9 @@ def list_() -> None:
 @judge_app.command("train")
 def judge_train(
     name: Annotated[str, typer.Argument(help="mnist, fashion_mnist, cifar10 or cifar100")],
-    output: Annotated[Optional[Path], typer.Option("-o", "--output", help="saved_models/judge-NAME by default")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="saved_models/judge-NAME by default")] = None,
     seed: Annotated[int, typer.Option(help="fixes weights and augmentation")] = 0,
-    epochs: Annotated[Optional[int], typer.Option(help="passes over the training images")] = None,
+    epochs: Annotated[int | None, typer.Option(help="passes over the training images")] = None,
     data_dir: DataDir = None,
     force: Annotated[bool, typer.Option("--force", help="replace the judge that is there")] = False,
 ) -> None:

@@ -9,6 +9,7 @@ Endpoints by the model's kind; images are float32 in [0, 1], (n, h, w, c), seeds
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def export(model: Adversarial, folder: str | Path) -> Path:
     A card.json that is already in the folder stays.
 
     Raises:
-        ValueError: the model computes in another precision than float32 (exports are float32; load it under that policy).
+        ValueError: the model computes in another precision than float32 (load it under that policy).
     """
     if keras.config.dtype_policy().name != "float32":
         raise ValueError("export under the float32 policy: keras.config.set_dtype_policy('float32') before loading")
@@ -99,19 +100,24 @@ class Exported:
     def conditional(self) -> bool:
         return "labels" in self.endpoints.get("sample", [])
 
-    def sample(self, n: int | None = None, labels: np.ndarray | None = None, seed: int = 0, batch: int = 500) -> np.ndarray:
-        """`n` images (or one per label) in [0, 1]; block i of `batch` images is drawn with its own seed."""
+    def sample(self, n: int | None = None, labels: np.ndarray | None = None, seed: int = 0) -> np.ndarray:
+        """`n` images (or one per label) in [0, 1], float32."""
         if "sample" not in self.endpoints:
             raise UserError(f"{self.path} has no 'sample' endpoint; it has {', '.join(self.endpoints)}")
-        if self.conditional:
-            if labels is None:
-                raise UserError(f"{self.path} is conditional: say which labels")
-            parts = [labels[i : i + batch] for i in range(0, len(labels), batch)]
-            draw = [lambda s, part=part: self.model.sample(tf.constant(part, tf.int32), s) for part in parts]
-        else:
-            sizes = [min(batch, (n or 0) - i) for i in range(0, n or 0, batch)]
-            draw = [lambda s, size=size: self.model.sample(tf.constant(size), s) for size in sizes]
-        return np.concatenate([one(tf.constant(seed * 1_000 + i)).numpy() for i, one in enumerate(draw)])
+        if self.conditional and labels is None:
+            raise UserError(f"{self.path} is conditional: say which labels")
+        return draw(self.model.sample, n, labels if self.conditional else None, seed)
+
+
+def draw(
+    sample: Callable[..., tf.Tensor], n: int | None, labels: np.ndarray | None, seed: int, batch: int = 500
+) -> np.ndarray:
+    """Images in [0, 1] from a `sample` endpoint, `batch` at a time; block i is drawn with the seed 1000 * seed + i."""
+    if labels is not None:
+        inputs = [tf.constant(labels[i : i + batch], tf.int32) for i in range(0, len(labels), batch)]
+    else:
+        inputs = [tf.constant(min(batch, (n or 0) - i)) for i in range(0, n or 0, batch)]
+    return np.concatenate([sample(x, tf.constant(1_000 * seed + i)).numpy() for i, x in enumerate(inputs)])
 
 
 def find(path: str | Path) -> Path:

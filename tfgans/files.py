@@ -75,6 +75,6 @@ def write_png(path: str | Path, picture: np.ndarray, scale: int = 1) -> None:
     picture = picture[..., 0] if picture.shape[-1] == 1 else picture
     image = Image.fromarray(picture)
     with whole(path) as temporary:
-        image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST).save(temporary, format="PNG")
-
-
+        image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST).save(
+            temporary, format="PNG"
+        )

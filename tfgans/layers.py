@@ -10,7 +10,7 @@ from tfgans.errors import UserError
 
 @keras.saving.register_keras_serializable(package="tfgans")
 class Maxout(keras.layers.Layer):
-    """The largest of `pieces` linear functions per unit: (n, d) -> (n, units). Goodfellow 2013, arXiv:1302.4389, eq. 1."""
+    """The largest of `pieces` linear functions per unit: (n, d) -> (n, units). Goodfellow 2013, arXiv:1302.4389."""
 
     def __init__(self, units: int, pieces: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -38,7 +38,9 @@ class Recipe:
         model, optimizers = dict(self.model), {k: dict(v) for k, v in self.optimizers.items()}
         own = {name: getattr(self, name) for name in ("dataset", "batch_size", "steps")}
         known = {name: (own, name) for name in own} | {name: (model, name) for name in model}
-        known |= {f"{player}.{name}": (optimizers[player], name) for player in optimizers for name in optimizers[player]}
+        known |= {
+            f"{player}.{name}": (optimizers[player], name) for player in optimizers for name in optimizers[player]
+        }
         for key, value in settings.items():
             if key not in known:
                 near = difflib.get_close_matches(key, known, n=1)

@@ -79,7 +79,9 @@ def train(
         return None
     config = {
         "gan": name,
-        "recipe": {field: plain(getattr(recipe, field)) for field in ("dataset", "model", "optimizers", "batch_size", "steps")},
+        "recipe": {
+            field: plain(getattr(recipe, field)) for field in ("dataset", "model", "optimizers", "batch_size", "steps")
+        },
         "recipe_key": recipe_key or next(iter(models.module(name).RECIPES)),
         "data_dir": data_dir,
         "seed": seed,
@@ -114,7 +116,9 @@ def resume(path: str | Path, data_dir: str | None = None) -> Run:
         recipe.dataset, "train", data_dir=data_dir or config["data_dir"], image_shape=recipe.model.get("image_shape")
     )
     if len(source) != config["images"]:
-        raise UserError(f"{recipe.dataset} now has {len(source)} images, the run began with {config['images']}; restore them")
+        raise UserError(
+            f"{recipe.dataset} now has {len(source)} images, the run began with {config['images']}; restore them"
+        )
     keras.config.set_dtype_policy(config["precision"])
     if start:
         model = run.load(start)
@@ -152,12 +156,16 @@ def _fit_classes(name: str, recipe: Recipe, source: data.Source) -> Recipe:
     if models.model_class(name).kind != "conditional":
         return recipe
     if source.labels is None:
-        raise UserError(f"'{name}' needs labels and {recipe.dataset} has none; put the images into one folder per class")
+        raise UserError(
+            f"'{name}' needs labels and {recipe.dataset} has none; put the images into one folder per class"
+        )
     classes = max(len(source.class_names), int(source.labels.max()) + 1)
     return recipe.override({"classes": classes}) if "classes" in recipe.model else recipe
 
 
-def batches(recipe: Recipe, source: data.Source, seed: int, group: int | None, start: int, steps: int) -> tf.data.Dataset:
+def batches(
+    recipe: Recipe, source: data.Source, seed: int, group: int | None, start: int, steps: int
+) -> tf.data.Dataset:
     """The batches of steps `start` to `start + steps` of a run."""
     return data.batches(source, recipe.batch_size, seed=seed, start=start, steps=steps, group=group)
 
@@ -228,7 +236,7 @@ def describe(name: str, recipe: Recipe, source: data.Source, mode: tuple[str, bo
 
 
 def count_flops(function: Any) -> int:
-    """Floating-point operations of the matrix products and convolutions, forward and backward, in a concrete function."""
+    """Floating-point operations of the matrix products and convolutions in a concrete function, both directions."""
     total, graphs = 0, [function.graph]
     graphs += [f.graph for f in getattr(function.graph, "_functions", {}).values() if hasattr(f, "graph")]
     for graph in graphs:
@@ -271,9 +279,11 @@ def _fit(run: Run, source: data.Source, model: Adversarial, start: int) -> None:
 
 
 class Recorder(keras.callbacks.Callback):
-    """Keeps the run folder while `fit` goes: history, events, samples, checkpoints, progress; stops on NaN and Ctrl-C."""
+    """Keeps the run folder while `fit` goes: history, events, samples, checkpoints; stops on NaN and Ctrl-C."""
 
-    def __init__(self, run: Run, model: Adversarial, source: data.Source, start: int, steps: int, every: int, seconds: float):
+    def __init__(
+        self, run: Run, model: Adversarial, source: data.Source, start: int, steps: int, every: int, seconds: float
+    ):
         super().__init__()
         self.run, self.step, self.steps, self.every = run, start, steps, every
         self.interrupted = False
@@ -426,8 +436,12 @@ def commit() -> str | None:
     if not (root / ".git").exists():
         return None
     try:
-        name = subprocess.run(["git", "-C", root, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
-        dirty = subprocess.run(["git", "-C", root, "status", "--porcelain", "tfgans"], capture_output=True, text=True, check=True)
+        name = subprocess.run(
+            ["git", "-C", root, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
+        )
+        dirty = subprocess.run(
+            ["git", "-C", root, "status", "--porcelain", "tfgans"], capture_output=True, text=True, check=True
+        )
     except (OSError, subprocess.CalledProcessError):
         return None
     return name.stdout.strip() + ("+" if dirty.stdout.strip() else "")

@@ -119,7 +119,7 @@ RECIPES = {
         deviations=(
             "Adam (2e-4, beta_1 0.5) in place of SGD with a growing momentum and a decaying rate; 50 epochs.",
             "Dropout in the discriminator only; images in [-1, 1] with a tanh output in place of [0, 1] and a sigmoid.",
-            "The paper's Parzen-window likelihood is not computed: its later readers found it unreliable (arXiv:1511.01844).",
+            "The paper's Parzen-window likelihood is not computed: it was found unreliable (arXiv:1511.01844).",
         ),
     )
 }

@@ -113,7 +113,7 @@ RECIPES = {
         steps=9_380,
         paper="arXiv:1511.06434",
         deviations=(
-            "28x28 images: two transposed convolutions from 7x7 in place of four from 4x4, 128 channels in place of 1024.",
+            "28x28 images: two transposed convolutions from 7x7, 96 channels at most, in place of four from 4x4, 1024.",
             "4x4 kernels (divisible by the stride: no checkerboard) in place of 5x5; normal in place of uniform noise.",
         ),
     ),

@@ -28,7 +28,9 @@ def build_generator(image_shape: tuple[int, int, int], latent_dim: int, width: i
 def build_discriminator(image_shape: tuple[int, int, int], width: int, dropout: float) -> keras.Model:
     """(n, h, w, c) images in [-1, 1] -> (n, 1) logits of being real. `width` counts maxout units, of 5 pieces each."""
     image = keras.Input(image_shape)
-    x = layers.Dropout(0.4 * dropout)(layers.Flatten()(image))  # the authors' code: 0.2 on the input, 0.5 on hidden units
+    x = layers.Dropout(0.4 * dropout)(
+        layers.Flatten()(image)
+    )  # the authors' code: 0.2 on the input, 0.5 on hidden units
     for _ in range(2):
         x = layers.Dropout(dropout)(Maxout(width, pieces=5)(x))
     return keras.Model(image, layers.Dense(1, dtype="float32")(x), name="discriminator")
@@ -101,7 +103,7 @@ RECIPES = {
         deviations=(
             "Adam (2e-4, beta_1 0.5) in place of SGD with a growing momentum; 50 epochs.",
             "Images in [-1, 1] and a tanh output in place of [0, 1] and a sigmoid.",
-            "The paper's Parzen-window likelihood is not computed: its later readers found it unreliable (arXiv:1511.01844).",
+            "The paper's Parzen-window likelihood is not computed: it was found unreliable (arXiv:1511.01844).",
         ),
     )
 }

@@ -1,0 +1,94 @@
+"""Cards: what was measured of a saved model, under which protocol; and the tables that are generated from them.
+
+`python -m tfgans.cards` writes the README's results table again.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from tfgans.errors import UserError
+from tfgans.files import write_json, write_text
+
+ROOT = Path(__file__).parent.parent
+BEGIN, END = "<!-- results: written by python -m tfgans.cards -->", "<!-- end of results -->"
+
+
+def read_card(folder: str | Path) -> dict[str, Any]:
+    """The card of a saved model; empty where it has none yet."""
+    path = Path(folder) / "card.json"
+    if not path.is_file():
+        return {}
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise UserError(f"{path} is not readable JSON; restore it or write it again with 'tfgans evaluate'") from None
+
+
+def write_card(folder: str | Path, card: dict[str, Any]) -> Path:
+    write_json(Path(folder) / "card.json", card)
+    return Path(folder) / "card.json"
+
+
+def saved() -> dict[str, dict[str, Any]]:
+    """Name -> card of everything in saved_models/ of the working folder and of the checkout."""
+    folders: dict[str, Path] = {}
+    for place in (Path("saved_models"), ROOT / "saved_models"):
+        for folder in sorted(place.glob("*/")) if place.is_dir() else []:
+            if (folder / "saved_model.pb").exists() and not folder.name.startswith("."):
+                folders.setdefault(folder.name, folder)
+    return {name: read_card(folder) for name, folder in sorted(folders.items())}
+
+
+def summary(values: list[float]) -> dict[str, Any]:
+    """Mean and standard deviation (over training seeds, n - 1) beside the values; no deviation for a single one."""
+    mean = sum(values) / len(values)
+    spread = (sum((v - mean) ** 2 for v in values) / (len(values) - 1)) ** 0.5 if len(values) > 1 else None
+    return {"mean": mean, "std": spread, "values": values}
+
+
+def cell(value: Any, digits: int = 2, scale: float = 1.0) -> str:
+    """A summary as "1.23 +- 0.04"; a blank where there is none."""
+    if not isinstance(value, dict) or value.get("mean") is None:
+        return ""
+    spread = "" if value["std"] is None else f" ± {scale * value['std']:.{digits}f}"
+    return f"{scale * value['mean']:.{digits}f}{spread}"
+
+
+def results_table() -> str:
+    """The results of all generators as Markdown, from their cards."""
+    lines = [
+        "| model | Fréchet distance | × floor | label accuracy % | smallest class % | precision | recall | seeds | n |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name, card in saved().items():
+        metrics = card.get("metrics", {})
+        if "frechet_distance" not in metrics or "gan" not in card:
+            continue
+        protocol = card["protocol"]
+        quality = f"{cell(metrics['precision'])} | {cell(metrics['recall'])}"
+        lines.append(
+            f"| [{name}](saved_models/{name}/card.json) | {cell(metrics['frechet_distance'])} "
+            f"| {cell(metrics['frechet_ratio'], 1)} | {cell(metrics.get('label_accuracy'), 1, 100)} "
+            f"| {cell(metrics.get('smallest_class'), 1, 100)} | {quality} "
+            f"| {len(card['training_seeds'])} | {protocol['n_fake']:,} / {protocol['n_real']:,} |"
+        )
+    judges = [f"{n} ({100 * c['test_accuracy']:.2f}% on test)" for n, c in saved().items() if "test_accuracy" in c]
+    lines += [
+        "",
+        f"Features and labels: {', '.join(judges)}. The floor is real training images scored in the same way.",
+    ]
+    return "\n".join(lines)
+
+
+def with_table(readme: str) -> str:
+    """The README's text with the table between its markers made anew."""
+    pattern = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
+    if not pattern.search(readme):
+        raise UserError(f"README.md has lost its markers {BEGIN} and {END}; put them back")
+    return pattern.sub(lambda _: f"{BEGIN}\n{results_table()}\n{END}", readme)
+
+
+if __name__ == "__main__":
+    write_text(ROOT / "README.md", with_table((ROOT / "README.md").read_text(encoding="utf-8")))

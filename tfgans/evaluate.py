@@ -1,0 +1,253 @@
+"""Measure what was trained: runs, SavedModels, folders of images. Nothing else writes cards."""
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfgans import cards, data, metrics, models
+from tfgans.errors import UserError
+from tfgans.export import ENDPOINTS, Exported, export_run
+from tfgans.features import load_features
+from tfgans.files import grid, write_json, write_png
+from tfgans.report import LABELS, readable
+from tfgans.run import Run
+
+SEED = 1  # of the samples that are measured; training and previews never use it
+NEIGHBOURS = 1_000  # samples whose nearest training images are looked up
+JUDGES = {"mnist5k": "mnist"}  # data sets that another one's judge scores
+
+
+def evaluate(
+    paths: list[Path],
+    *,
+    card: str | Path | None = None,
+    features: str | None = None,
+    n: int = 10_000,
+    data_dir: str | None = None,
+) -> dict[str, Any]:
+    """Measure runs of one GAN (one per training seed), or one SavedModel.
+
+    Runs get a metrics.json each; with `card`, the first run's model is exported there with a card over all of them. A
+    SavedModel is measured anew and its card's metrics are compared: the card is kept if it covers more seeds.
+
+    Raises:
+        UserError: not a run nor a SavedModel, runs of different recipes, no features to measure in.
+    """
+    if (paths[0] / "saved_model.pb").exists():
+        return evaluate_saved(paths[0], features=features, n=n, data_dir=data_dir)
+    configs = [Run.open(path).config for path in paths]
+    for path, config in zip(paths, configs, strict=True):
+        if (config["gan"], config["recipe"]) != (configs[0]["gan"], configs[0]["recipe"]):
+            raise UserError(f"{path} is not a run of the same recipe as {paths[0]}; evaluate it on its own")
+    if len({config["seed"] for config in configs}) < len(configs):
+        raise UserError("two of these runs have the same seed; a card takes each training seed once")
+    measured = [evaluate_run(path, features=features, n=n, data_dir=data_dir) for path in paths]
+    result: dict[str, Any] = {
+        "protocol": measured[0]["protocol"],
+        "metrics": {name: _over_seeds([m["metrics"][name] for m in measured]) for name in measured[0]["metrics"]},
+    }
+    if card is not None:
+        export_run(paths[0], card, force=True)
+        runs = [Run.open(path) for path in paths]
+        cards.write_card(card, {**_facts(runs), **result, "losses": _losses(runs)})
+        write_png(Path(card) / "samples.png", _sheet(Exported(card), configs[0]))
+    return result
+
+
+def evaluate_run(
+    path: str | Path,
+    *,
+    features: str | None = None,
+    n: int = 10_000,
+    data_dir: str | None = None,
+    only_if_possible: bool = False,
+) -> dict[str, Any]:
+    """Measure the newest checkpoint of a run into its metrics.json.
+
+    With `only_if_possible`, a data set without a judge is passed over with a line that says how to get one.
+    """
+    run = Run.open(path)
+    config = run.config
+    dataset = config["recipe"]["dataset"]
+    try:
+        network = load_features(features or f"judge:{JUDGES.get(dataset, dataset)}")
+    except UserError as error:
+        if not only_if_possible:
+            raise
+        print(f"not measured: {error}", file=sys.stderr)
+        return {}
+    with tempfile.TemporaryDirectory() as folder:
+        model = Exported(export_run(path, Path(folder) / "model"))
+        result = measure(
+            model, dataset, config["recipe"]["model"]["image_shape"], network, n, data_dir or config["data_dir"]
+        )
+    write_json(run.path / "metrics.json", result)
+    return result
+
+
+def evaluate_saved(path: Path, *, features: str | None, n: int, data_dir: str | None) -> dict[str, Any]:
+    """Measure a SavedModel by its card's protocol; the numbers are printed, the card of its training seeds is kept."""
+    card = cards.read_card(path)
+    if not card:
+        raise UserError(
+            f"{path} has no card.json that names its data; write it with 'tfgans evaluate RUN --card {path}'"
+        )
+    network = load_features(features or card["protocol"]["features"])
+    return measure(Exported(path), card["dataset"], card["image_shape"], network, n, data_dir)
+
+
+def measure(
+    model: Exported, dataset: str, image_shape: list[int], network: Any, n: int, data_dir: str | None
+) -> dict[str, Any]:
+    """Every metric of `n` samples against as many test images, and the floor: training images in the samples' place."""
+    shape = tuple(image_shape)
+    test = data.load(dataset, "test", data_dir=data_dir, image_shape=shape)
+    train = data.load(dataset, "train", data_dir=data_dir, image_shape=shape)
+    n = min(n, len(test))
+    real, real_labels = test.images[:n], None if test.labels is None else test.labels[:n]
+    asked = real_labels if model.conditional else None  # the test images' own labels, so that their shares agree
+    fake = model.sample(n=n, labels=asked, seed=SEED)
+    picked = np.random.default_rng(0).permutation(len(train))[:n]
+    real_features, fake_features, train_features = (network.features(x) for x in (real, fake, train.images[picked]))
+
+    distance = metrics.frechet_distance(real_features, fake_features)
+    floor = metrics.frechet_distance(real_features, train_features)
+    precision, recall = metrics.precision_recall(real_features, fake_features)
+    found: dict[str, Any] = {
+        "frechet_distance": distance,
+        "frechet_floor": floor,
+        "frechet_ratio": distance / floor,
+        "kernel_distance": metrics.kernel_distance(real_features, fake_features)[0],
+        "precision": precision,
+        "recall": recall,
+    }
+    if hasattr(network, "logits"):
+        logits = network.logits(fake)
+        read = logits.argmax(axis=1)
+        shares = metrics.class_histogram(read, network.n_classes) / n
+        found |= {
+            "classifier_score": metrics.classifier_score(logits),
+            "classifier_score_real": metrics.classifier_score(network.logits(real)),
+            "class_histogram": shares.tolist(),
+            "smallest_class": float(shares.min()),
+            "kl_to_uniform": metrics.kl_to_uniform(shares),
+        }
+        if asked is not None:
+            found["label_accuracy"] = float(np.mean(read == asked))
+    found |= _neighbours(fake, train, test)
+    protocol = {
+        "features": network.name,
+        "features_sha256": network.sha256,
+        "split": f"{dataset} test",
+        "n_real": n,
+        "n_fake": n,
+        "n_floor": len(picked),
+        "n_neighbours": min(NEIGHBOURS, n),
+        "sample_seed": SEED,
+    }
+    return {"protocol": protocol, "metrics": found}
+
+
+def _neighbours(fake: np.ndarray, train: data.Source, test: data.Source) -> dict[str, Any]:
+    """The nearest training image of each of the first samples, in pixels; copies lie nearer than test images do."""
+    flat = train.images.reshape(len(train), -1).astype(np.float32) / 255
+    queries = fake[:NEIGHBOURS].reshape(min(NEIGHBOURS, len(fake)), -1)
+    own = test.images[:NEIGHBOURS].reshape(min(NEIGHBOURS, len(test)), -1).astype(np.float32) / 255
+    near = metrics.nearest_neighbours(flat, queries, labels=train.labels)
+    result = {
+        "neighbour_distance": float(near.distances.mean()),
+        "neighbour_distance_real": float(metrics.nearest_neighbours(flat, own).distances.mean()),
+    }
+    if train.labels is not None:
+        counts = np.bincount(train.labels[near.indices[:, 0]], minlength=int(train.labels.max()) + 1)
+        result |= {
+            "neighbour_classes": int((counts > 0).sum()),
+            "neighbour_largest_class": float(counts.max() / counts.sum()),
+        }
+    return result
+
+
+def evaluate_folders(real: Path, fake: Path, features: str, min_images: int = 16) -> dict[str, Any]:
+    """Frechet and kernel distance, precision and recall of a folder of images against another."""
+    network = load_features(features)
+    shape = getattr(network, "image_shape", (227, 227, 3))
+    a, b = (data.load(f"folder:{folder}", "all", image_shape=shape).images for folder in (real, fake))
+    half = len(a) // 2
+    left, right = network.features(a), network.features(b)
+    precision, recall = metrics.precision_recall(left, right)
+    order = np.random.default_rng(0).permutation(len(a))
+    return {
+        "n_real": len(a),
+        "n_fake": len(b),
+        "frechet_distance": metrics.frechet_distance(left, right),
+        "frechet_floor": metrics.frechet_distance(left[order[:half]], left[order[half:]]),
+        "kernel_distance": metrics.kernel_distance(left, right)[0],
+        "precision": precision,
+        "recall": recall,
+    }
+
+
+def show(values: dict[str, Any]) -> None:
+    """Print metrics, one a line."""
+    width = max(len(LABELS.get(name, name)) for name in values)
+    for name, value in values.items():
+        print(f"{LABELS.get(name, name):{width}}  {readable(value)}")
+
+
+def _over_seeds(values: list[Any]) -> Any:
+    """A summary of numbers; of lists (histograms), the list of each seed."""
+    if isinstance(values[0], list):
+        return {"mean": np.mean(values, axis=0).tolist(), "std": None, "values": values}
+    return cards.summary([float(v) for v in values])
+
+
+def _facts(runs: list[Run]) -> dict[str, Any]:
+    first = runs[0].config
+    recipe = models.recipe(first["gan"], first["recipe_key"])
+    return {
+        "gan": first["gan"],
+        "recipe": first["recipe_key"],
+        "dataset": first["recipe"]["dataset"],
+        "image_shape": first["recipe"]["model"]["image_shape"],
+        "classes": first["recipe"]["model"].get("classes"),
+        "endpoints": {name: list(inputs) for name, inputs in ENDPOINTS[models.model_class(first["gan"]).kind].items()},
+        "commands": [run.config["command"] for run in runs],
+        "commit": first["commit"],
+        "training_seeds": [run.config["seed"] for run in runs],
+        "exported_seed": first["seed"],
+        "steps": first["recipe"]["steps"],
+        "batch_size": first["recipe"]["batch_size"],
+        "model": first["recipe"]["model"],
+        "optimizers": first["recipe"]["optimizers"],
+        "precision": first["precision"],
+        "jit_compile": first["jit_compile"],
+        "train_seconds": cards.summary([run.config["seconds"] for run in runs]),
+        "machine": first["machine"],
+        "paper": recipe.paper,
+        "reported": recipe.reported,
+        "deviations": list(recipe.deviations),
+    }
+
+
+def _losses(runs: list[Run]) -> dict[str, Any]:
+    """Each term at the end of training, and how it fluctuates: the mean change from row to row in the second half."""
+    histories = [run.read_history() for run in runs]
+    terms = [name for name in histories[0][0] if name not in ("step", "images_per_second", "seconds")]
+    result = {}
+    for term in terms:
+        halves = [np.array([row[term] for row in rows])[len(rows) // 2 :] for rows in histories]
+        result[term] = {
+            "final": cards.summary([float(half[-1]) for half in halves]),
+            "fluctuation": cards.summary([float(np.abs(np.diff(half)).mean()) for half in halves]),
+        }
+    return result
+
+
+def _sheet(model: Exported, config: dict[str, Any]) -> np.ndarray:
+    """Ten rows of ten samples, a column per label where there are labels."""
+    columns = min(config["recipe"]["model"].get("classes") or 10, 10)
+    labels = np.tile(np.arange(columns, dtype=np.int32), 10)
+    return grid(model.sample(n=len(labels), labels=labels, seed=SEED), columns)

@@ -1,0 +1,125 @@
+"""report.html: one self-contained page of a run: samples over time, curves, metrics, configuration."""
+
+import base64
+import html
+import io
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import yaml
+
+from tfgans.files import write_text
+from tfgans.run import Run
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402  (after the backend is chosen)
+
+STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
+h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; }
+table { border-collapse: collapse; } td, th { padding: .25rem .8rem .25rem 0; text-align: left; vertical-align: top; }
+tr + tr { border-top: 1px solid #ddd; } td.number { font-variant-numeric: tabular-nums; }
+img { max-width: 100%; } .sheet { image-rendering: pixelated; width: 32rem; }
+.time { display: flex; flex-wrap: wrap; gap: 1rem; } .time figure { margin: 0; width: 9rem; }
+.time img { image-rendering: pixelated; } figcaption, .note { color: #666; font-size: .85rem; }
+pre { background: #f6f6f6; padding: 1rem; overflow-x: auto; font-size: .85rem; }
+"""
+
+
+def write_report(path: str | Path) -> Path:
+    """Write report.html of a run from what its folder holds; returns its path."""
+    import json
+
+    run = Run.open(path)
+    config, rows = run.config, run.read_history()
+    metrics_path = run.path / "metrics.json"
+    measured = json.loads(metrics_path.read_text(encoding="utf-8")) if metrics_path.exists() else None
+    pictures = sorted(run.samples.glob("step-*.png"))
+    recipe = config["recipe"]
+    done = int(rows[-1]["step"]) if rows else 0
+    title = f"{config['gan']} on {recipe['dataset']}"
+    parts = [
+        f"<h1>{html.escape(title)}</h1>",
+        f"<p>{done:,} of {recipe['steps']:,} steps of {recipe['batch_size']} images, seed {config['seed']}, "
+        f"{config['precision']}{' with XLA' if config['jit_compile'] else ''}, {config['seconds'] / 60:.1f} minutes on "
+        f"{config['machine']['cores']} cores.</p>",
+    ]
+    if pictures:
+        parts.append(f'<h2>Samples</h2><img class="sheet" alt="samples" src="{_embed(pictures[-1].read_bytes())}">')
+    if measured:
+        parts.append(f"<h2>Measured</h2>{_metrics(measured)}")
+    if len(pictures) > 1:
+        chosen = [pictures[i] for i in np.unique(np.linspace(0, len(pictures) - 1, 10).round().astype(int))]
+        figures = "".join(
+            f'<figure><img alt="" src="{_embed(p.read_bytes())}">'
+            f"<figcaption>step {int(p.stem[5:]):,}</figcaption></figure>"
+            for p in chosen
+        )
+        parts.append(f'<h2>The same latents over time</h2><div class="time">{figures}</div>')
+    if rows:
+        parts.append(f'<h2>Losses</h2><img alt="loss curves" src="{_embed(_curves(rows))}">')
+    parts.append(f"<h2>Configuration</h2><pre>{html.escape(yaml.safe_dump(config, sort_keys=False))}</pre>")
+    page = (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
+        f"<style>{STYLE}</style></head><body>{''.join(parts)}</body></html>"
+    )
+    write_text(run.path / "report.html", page)
+    return run.path / "report.html"
+
+
+def _embed(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode()
+
+
+def _curves(rows: list[dict[str, float]]) -> bytes:
+    terms = [name for name in rows[0] if name not in ("step", "images_per_second", "seconds")]
+    figure, axes = plt.subplots(figsize=(9, 3.5))
+    for term in terms:
+        axes.plot([row["step"] for row in rows], [row[term] for row in rows], label=term)
+    axes.set_xlabel("step")
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=120, bbox_inches="tight")
+    plt.close(figure)
+    return buffer.getvalue()
+
+
+def _metrics(measured: dict[str, Any]) -> str:
+    rows = "".join(
+        f'<tr><td>{html.escape(LABELS.get(name, name))}</td><td class="number">{html.escape(readable(value))}</td></tr>'
+        for name, value in measured["metrics"].items()
+    )
+    protocol = ", ".join(f"{k} {v}" for k, v in measured["protocol"].items() if k != "features_sha256")
+    return f'<table>{rows}</table><p class="note">{html.escape(protocol)}</p>'
+
+
+LABELS = {
+    "frechet_distance": "Fréchet distance (0 is best)",
+    "frechet_floor": "… of real training images: the floor",
+    "frechet_ratio": "… times the floor",
+    "kernel_distance": "Kernel distance (0 is best)",
+    "classifier_score": "Classifier score",
+    "classifier_score_real": "… of real images",
+    "precision": "Precision: samples that look like real ones",
+    "recall": "Recall: real ones that samples cover",
+    "label_accuracy": "Label accuracy: the judge reads the label that was asked for",
+    "class_histogram": "Share of each class, as the judge reads it",
+    "smallest_class": "Smallest share of a class",
+    "kl_to_uniform": "KL divergence of the classes from uniform (nats)",
+    "neighbour_classes": "Classes among the nearest training images",
+    "neighbour_largest_class": "Largest share of a class among them",
+    "neighbour_distance": "Distance to the nearest training image (pixels in [0, 1])",
+    "neighbour_distance_real": "… of real test images",
+}
+
+
+def readable(value: Any) -> str:
+    """A metric as text: a number with four figures, a list with two decimals."""
+    if isinstance(value, dict):
+        return readable(value["mean"]) + ("" if value.get("std") is None else f" ± {value['std']:.2g}")
+    if isinstance(value, list):
+        return "  ".join(f"{v:.2f}" for v in value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
