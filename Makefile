@@ -1,0 +1,38 @@
+# make demo: from a clone to digits drawn on this machine.  make test: the tests.  make check: those, format, lint, types.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test check slow notebooks clean
+
+demo: $(VENV)/installed
+	$(BIN)/tfgans train cdcgan --recipe mnist5k --run runs/demo
+
+test: $(VENV)/installed-dev
+	$(BIN)/pytest
+
+check: $(VENV)/installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+slow: $(VENV)/installed-dev
+	$(BIN)/pytest -m slow
+
+notebooks: $(VENV)/installed-dev
+	$(BIN)/python chapters/make_notebooks.py
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache *.egg-info
+
+# the stamp is touched last, so that a broken installation is made anew
+$(VENV)/installed: requirements.txt setup.cfg pyproject.toml
+	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv is missing: apt-get install python3-venv"; exit 1; }
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
