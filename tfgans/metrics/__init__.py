@@ -1,0 +1,23 @@
+"""Scores of generated images. Features and logits come from `tfgans.features`; everything here takes NumPy arrays."""
+
+from tfgans.metrics.distances import classifier_score, frechet_distance, frechet_floor, kernel_distance
+from tfgans.metrics.fidelity import luma, psnr, ssim
+from tfgans.metrics.labels import class_histogram, kl_to_uniform, label_accuracy
+from tfgans.metrics.neighbours import Neighbours, PrecisionRecall, nearest_neighbours, precision_recall
+
+__all__ = [
+    "Neighbours",
+    "PrecisionRecall",
+    "class_histogram",
+    "classifier_score",
+    "frechet_distance",
+    "frechet_floor",
+    "kernel_distance",
+    "kl_to_uniform",
+    "label_accuracy",
+    "luma",
+    "nearest_neighbours",
+    "precision_recall",
+    "psnr",
+    "ssim",
+]

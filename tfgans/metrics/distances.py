@@ -1,0 +1,105 @@
+"""How far generated images are from real ones, as distances between their features. Computed by TensorFlow GAN.
+
+Every function takes NumPy arrays of shape (n, d), one row an image, and works in float64.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import tensorflow as tf
+
+from tfgans.metrics.bridge import classifier_metrics
+
+
+def _rows(name: str, array: np.ndarray) -> np.ndarray:
+    """`array` as float64 of shape (n, d), n >= 2 and finite; anything else would give a number that means nothing."""
+    array = np.asarray(array, np.float64)
+    if array.ndim != 2 or len(array) < 2:
+        raise ValueError(f"{name} must have shape (n, d) with n >= 2, not {array.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} has values that are not finite")
+    return array
+
+
+def _pair(real: np.ndarray, fake: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    real, fake = _rows("real_features", real), _rows("fake_features", fake)
+    if real.shape[1] != fake.shape[1]:
+        raise ValueError(f"features of {real.shape[1]} and {fake.shape[1]} values cannot be compared")
+    return real, fake
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps TensorFlow from advising on TF-GAN's own code, which we cannot change, in the middle of a table."""
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def frechet_distance(real_features: np.ndarray, fake_features: np.ndarray) -> float:
+    """Frechet distance between the Gaussians fitted to both sets: |m - m'|^2 + Tr(C + C' - 2 (C C')^(1/2)), 0 at best.
+
+    Heusel et al. 2017 (arXiv:1706.08500), eq. 6. Biased: it falls as n grows, so compare scores of equal n only.
+
+    Args:
+        real_features: (n, d).
+        fake_features: (m, d).
+    """
+    real, fake = _pair(real_features, fake_features)
+    return float(classifier_metrics().frechet_classifier_distance_from_activations(real, fake))
+
+
+def frechet_floor(train_features: np.ndarray, test_features: np.ndarray) -> float:
+    """What perfect images would score: the Frechet distance of as many training images to the test images.
+
+    Takes the first len(test) training images, because the bias of the distance depends on n.
+
+    Args:
+        train_features: (n, d), in no particular order; n >= len(test_features).
+        test_features: (m, d), the images that generated ones are compared with.
+    """
+    if len(train_features) < len(test_features):
+        raise ValueError(
+            f"a floor for {len(test_features)} images needs as many training images: {len(train_features)}"
+        )
+    return frechet_distance(test_features, train_features[: len(test_features)])
+
+
+def kernel_distance(
+    real_features: np.ndarray, fake_features: np.ndarray, *, block: int = 1024, seed: int = 0
+) -> tuple[float, float]:
+    """Kernel distance, the unbiased squared MMD under k(x, y) = (x.y / d + 1)^3, and its standard error.
+
+    Binkowski et al. 2018 (arXiv:1801.01401), section 4; estimated in blocks of at most `block` images. Unbiased, so it
+    may be slightly below 0. The standard error comes from the spread over blocks; with a single block it is NaN.
+
+    Args:
+        real_features: (n, d).
+        fake_features: (m, d).
+        block: the largest block; the cost grows with its square.
+        seed: of the shuffle. The block estimator wants both sets in random order, and folders come sorted by class.
+    """
+    real, fake = _pair(real_features, fake_features)
+    rng = np.random.default_rng(seed)
+    real, fake = (tf.constant(rng.permutation(features)) for features in (real, fake))
+    with _quiet():
+        mean, error = classifier_metrics().kernel_classifier_distance_and_std_from_activations(real, fake, block)
+    return float(mean), float(error)
+
+
+def classifier_score(logits: np.ndarray) -> float:
+    """exp(E[KL(p(y|x) || p(y))]) of a classifier's logits: 1 at worst, the number of classes at best.
+
+    Salimans et al. 2016 (arXiv:1606.03498), section 4. With Inception's logits it is the Inception score. It never
+    looks at real images: one sharp image of each class has the best score.
+
+    Args:
+        logits: (n, classes), before the softmax.
+    """
+    return float(classifier_metrics().classifier_score_from_logits(_rows("logits", logits)))
