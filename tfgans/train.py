@@ -59,16 +59,22 @@ def train(
         raise UserError(f"--precision takes {', '.join(PRECISIONS)} or auto, not '{precision}'")
     if jit not in ("on", "off", "auto"):
         raise UserError(f"--jit takes on, off or auto, not '{jit}'")
+    if not 0 <= seed < 2**31:
+        raise UserError(f"--seed takes 0 to {2**31 - 1}, not {seed}")
+    if every is not None and every < 1:
+        raise UserError(f"--every must be at least 1, not {every}")
     recipe = models.recipe(name, recipe_key)
     settings = dict(settings or {})
+    if dataset is None and isinstance(settings.get("dataset"), str):
+        dataset = settings.pop("dataset")
     if dataset and dataset != recipe.dataset:
         settings["dataset"] = dataset
         if "image_shape" in recipe.model:
-            settings.setdefault("image_shape", data.natural_shape(dataset) or recipe.model["image_shape"])
+            settings.setdefault("image_shape", _image_shape(dataset, data_dir, download))
     recipe = recipe.override(settings)
     run_dir = Path(run_dir or Path("runs") / f"{name}-{recipe.dataset.replace(':', '-').replace('/', '-')}-s{seed}")
     if not dry_run and run_dir.exists():
-        Run.create(run_dir, {})  # refuses now rather than after the data were read
+        Run(run_dir).refuse_existing()  # now rather than after the data were read
     source = data.load(
         recipe.dataset, "train", data_dir=data_dir, image_shape=recipe.model.get("image_shape"), download=download
     )
@@ -119,6 +125,8 @@ def resume(path: str | Path, data_dir: str | None = None) -> Run:
         raise UserError(
             f"{recipe.dataset} now has {len(source)} images, the run began with {config['images']}; restore them"
         )
+    for path in run.set_aside(start):
+        print(f"damaged, not loaded: {path}", file=sys.stderr)
     keras.config.set_dtype_policy(config["precision"])
     if start:
         model = run.load(start)
@@ -140,15 +148,28 @@ def build(name: str, recipe: Recipe, seed: int, precision: str = "float32", jit_
     """A fresh compiled model. Every weight and every later random number follows from `seed`."""
     keras.config.set_dtype_policy(precision)
     keras.utils.set_random_seed(seed)
-    model = models.model_class(name)(**recipe.model, seed=seed)
     optimizers = {}
-    for player, arguments in recipe.optimizers.items():
-        arguments = dict(arguments)
-        optimizers[player] = keras.optimizers.get(
-            {"class_name": arguments.pop("name", "adam"), "config": {"name": player, **arguments}}
-        )
+    try:
+        model = models.model_class(name)(**recipe.model, seed=seed)
+        for player, arguments in recipe.optimizers.items():
+            arguments = dict(arguments)
+            optimizers[player] = keras.optimizers.get(
+                {"class_name": arguments.pop("name", "adam"), "config": {"name": player, **arguments}}
+            )
+    except ValueError as error:  # such as a dropout of 2
+        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), "ValueError")
+        raise UserError(f"{name} cannot be built with these settings: {reason}") from error
     model.compile(jit_compile=jit_compile, **optimizers)
     return model
+
+
+def _image_shape(dataset: str, data_dir: str | None, download: bool) -> tuple[int, ...]:
+    """The shape to train on when another data set than the recipe's is given: its own where that can be generated."""
+    if not dataset.startswith("folder:"):
+        shape = tuple(data.load(dataset, "train", data_dir=data_dir, download=download, limit=1).image(0).shape)
+        if shape[0] == shape[1] and shape[0] in (28, 32, 48, 64, 96, 128):
+            return shape
+    return (64, 64, 3)
 
 
 def _fit_classes(name: str, recipe: Recipe, source: data.Source) -> Recipe:
@@ -254,7 +275,7 @@ def count_flops(function: Any) -> int:
                 else:
                     small = op.inputs[2].shape
                 positions = (small[0] or 0) * (small[1] or 0) * (small[2] or 0)
-                total += 2 * positions * (kernel.num_elements() or 0)
+                total += 2 * positions * ((kernel.num_elements() if kernel is not None else 0) or 0)
     return total
 
 
@@ -273,7 +294,7 @@ def _fit(run: Run, source: data.Source, model: Adversarial, start: int) -> None:
     dataset = batches(recipe, source, config["seed"], model.group, start, steps)
     with recorder.interruptible():
         model.fit(dataset, epochs=1, steps_per_epoch=steps, verbose=0, callbacks=[recorder])
-    if recorder.interrupted:
+    if recorder.interrupted and recorder.step < recipe.steps:
         print(f"stopped and saved at step {recorder.step}; continue with: tfgans resume {run.path}", file=sys.stderr)
         raise KeyboardInterrupt
 
@@ -308,17 +329,15 @@ class Recorder(keras.callbacks.Callback):
         self.step += 1
         for term, value in values.items():
             if not np.isfinite(value):
-                self.bar.close()
-                good = self.run.latest()
-                where = self.run.checkpoint(good) if good else "none was written"
-                raise Diverged(f"{term} became {value} at step {self.step}; the last good checkpoint: {where}")
+                self._diverged(f"{term} became {value}")
         self.bar.update()
         if self.step % self.every == 0 or self.step == self.steps:
             self._record(values)
         elif self.step % 10 == 0:
             self.bar.set_postfix({k: f"{v:.3f}" for k, v in values.items()}, refresh=False)
         if self.interrupted and self.step < self.steps:
-            if self.run.latest() != self.step:
+            if self.step % self.every:
+                self._check_weights()
                 self._save()
             self.model.stop_training = True
 
@@ -339,6 +358,7 @@ class Recorder(keras.callbacks.Callback):
         tqdm.write(
             f"step {self.step}/{self.steps}  {losses}  {rate:.0f} images/s  {duration(left)} left", file=sys.stderr
         )
+        self._check_weights()
         self._picture()
         self._save()
         self.model.reset_metrics()
@@ -349,6 +369,19 @@ class Recorder(keras.callbacks.Callback):
         write_png(self.run.samples / f"step-{self.step:08d}.png", picture)
         with self.events.as_default(step=self.step):
             tf.summary.image("samples", picture[None])
+
+    def _diverged(self, what: str) -> None:
+        self.bar.close()
+        good = self.run.latest()
+        where = self.run.checkpoint(good) if good else "none was written"
+        raise Diverged(f"{what} at step {self.step}; the last good checkpoint: {where}")
+
+    def _check_weights(self) -> None:
+        # a finite loss may have had an infinite gradient: such weights would be a checkpoint that nothing can go on from
+        for player in self.model.players:
+            for weight in self.model.weights_of(player):
+                if not np.isfinite(keras.ops.convert_to_numpy(weight).astype(np.float32)).all():
+                    self._diverged(f"{weight.path} is no longer finite after the update of {player}")
 
     def _save(self) -> None:
         # the history first: rows past the checkpoint are dropped on resume, missing ones would not come back

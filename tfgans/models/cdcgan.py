@@ -102,7 +102,7 @@ class CDCGAN(Adversarial):
         return (self.generator([z, labels], training=False) + 1.0) / 2.0
 
 
-MODEL = dict(image_shape=(28, 28, 1), classes=10, latent_dim=100, width=64, dropout=0.3, generator_steps=2)
+MODEL = dict(image_shape=(28, 28, 1), classes=10, latent_dim=100, width=48, dropout=0.3, generator_steps=2)
 OPTIMIZERS = dict(
     g_optimizer=dict(learning_rate=2e-4, beta_1=0.5),
     d_optimizer=dict(learning_rate=1e-4, beta_1=0.5),

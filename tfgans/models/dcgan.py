@@ -99,7 +99,7 @@ class DCGAN(Adversarial):
         return (self.generator(z, training=False) + 1.0) / 2.0
 
 
-MODEL = dict(image_shape=(28, 28, 1), latent_dim=100, width=64, dropout=0.0, generator_steps=1)
+MODEL = dict(image_shape=(28, 28, 1), latent_dim=100, width=48, dropout=0.0, generator_steps=1)
 
 RECIPES = {
     "mnist": Recipe(
