@@ -1,0 +1,228 @@
+"""Every branch of every verdict, on cards made up for it; and the ledger beside the cards that are there."""
+
+from typing import Any
+
+import pytest
+
+from tfgans import claims
+from tfgans.claims import NOT_REPRODUCED, NOT_TESTED, PARTLY, REPRODUCED
+
+EVEN = [0.1] * 10
+UNEVEN = [0.3, 0.02] + [0.085] * 8
+LOST = [0.0, 0.2] + [0.1] * 8
+ONE = [0.95, 0.05] + [0.0] * 8
+
+
+def listed(*values: Any) -> dict[str, Any]:
+    """A summary as cards hold it."""
+    return {
+        "mean": None if isinstance(values[0], list) else sum(values) / len(values),
+        "std": None,
+        "values": [*values],
+    }
+
+
+def card(gan: str = "dcgan", **values: Any) -> dict[str, Any]:
+    """A card; a tuple is a metric, or with "loss_" a part of both losses, with a value for each seed."""
+    n = max([len(v) for v in values.values() if isinstance(v, tuple)], default=1)
+    metrics = {k: listed(*v) for k, v in values.items() if isinstance(v, tuple) and not k.startswith("loss_")}
+    parts = {k[5:]: listed(*v) for k, v in values.items() if k.startswith("loss_")}
+    return {
+        "gan": gan,
+        "recipe": "mnist",
+        "dataset": "mnist",
+        "training_seeds": list(range(n)),
+        "steps": 9_380,
+        "batch_size": 128,
+        "precision": "float32",
+        "machine": {"cpu": "one"},
+        "protocol": {"features_sha256": "ab", "split": "mnist test", "n_real": 100, "n_fake": 100, "sample_seed": 1},
+        "metrics": {"frechet_floor": listed(0.5), **metrics},
+        "losses": {"d_loss": parts, "g_loss": parts},
+        **{k: v for k, v in values.items() if not isinstance(v, tuple)},
+    }
+
+
+def classes(histogram: list[float], near: float, *more: list[float]) -> dict[str, Any]:
+    n = 1 + len(more)
+    return card(
+        class_histogram=(histogram, *more), neighbour_largest_class=(near,) * n, neighbour_classes=(len(histogram),) * n
+    )
+
+
+@pytest.mark.parametrize(
+    "made, expected",
+    [
+        (classes(ONE, 0.97), REPRODUCED),
+        (classes(ONE, 0.97, ONE), REPRODUCED),
+        (classes(ONE, 0.97, EVEN), PARTLY),  # one training of two collapsed
+        (classes(ONE, 0.5), PARTLY),  # the judge sees one class, the neighbours more
+        (classes(LOST, 0.2), PARTLY),
+        (classes(UNEVEN, 0.3), NOT_REPRODUCED),
+        (classes(EVEN, 0.1), NOT_REPRODUCED),
+    ],
+)
+def test_one_mode(made: dict[str, Any], expected: str) -> None:
+    assert claims.one_mode(made)[0] == expected
+
+
+@pytest.mark.parametrize(
+    "made, expected",
+    [
+        (classes(EVEN, 0.15, EVEN), REPRODUCED),
+        (classes(EVEN, 0.25), PARTLY),  # even to the judge, not among the neighbours
+        (classes(EVEN, 0.15, UNEVEN), PARTLY),
+        (classes(EVEN, 0.15, LOST), NOT_REPRODUCED),
+        (classes(ONE, 0.97), NOT_REPRODUCED),
+    ],
+)
+def test_no_mode(made: dict[str, Any], expected: str) -> None:
+    assert claims.no_mode(made)[0] == expected
+
+
+def test_the_numbers_name_every_seed() -> None:
+    assert claims.no_mode(classes(EVEN, 0.15, UNEVEN))[1] == (
+        "Largest class 10.0, 30.0%, smallest 10.0, 2.0% of the samples; nearest training images: 10, 10 classes, the "
+        "largest with 15.0, 15.0% (2 seeds)."
+    )
+
+
+@pytest.mark.parametrize(
+    "high, low, expected",
+    [
+        ((3.0, 4.0), (1.0, 2.0), REPRODUCED),
+        ((3.0, 1.5), (1.0, 2.0), PARTLY),  # the means only
+        ((3.0,), (1.0,), PARTLY),  # a single seed a side
+        ((3.0,), (1.0, 2.0), PARTLY),
+        ((1.0, 2.0), (3.0, 4.0), NOT_REPRODUCED),
+        ((1.0,), (1.0,), NOT_REPRODUCED),
+    ],
+)
+def test_order_of_two_models(high: tuple[float, ...], low: tuple[float, ...], expected: str) -> None:
+    assert claims.above(list(high), list(low)) == expected
+    assert claims.closer(card(frechet_distance=high), card(frechet_distance=low))[0] == expected
+    assert claims.fluctuates_more(card(loss_fluctuation=low), card("cdcgan", loss_fluctuation=high))[0] == expected
+    assert claims.decreases_more(card(loss_change=high), card("cdcgan", loss_change=low))[0] == expected
+    assert claims.lower_loss(card(loss_final=high), card("cdcgan", loss_final=low))[0] == expected
+
+
+def test_losses_that_disagree_are_partly() -> None:
+    dcgan, cdcgan = card(loss_final=(3.0, 3.0)), card("cdcgan", loss_final=(1.0, 1.0))
+    cdcgan["losses"] = {"d_loss": {"final": listed(1.0, 1.0)}, "g_loss": {"final": listed(5.0, 5.0)}}
+    verdict, numbers = claims.lower_loss(dcgan, cdcgan)
+    assert verdict == PARTLY
+    assert numbers == (
+        "Last row: d_loss dcgan 3.000, 3.000, cdcgan 1.000, 1.000; g_loss dcgan 3.000, 3.000, cdcgan 5.000, 5.000 "
+        "(2 seeds each)."
+    )
+
+
+@pytest.mark.parametrize(
+    "distances, expected", [((1.0, 2.0), REPRODUCED), ((3.0, 3.5), PARTLY), ((6.0, 7.0), NOT_REPRODUCED)]
+)
+def test_much_closer_takes_half_the_distance(distances: tuple[float, float], expected: str) -> None:
+    verdict, numbers = claims.much_closer(card("gan", frechet_distance=(4.0, 5.0)), card(frechet_distance=distances))
+    assert verdict == expected
+    assert numbers == (f"Fréchet distance: dcgan {sum(distances) / 2:.2f}, gan 4.50; floor 0.50 (2 seeds each).")
+
+
+@pytest.mark.parametrize(
+    "distances, expected", [((1.0, 1.4), REPRODUCED), ((1.0, 1.8), PARTLY), ((1.0, 4.0), NOT_REPRODUCED)]
+)
+def test_steadier(distances: tuple[float, float], expected: str) -> None:
+    assert claims.steadier(card("gan", frechet_distance=(1.0, 2.0)), card(frechet_distance=distances))[0] == expected
+
+
+def test_a_spread_takes_two_seeds() -> None:
+    with pytest.raises(claims.Untestable, match="two training seeds"):
+        claims.steadier(card(frechet_distance=(1.0,)), card(frechet_distance=(1.0, 2.0)))
+
+
+@pytest.mark.parametrize(
+    "accuracy, precision, label, real",
+    [
+        ((0.99, 0.96), (0.9, 0.8), REPRODUCED, REPRODUCED),
+        ((0.99, 0.90), (0.9, 0.8), PARTLY, PARTLY),
+        ((0.99, 0.96), (0.9, 0.5), REPRODUCED, PARTLY),
+        ((0.12, 0.10), (0.1, 0.2), NOT_REPRODUCED, NOT_REPRODUCED),
+    ],
+)
+def test_labels(accuracy: tuple[float, ...], precision: tuple[float, ...], label: str, real: str) -> None:
+    made = card("cdcgan", label_accuracy=accuracy, precision=precision)
+    assert claims.obeys(made)[0] == label
+    assert claims.realistic(made)[0] == real
+
+
+@pytest.mark.parametrize(
+    "near, expected", [((5.0, 4.2), REPRODUCED), ((5.0, 3.0), PARTLY), ((0.1, 5.0), NOT_REPRODUCED)]
+)
+def test_not_memorized(near: tuple[float, float], expected: str) -> None:
+    made = card("gan", neighbour_distance=near, neighbour_distance_real=(5.0, 5.0))
+    assert claims.not_memorized(made)[0] == expected
+
+
+@pytest.mark.parametrize(
+    "seconds, expected",
+    [(1600.0, REPRODUCED), (800.0, REPRODUCED), (500.0, PARTLY), (6000.0, PARTLY), (150.0, NOT_REPRODUCED)],
+)
+def test_sixteen_times(seconds: float, expected: str) -> None:
+    dcgan, cdcgan = card(train_seconds=listed(100.0)), card("cdcgan", train_seconds=listed(seconds))
+    verdict, numbers = claims.sixteen_times(dcgan, cdcgan)
+    assert verdict == expected
+    assert numbers.startswith(f"{seconds / 100:.1f} times: cdcgan ")
+
+
+def test_seconds_of_an_epoch() -> None:
+    made = card(train_seconds=listed(100.0, 200.0), steps=600, batch_size=100)  # one pass over 60,000
+    assert claims.epoch_seconds(made) == [100.0, 200.0]
+
+
+def test_cards_of_different_protocols_are_not_compared() -> None:
+    other = card(frechet_distance=(1.0,))
+    other["protocol"]["n_real"] = 99
+    with pytest.raises(claims.Untestable, match="n_real"):
+        claims.closer(card(frechet_distance=(2.0,)), other)
+    there = {"dcgan_report-mnist": card(train_seconds=listed(1.0)), "dcgan-mnist": {}}
+    there["cdcgan-mnist"] = card("cdcgan", train_seconds=listed(1.0), machine={"cpu": "another"})
+    times = [c for c in claims.all_claims(there, "06_cdcgan") if "16 times" in c.statement]
+    assert [c.numbers for c in times] == [
+        "The cards to compare differ in their machine.",
+        "No card yet of dcgan-mnist.",
+    ]
+    assert {c.verdict for c in times} == {NOT_TESTED}
+
+
+def test_a_card_that_lacks_a_number_leaves_its_claim_untested() -> None:
+    (obeyed, _) = claims.all_claims({"cgan-mnist": card("cgan")}, "05_cgan")
+    assert (obeyed.verdict, obeyed.numbers) == (NOT_TESTED, "The card of cgan (mnist) has no metrics.label_accuracy.")
+
+
+def test_without_cards_nothing_is_claimed() -> None:
+    found = claims.all_claims({})
+    assert {claim.verdict for claim in found} == {NOT_TESTED}
+    assert all(claim.criterion and claim.command.startswith(("tfgans ", "for s in ")) for claim in found)
+    assert len({(claim.statement, claim.setting, claim.chapter) for claim in found}) == len(found)
+
+
+def test_the_settings_of_the_dcgan_are_kept_apart() -> None:
+    made = {"dcgan_report-mnist": classes(ONE, 0.97), "dcgan-mnist": classes(EVEN, 0.15)}
+    found = claims.all_claims(made, "06_cdcgan")[:2]
+    assert [claim.verdict for claim in found] == [REPRODUCED, NOT_REPRODUCED]
+    assert claims.table(found).splitlines() == [
+        "| claim | the report's settings | decent settings |",
+        "|---|---|---|",
+        "| The DCGAN's images, and their neighbours, have one mode. | reproduced | not reproduced |",
+    ]
+
+
+def test_commands_train_every_seed_of_the_card() -> None:
+    made = {"dcgan_report-mnist": card(train_seconds=listed(1.0), training_seeds=[0, 1, 2])}
+    claim = next(c for c in claims.all_claims(made, "06_cdcgan") if "16 times" in c.statement)
+    assert claim.command.split("; tfgans evaluate")[0] == (
+        "for s in 0 1 2; do tfgans train dcgan --recipe mnist_report --seed $s --run runs/dcgan_report-mnist-s$s; done"
+    )
+
+
+def test_the_ledger_is_in_step_with_the_cards() -> None:
+    written = (claims.ROOT / "docs" / "CLAIMS.md").read_text(encoding="utf-8")
+    assert written == claims.ledger(claims.read_cards()), "write it again with: python -m tfgans.claims"
