@@ -100,7 +100,8 @@ class Adversarial(keras.Model):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Adversarial":
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in config.items()})
+        arguments: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}
+        return cls(**arguments)
 
     def get_compile_config(self) -> dict[str, Any]:
         optimizers = {player: keras.saving.serialize_keras_object(getattr(self, player)) for player in self.players}

@@ -17,6 +17,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfgans import models
 from tfgans.adversarial import Adversarial
 from tfgans.errors import UserError
 from tfgans.run import Run
@@ -28,18 +29,22 @@ ENDPOINTS: dict[str, dict[str, dict[str, tf.TensorSpec]]] = {
     },
 }
 
+SAVED_MODEL = {"saved_model.pb", "fingerprint.pb", "variables", "assets"}
+
 
 def export(model: Adversarial, folder: str | Path) -> Path:
     """Write the endpoints of `model` as a SavedModel, each weight once; the folder appears whole or not at all.
 
-    A card.json that is already in the folder stays.
+    What else is in the folder (a card, pictures) stays.
 
     Raises:
+        UserError: the folder holds things, but no model that this could replace.
         ValueError: the model computes in another precision than float32 (load it under that policy).
     """
     if keras.config.dtype_policy().name != "float32":
         raise ValueError("export under the float32 policy: keras.config.set_dtype_policy('float32') before loading")
     folder = Path(folder)
+    _refuse_other(folder)
     module = tf.Module()
     functions = {}
     for name, signature in ENDPOINTS[model.kind].items():
@@ -52,11 +57,12 @@ def export(model: Adversarial, folder: str | Path) -> Path:
     temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=folder.parent))
     try:
         tf.saved_model.save(module, str(temporary), signatures=functions)
-        for kept in ("card.json", "samples.png"):
-            if (folder / kept).exists():
-                shutil.copy2(folder / kept, temporary / kept)
         if folder.exists():
+            for kept in folder.iterdir():
+                if kept.name not in SAVED_MODEL:
+                    (shutil.copytree if kept.is_dir() else shutil.copy2)(kept, temporary / kept.name)
             old = folder.with_name(f".old-{folder.name}")
+            shutil.rmtree(old, ignore_errors=True)  # of an export that was killed; the folder is newer
             os.replace(folder, old)
             os.replace(temporary, folder)
             shutil.rmtree(old)
@@ -66,6 +72,18 @@ def export(model: Adversarial, folder: str | Path) -> Path:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return folder
+
+
+def _refuse_other(folder: Path) -> None:
+    """Raises UserError for a folder of other things than a model: it is not this program's to replace."""
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file; give a folder with -o")
+    if folder.exists() and not (folder / "saved_model.pb").exists():
+        other = sorted(p.name for p in folder.iterdir() if p.name not in ("card.json", "samples.png"))
+        if other:
+            raise UserError(
+                f"{folder} holds other things than a model (such as {other[0]}); give another folder with -o"
+            )
 
 
 def export_run(path: str | Path, folder: str | Path | None = None, force: bool = False) -> Path:
@@ -83,6 +101,8 @@ def export_run(path: str | Path, folder: str | Path | None = None, force: bool =
     folder = Path(folder or Path("saved_models") / f"{config['gan']}-{dataset}")
     if (folder / "saved_model.pb").exists() and not force:
         raise UserError(f"{folder} holds a model already; give another folder with -o, or --force to replace it")
+    _refuse_other(folder)
+    models.module(config["gan"])  # registers the class
     keras.config.set_dtype_policy("float32")
     return export(run.load(step), folder)
 
@@ -117,7 +137,8 @@ def draw(
         inputs = [tf.constant(labels[i : i + batch], tf.int32) for i in range(0, len(labels), batch)]
     else:
         inputs = [tf.constant(min(batch, (n or 0) - i)) for i in range(0, n or 0, batch)]
-    return np.concatenate([sample(x, tf.constant(1_000 * seed + i)).numpy() for i, x in enumerate(inputs)])
+    seeds = [tf.constant((1_000 * seed + i) % 2**31, tf.int32) for i in range(len(inputs))]
+    return np.concatenate([sample(x, s).numpy() for x, s in zip(inputs, seeds, strict=True)])
 
 
 def find(path: str | Path) -> Path:

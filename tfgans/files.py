@@ -55,7 +55,7 @@ def plain(value: Any) -> Any:
 
 def to_uint8(images: np.ndarray) -> np.ndarray:
     """Images in [0, 1] to 0..255, rounded."""
-    return np.uint8(np.clip(np.asarray(images, np.float32), 0, 1) * 255 + 0.5)
+    return (np.clip(np.asarray(images, np.float32), 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
 def grid(images: np.ndarray, columns: int, gap: int = 2) -> np.ndarray:

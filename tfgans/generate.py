@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -28,6 +29,9 @@ def generate(
         raise UserError(f"-n must be positive, not {n}")
     if output.exists() and not force and not (output.is_dir() and not any(output.iterdir())):
         raise UserError(f"{output} exists; choose another -o, or --force to replace it")
+    picture = output.suffix.lower() == ".png"
+    if output.exists() and picture == output.is_dir():
+        raise UserError(f"{output} is a {'folder' if picture else 'file'}; choose another -o")
     exported = Exported(model)
     if exported.conditional:
         classes = read_card(exported.path).get("classes")
@@ -42,18 +46,19 @@ def generate(
         images = exported.sample(n=n or 64, seed=seed)
         columns = int(np.ceil(np.sqrt(len(images))))
         names = [f"{i:05d}.png" for i in range(len(images))]
-    if output.suffix.lower() == ".png":
+    if picture:
         write_png(output, grid(images, columns), scale=2 if images.shape[1] <= 64 else 1)
         return output
     output.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=output.parent))
-    for name, image in zip(names, to_uint8(images), strict=True):
-        write_png(temporary / name, image)
-    os.chmod(temporary, 0o755)
-    output.mkdir(exist_ok=True)
-    for name in names:
-        os.replace(temporary / name, output / name)
-    temporary.rmdir()
+    try:
+        for name, image in zip(names, to_uint8(images), strict=True):
+            write_png(temporary / name, image)
+        output.mkdir(exist_ok=True)
+        for name in names:
+            os.replace(temporary / name, output / name)
+    finally:
+        shutil.rmtree(temporary)
     return output
 
 

@@ -48,9 +48,6 @@ class Recipe:
                 raise UserError(f"this recipe has no setting '{key}'; {hint}")
             place, name = known[key]
             place[name] = _like(place[name], value, key)
-        for name in ("batch_size", "steps"):
-            if own[name] < 1:
-                raise UserError(f"{name} must be at least 1, not {own[name]}")
         return dataclasses.replace(self, model=model, optimizers=optimizers, **own)
 
 
@@ -69,17 +66,21 @@ def parse_settings(settings: list[str]) -> dict[str, Any]:
 
 
 def _like(old: Any, new: Any, key: str) -> Any:
-    if isinstance(old, bool) or isinstance(new, bool):
+    if isinstance(old, (list, tuple)):
+        if isinstance(new, (list, tuple)) and len(new) == len(old):
+            return tuple(_like(one, other, key) for one, other in zip(old, new, strict=True))
+        fits = False
+    elif isinstance(old, bool) or isinstance(new, bool):
         fits = isinstance(old, bool) and isinstance(new, bool)
     elif isinstance(old, float):
         try:
             return float(new)  # YAML reads 1e-4 as a string
         except (TypeError, ValueError):
             fits = False
-    elif isinstance(old, (list, tuple)):
-        fits = isinstance(new, (list, tuple)) and len(new) == len(old)
     else:
         fits = old is None or isinstance(new, type(old))
     if not fits:
         raise UserError(f"'{key}' takes a value like {old!r}, not {new!r}")
-    return tuple(new) if isinstance(old, (list, tuple)) else new
+    if isinstance(old, int) and not isinstance(old, bool) and old >= 1 and new < 1:
+        raise UserError(f"'{key}' must be at least 1, not {new}")
+    return new

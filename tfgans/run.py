@@ -3,7 +3,9 @@
 import csv
 import io
 import re
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,9 @@ from tfgans.errors import UserError
 from tfgans.files import whole, write_text, write_yaml
 
 KEEP = 3  # checkpoints
+CONTENT = {"metadata.json", "config.json", "model.weights.h5"}  # of a .keras file
+# what zipfile raises on damaged files, by where the damage is
+DAMAGED = (zipfile.BadZipFile, OSError, EOFError, RuntimeError, ValueError, zlib.error, struct.error)
 
 
 class Run:
@@ -26,13 +31,20 @@ class Run:
 
     @classmethod
     def create(cls, path: str | Path, config: dict[str, Any]) -> "Run":
-        """A new run. Raises UserError where the folder exists and holds anything."""
+        """A new run. Raises UserError where the folder exists and holds anything, or cannot be written."""
         run = cls(path)
-        if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
-            hint = f"continue it with 'tfgans resume {path}', or " if (run.path / "config.yaml").exists() else ""
-            raise UserError(f"{path} exists and is not overwritten; {hint}choose another folder with --run")
-        write_yaml(run.path / "config.yaml", config)
+        run.refuse_existing()
+        try:
+            write_yaml(run.path / "config.yaml", config)
+        except OSError as error:
+            raise UserError(f"{path} cannot be written ({error.strerror}); choose another folder with --run") from error
         return run
+
+    def refuse_existing(self) -> None:
+        """Raises UserError where the folder exists and holds anything."""
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            hint = f"continue it with 'tfgans resume {self.path}', or " if (self.path / "config.yaml").exists() else ""
+            raise UserError(f"{self.path} exists and is not overwritten; {hint}choose another folder with --run")
 
     @classmethod
     def open(cls, path: str | Path) -> "Run":
@@ -40,6 +52,12 @@ class Run:
         run = cls(path)
         if not (run.path / "config.yaml").is_file():
             raise UserError(f"{path} is not a run folder (it has no config.yaml); runs are made by 'tfgans train'")
+        try:
+            whole_config = isinstance(run.config, dict) and {"gan", "recipe", "seed"} <= run.config.keys()
+        except (yaml.YAMLError, UnicodeDecodeError):
+            whole_config = False
+        if not whole_config:
+            raise UserError(f"{path}/config.yaml is damaged or no configuration of a run; restore it, or train anew")
         return run
 
     @property
@@ -73,11 +91,24 @@ class Run:
         for step in reversed(self.steps()):
             try:
                 with zipfile.ZipFile(self.checkpoint(step)) as archive:
-                    if archive.testzip() is None:
+                    if archive.testzip() is None and CONTENT <= set(archive.namelist()):
                         return step
-            except (zipfile.BadZipFile, OSError, EOFError):
+            except DAMAGED:
                 continue
         return None
+
+    def set_aside(self, start: int) -> list[Path]:
+        """Before a continuation from step `start`: rename what is newer and damaged, so that it neither counts among
+        the checkpoints to keep nor is lost; remove what was being written when the run was killed."""
+        for folder in (self.path, self.checkpoints, self.samples):
+            for unfinished in folder.glob(".tmp-*"):
+                unfinished.unlink()
+        aside = []
+        for step in self.steps():
+            if step > start:
+                path = self.checkpoint(step)
+                aside.append(path.rename(path.with_name(path.name + ".damaged")))
+        return aside
 
     def load(self, step: int) -> Any:
         """The compiled model of a checkpoint, optimizers and random state included."""

@@ -1,5 +1,6 @@
 """Training: a recipe and a seed in, a run folder out; and the exact continuation of one that was stopped."""
 
+import functools
 import os
 import platform
 import signal
@@ -208,22 +209,27 @@ def choose_mode(
     if len(modes) == 1:
         return modes[0], {}
     print(f"timing {len(modes)} modes: {', '.join(map(mode_name, modes))}", file=sys.stderr, flush=True)
-    steps: dict[tuple[str, bool], Callable[[], Any]] = {}
+    steps: dict[tuple[str, bool], Callable[[], float]] = {}
     for mode in modes:
         model = build(name, recipe, seed, *mode)
         batch = next(iter(batches(recipe, source, seed, model.group, 0, 1)))
         step = tf.function(model.train_step, jit_compile=mode[1])
-        steps[mode] = lambda step=step, batch=batch: {k: float(v) for k, v in step(batch).items()}
+        steps[mode] = functools.partial(_timed, step, batch)
         steps[mode]()  # traces and compiles
     best = dict.fromkeys(modes, float("inf"))
     for _ in range(rounds):
         for mode in modes:
-            began = time.perf_counter()
-            steps[mode]()
-            best[mode] = min(best[mode], time.perf_counter() - began)
+            best[mode] = min(best[mode], steps[mode]())
     chosen = min(modes, key=lambda mode: best[mode] * (1.0 if mode == modes[0] else 1.05))
     keras.backend.clear_session()
     return chosen, {mode_name(mode): round(1000 * best[mode], 2) for mode in modes}
+
+
+def _timed(step: Callable[..., dict[str, tf.Tensor]], batch: dict[str, tf.Tensor]) -> float:
+    """The seconds of one step, until its logs are numbers."""
+    began = time.perf_counter()
+    _ = {k: float(v) for k, v in step(batch).items()}
+    return time.perf_counter() - began
 
 
 def mode_name(mode: tuple[str, bool]) -> str:
@@ -239,13 +245,8 @@ def describe(name: str, recipe: Recipe, source: data.Source, mode: tuple[str, bo
     if mode_name(mode) in timings:
         seconds = timings[mode_name(mode)] / 1000
     else:
-        step(batch)
-        took = []
-        for _ in range(5):
-            began = time.perf_counter()
-            {k: float(v) for k, v in step(batch).items()}
-            took.append(time.perf_counter() - began)
-        seconds = min(took)
+        _timed(step, batch)  # traces and compiles
+        seconds = min(_timed(step, batch) for _ in range(5))
     for player, networks in model.players.items():
         count = sum(int(np.prod(w.shape)) for w in model.weights_of(player))
         print(f"{player:20} {count:>12,} parameters ({', '.join(networks)})")
@@ -377,7 +378,7 @@ class Recorder(keras.callbacks.Callback):
         raise Diverged(f"{what} at step {self.step}; the last good checkpoint: {where}")
 
     def _check_weights(self) -> None:
-        # a finite loss may have had an infinite gradient: such weights would be a checkpoint that nothing can go on from
+        # a finite loss may have had an infinite gradient, and nothing can go on from a checkpoint of such weights
         for player in self.model.players:
             for weight in self.model.weights_of(player):
                 if not np.isfinite(keras.ops.convert_to_numpy(weight).astype(np.float32)).all():
