@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -35,16 +36,8 @@ def trained(tmp_path_factory):
     """A judge of a few steps: (folder, card, test source)."""
     folder = tmp_path_factory.mktemp("judges") / "judge-tiny"
     test = stripes(80, 1)
-    card = train_judge(
-        "mnist",
-        folder,
-        source_train=stripes(600, 0),
-        source_test=test,
-        seed=3,
-        epochs=1,
-        batch_size=50,
-        command="as here",
-    )
+    options = {"seed": 3, "epochs": 1, "batch_size": 50, "command": "as here"}
+    card = train_judge("mnist", folder, source_train=stripes(600, 0), source_test=test, **options)
     return folder, card, test
 
 
@@ -110,14 +103,11 @@ def test_card_says_how_it_came_about_and_how_it_judges(trained):
 
 def test_equal_seeds_train_equal_judges(trained, tmp_path):
     folder, _, test = trained
+    keras.utils.set_random_seed(99)  # the seed given must decide, not the state it finds
     options = {"source_train": stripes(600, 0), "source_test": test, "epochs": 1, "batch_size": 50}
     train_judge("mnist", tmp_path / "same", seed=3, **options)
-    train_judge("mnist", tmp_path / "other", seed=4, **options)
-    logits, same, other = (
-        load_judge(path).logits(test.images) for path in (folder, tmp_path / "same", tmp_path / "other")
-    )
-    np.testing.assert_allclose(logits, same, rtol=1e-2, atol=1e-3)
-    assert np.abs(logits - other).max() > 0.05
+    logits, again = load_judge(folder).logits(test.images), load_judge(tmp_path / "same").logits(test.images)
+    np.testing.assert_allclose(logits, again, rtol=1e-2, atol=1e-3)
 
 
 # ------------------------------------------------------------------------------------------------------------ using

@@ -230,7 +230,7 @@ def _export(model: keras.Model, folder: Path, image_shape: tuple[int, int, int])
         return model(images, training=False)[1]
 
     module = tf.Module()
-    module.weights = [variable.value for variable in model.variables]  # each once: the optimizer's stay behind
+    module.weights = [weight.value for weight in model.weights]  # each once; the optimizer's stay behind
     module.logits = tf.function(logits, input_signature=signature)
     module.features = tf.function(features, input_signature=signature)
     tf.saved_model.save(module, str(folder))
@@ -310,7 +310,7 @@ def train_judge(
 def train_judge_command(
     name: str,
     out: str | os.PathLike | None = None,
-    data_dir: str | os.PathLike | None = None,
+    data_dir: str | None = None,
     seed: int = 0,
     epochs: int | None = None,
     force: bool = False,
