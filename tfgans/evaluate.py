@@ -156,16 +156,15 @@ def _neighbours(fake: np.ndarray, train: data.Source, test: data.Source) -> dict
     flat = train.images.reshape(len(train), -1).astype(np.float32) / 255
     queries = fake[:NEIGHBOURS].reshape(min(NEIGHBOURS, len(fake)), -1)
     own = test.images[:NEIGHBOURS].reshape(min(NEIGHBOURS, len(test)), -1).astype(np.float32) / 255
-    near = metrics.nearest_neighbours(flat, queries, labels=train.labels)
+    near = metrics.nearest_neighbours(queries, flat, train.labels)
     result = {
         "neighbour_distance": float(near.distances.mean()),
-        "neighbour_distance_real": float(metrics.nearest_neighbours(flat, own).distances.mean()),
+        "neighbour_distance_real": float(metrics.nearest_neighbours(own, flat).distances.mean()),
     }
     if train.labels is not None:
-        counts = np.bincount(train.labels[near.indices[:, 0]], minlength=int(train.labels.max()) + 1)
         result |= {
-            "neighbour_classes": int((counts > 0).sum()),
-            "neighbour_largest_class": float(counts.max() / counts.sum()),
+            "neighbour_classes": near.n_classes,
+            "neighbour_largest_class": float(np.bincount(train.labels[near.indices[:, 0]]).max() / len(queries)),
         }
     return result
 
