@@ -215,6 +215,14 @@ def test_the_settings_of_the_dcgan_are_kept_apart() -> None:
     ]
 
 
+def test_survivors_are_reproduced_under_every_setting() -> None:
+    pair = {"dcgan_report-mnist": (5.0, 6.0), "dcgan-mnist": (3.0, 4.0), "cdcgan-mnist": (1.0, 2.0)}
+    made = {name: card(name.split("-")[0], frechet_distance=values) for name, values in pair.items()}
+    assert claims.survivors(claims.all_claims(made, "06_cdcgan")) == ["The cDCGAN's FID is better."]
+    made["dcgan-mnist"] = card(frechet_distance=(0.5, 0.6))
+    assert claims.survivors(claims.all_claims(made, "06_cdcgan")) == []
+
+
 def test_commands_train_every_seed_of_the_card() -> None:
     made = {"dcgan_report-mnist": card(train_seconds=listed(1.0), training_seeds=[0, 1, 2])}
     claim = next(c for c in claims.all_claims(made, "06_cdcgan") if "16 times" in c.statement)

@@ -264,7 +264,7 @@ def _both_losses(high: Card, low: Card, what: str, label: str) -> tuple[str, str
 
 def sixteen_times(dcgan: Card, cdcgan: Card) -> tuple[str, str]:
     """Reproduced: 8 to 32 times. Partly: 4 to 64 times. Wall time of whole trainings on the same machine, which may
-    have done other work beside them: hence wide bounds."""
+    have done other work beside them: hence wide bounds. The report gives no sizes of layers; ours are equally wide."""
     comparable(dcgan, cdcgan, ("machine", "dataset"))
     slow, fast = epoch_seconds(cdcgan), epoch_seconds(dcgan)
     ratio = statistics.fmean(slow) / statistics.fmean(fast)
@@ -341,6 +341,15 @@ def table(claims: list[Claim]) -> str:
         found = {claim.setting: claim.verdict for claim in claims if claim.statement == statement}
         lines.append(f"| {statement} | {' | '.join(found.get(s, found.get('', '')) for s in settings)} |")
     return "\n".join(lines)
+
+
+def survivors(claims: list[Claim]) -> list[str]:
+    """The statements that were tested under several settings and reproduced under each of them."""
+    verdicts: dict[str, list[str]] = {}
+    for claim in claims:
+        if claim.setting:
+            verdicts.setdefault(claim.statement, []).append(claim.verdict)
+    return [statement for statement, found in verdicts.items() if set(found) == {REPRODUCED}]
 
 
 def ledger(cards: Cards) -> str:

@@ -1,0 +1,117 @@
+"""Every chapter runs, cell by cell, at a smoke size; and its notebook is the one it gives."""
+
+import importlib.util
+import json
+import runpy
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfgans import claims
+
+CHAPTERS = Path(__file__).parent.parent / "chapters"
+NAMES = [path.stem for path in sorted(CHAPTERS.glob("[0-9][0-9]_*.py"))]
+PICTURES = {
+    "01_gan": {"real", "losses_of_the_generator", "over_time", "curves", "walk", "nearest"},
+    "02_dcgan": {"real", "over_time", "curves", "walk"},
+    "05_cgan": {"over_time", "curves", "styles", "walk", "obeys"},
+    "06_cdcgan": {"over_time", "samples_1", "samples_2", "samples_3", "neighbours", "curves"},
+}
+
+
+@pytest.fixture(scope="module")
+def maker() -> ModuleType:
+    pytest.importorskip("jupytext")
+    spec = importlib.util.spec_from_file_location("make_notebooks", CHAPTERS / "make_notebooks.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def run_chapter(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Everything that a chapter defines, after it ran at smoke size with its files in `folder`."""
+    import matplotlib
+
+    import tfgans.chapter
+
+    matplotlib.use("Agg")
+    monkeypatch.setenv("TFGANS_SMOKE", "1")
+    monkeypatch.setattr(tfgans.chapter, "SMOKE", True)
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    monkeypatch.chdir(folder)
+    return runpy.run_path(str(CHAPTERS / f"{name}.py"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_chapter_runs(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = run_chapter(name, tmp_path, monkeypatch)
+    folder = made["folder"]
+    assert folder.parent == tmp_path
+    assert PICTURES[name] <= {path.stem for path in folder.glob("*.png")}
+    for picture in PICTURES[name]:
+        assert np.asarray(Image.open(folder / f"{picture}.png").convert("L")).std() > 1, f"{picture} is blank"
+    for run in made["runs"].values() if "runs" in made else [made["run"]]:
+        assert run.latest() == 4
+        assert [row["step"] for row in run.read_history()] == [1, 2, 3, 4]
+        assert run.config["recipe"]["dataset"] == "mnist5k"
+    if name == "06_cdcgan":
+        report, decent, conditional = (run.config for run in made["runs"].values())
+        assert [c["recipe"]["model"]["generator_steps"] for c in (report, decent, conditional)] == [2, 1, 2]
+        assert [c["recipe"]["optimizers"]["d_optimizer"]["learning_rate"] for c in (report, decent)] == [5e-5, 2e-4]
+        assert [c["gan"] for c in (report, decent, conditional)] == ["dcgan", "dcgan", "cdcgan"]
+        assert [images.shape for images in made["samples"].values()] == [(200, 28, 28, 1)] * 3
+    printed = capsys.readouterr().out
+    assert "def train_step(self, batch" in printed  # shown from the module, not copied
+    assert all(statement.text in printed for statement in claims.CHAPTERS[name])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_notebooks_are_in_step(name: str, maker: ModuleType) -> None:
+    written = (CHAPTERS / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8")
+    assert written == maker.notebook(CHAPTERS / f"{name}.py"), "run: python chapters/make_notebooks.py"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_notebooks_begin_with_badge_and_installation(name: str) -> None:
+    book = json.loads((CHAPTERS / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8"))
+    badge, install, title = book["cells"][:3]
+    assert f"github/tfgans/tfgans/blob/main/chapters/notebooks/{name}.ipynb" in "".join(badge["source"])
+    assert install["cell_type"] == "code" and "pip install" in "".join(install["source"])
+    assert "".join(title["source"]).startswith(f"# {int(name[:2])}. ")
+    assert all(not cell.get("outputs") for cell in book["cells"])
+
+
+def test_a_changed_chapter_is_noticed(tmp_path: Path, maker: ModuleType) -> None:
+    chapter = tmp_path / "09_new.py"
+    chapter.write_text("# %% [markdown]\n# # 9. New\n\n# %%\nx = 1\n", encoding="utf-8")
+    (tmp_path / "notebooks").mkdir()
+    book = tmp_path / "notebooks" / "09_new.ipynb"
+    assert maker.out_of_step(tmp_path) == [book]  # absent
+    book.write_text(maker.notebook(chapter), encoding="utf-8")
+    assert maker.out_of_step(tmp_path) == []
+    assert [c["source"] for c in json.loads(book.read_text())["cells"]][2:] == [["# 9. New"], ["x = 1"]]
+    chapter.write_text(chapter.read_text().replace("x = 1", "x = 2"), encoding="utf-8")
+    assert maker.out_of_step(tmp_path) == [book]
+    shutil.move(chapter, tmp_path / "kept")
+    assert maker.out_of_step(tmp_path) == [book]  # nothing gives it any more
+
+
+def test_check_of_the_command_line(tmp_path: Path, maker: ModuleType) -> None:
+    for path in [CHAPTERS / "make_notebooks.py", CHAPTERS / "01_gan.py"]:
+        shutil.copy(path, tmp_path)
+    command = [sys.executable, str(tmp_path / "make_notebooks.py")]
+    absent = subprocess.run([*command, "--check"], capture_output=True, text=True)
+    assert absent.returncode == 1 and "01_gan.ipynb is out of step" in absent.stderr
+    assert subprocess.run(command).returncode == 0
+    assert subprocess.run([*command, "--check"]).returncode == 0

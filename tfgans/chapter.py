@@ -1,0 +1,116 @@
+"""What the chapters share: where they write, pictures, the results of full trainings. All else they show themselves.
+
+With TFGANS_SMOKE=1 a chapter trains a few steps of tiny networks: the tests run every cell that way.
+"""
+
+import inspect
+import os
+import tempfile
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from tfgans import cards, claims
+from tfgans.files import grid
+from tfgans.run import Run
+
+SMOKE = os.environ.get("TFGANS_SMOKE", "0") == "1"
+SHOWN = {
+    "frechet_distance": "Fréchet distance (0 is best)",
+    "frechet_floor": "  of real images: the floor",
+    "precision": "precision",
+    "recall": "recall",
+    "label_accuracy": "labels read as asked for",
+    "smallest_class": "smallest share of a class",
+    "neighbour_classes": "classes of nearest training images",
+}
+
+
+def new_folder(name: str) -> Path:
+    """A fresh folder for the runs and pictures of a chapter."""
+    folder = Path(tempfile.mkdtemp(prefix=f"{name}-"))
+    print(f"runs and pictures go to {folder}")
+    return folder
+
+
+def sources(*things: Any) -> None:
+    """Print the source of functions and methods: a chapter shows what the suite runs, not a copy."""
+    print("\n".join(textwrap.dedent(inspect.getsource(thing)) for thing in things))
+
+
+def finish(figure: plt.Figure, path: Path) -> None:
+    """Keep a figure as a file, and show it where there is something to show it on."""
+    figure.savefig(path, dpi=100, bbox_inches="tight")
+    if plt.get_backend().lower() != "agg":
+        plt.show()
+    plt.close(figure)
+
+
+def show(images: np.ndarray, path: Path, *, columns: int = 10, title: str = "") -> None:
+    """(n, h, w, c) images in [0, 1] as one grid."""
+    figure, axes = plt.subplots(figsize=(0.7 * columns, 0.7 * -(-len(images) // columns)))
+    axes.imshow(grid(images, columns).squeeze(), cmap="gray", vmin=0, vmax=255)
+    axes.set_title(title)
+    axes.axis("off")
+    finish(figure, path)
+
+
+def over_time(run: Run, path: Path, *, shown: int = 5) -> None:
+    """The sample grids of a run, from its first to its last: the same latents each time."""
+    pictures = sorted(run.samples.glob("step-*.png"))
+    chosen = [pictures[i] for i in np.unique(np.linspace(0, len(pictures) - 1, shown).round().astype(int))]
+    figure, row = plt.subplots(1, len(chosen), figsize=(3 * len(chosen), 3.3), squeeze=False)
+    for axes, picture in zip(row[0], chosen, strict=True):
+        axes.imshow(plt.imread(picture), cmap="gray")
+        axes.set_title(f"step {int(picture.stem[5:]):,}")
+        axes.axis("off")
+    finish(figure, path)
+
+
+def curves(runs: dict[str, Run], path: Path) -> None:
+    """The losses of each run, side by side on one scale."""
+    figure, row = plt.subplots(1, len(runs), figsize=(5 * len(runs), 3), sharey=True, squeeze=False)
+    for axes, (name, run) in zip(row[0], runs.items(), strict=True):
+        rows = run.read_history()
+        for term in [term for term in rows[0] if term.endswith("loss")]:
+            axes.plot([r["step"] for r in rows], [r[term] for r in rows], label=term)
+        axes.set(title=name, xlabel="step")
+        axes.grid(alpha=0.3)
+        axes.legend(frameon=False)
+    finish(figure, path)
+
+
+def results(name: str, folder: Path) -> None:
+    """Print the card of a full training and show its samples; one line where there is none."""
+    card = cards.saved().get(name)
+    if not card:
+        print(f"There is no card of {name} here: it is in saved_models/ of the checkout once the training is done.")
+        return
+    protocol = card["protocol"]
+    print(
+        f"{name}: training seeds {', '.join(map(str, card['training_seeds']))}; {card['steps']:,} steps of "
+        f"{card['batch_size']} images; {protocol['n_fake']:,} samples against {protocol['n_real']:,} images of "
+        f"{protocol['split']}, in {protocol['features']}"
+    )
+    for metric, label in SHOWN.items():
+        if metric in card["metrics"]:
+            print(f"  {label:36} {cards.cell(card['metrics'][metric], 3)}")
+    for deviation in card["deviations"]:
+        print(f"  deviation: {deviation}")
+    for place in (Path("saved_models"), cards.ROOT / "saved_models"):
+        if (place / name / "samples.png").exists():
+            picture = plt.imread(place / name / "samples.png")
+            show(picture.reshape(1, *picture.shape[:2], -1), folder / f"{name}.png", columns=8, title=name)
+            return
+
+
+def verdicts(chapter: str) -> list[claims.Claim]:
+    """Print what the sources say against what the full trainings gave: the part of docs/CLAIMS.md for a chapter."""
+    found = claims.all_claims(cards.saved(), chapter)
+    for claim in found:
+        print(f"{claim.statement}{f' [DCGAN: {claim.setting}]' if claim.setting else ''}")
+        print(textwrap.indent(textwrap.fill(f"{claim.verdict.upper()}. {claim.numbers}", 110), "    "))
+    return found
