@@ -78,11 +78,9 @@ def load_folder(
             bar.close()
 
     pixels, shapes = pack(name, images())
-    kinds = Counter(reason for _, reason in skipped)
-    why = "; ".join(
-        f"{count} {reason} (such as {next(file for file, r in skipped if r == reason)})"
-        for reason, count in kinds.items()
-    )
+    example = {reason: file for file, reason in reversed(skipped)}
+    counts = Counter(reason for _, reason in skipped)
+    why = "; ".join(f"{count} {reason} (such as {example[reason]})" for reason, count in counts.items())
     if len(good) < min(minimum, limit or minimum):
         raise UserError(
             f"{root}: {len(good)} usable images in split '{split}', at least {minimum} are needed; "
@@ -135,8 +133,7 @@ def read_image(path: Path, image_shape: tuple[int, int, int] | None, keep_size: 
         with Image.open(path, formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 return "too many pixels"
-            smallest = min(image_shape[:2]) if image_shape and keep_size else MIN_SIDE
-            if min(image.size) < smallest:
+            if min(image.size) < MIN_SIDE:
                 return "too small"
             if image_shape and not keep_size:
                 side = 2 * max(image_shape)  # a JPEG several times larger decodes faster at half its size or less
@@ -144,7 +141,7 @@ def read_image(path: Path, image_shape: tuple[int, int, int] | None, keep_size: 
             ImageOps.exif_transpose(image, in_place=True)
             array = fit(to_8_bits(image), image_shape or (0, 0, 3), keep_size or image_shape is None)
             if image_shape and keep_size and (array.shape[0] < image_shape[0] or array.shape[1] < image_shape[1]):
-                return "too small"  # only known after turning
+                return "too small"  # to be cropped from
             return array
     except UnidentifiedImageError:
         return "not an image"

@@ -59,11 +59,11 @@ def batches(
 
     Yields dicts: `image`, float32 in [-1, 1], (batch, h, w, c), and `label`, int32 (batch,), where there are labels;
     with `group` k a step holds k batches, (k, batch, ...). Every example comes once an epoch, and epochs run on across
-    the borders of batches. `image_shape` crops at the centre or at random (every image must be as large), `flip` mirrors
+    the borders of batches. `image_shape` crops at the centre or at random (no image may be smaller), `flip` mirrors
     half of the images. `transform(example, seed)` then gets one example and int32 (2,) and returns another dict.
 
-    What an example looks like depends on `seed` and its position alone: `start=s` yields what the run from 0 yields from
-    step s on, without reading what came before.
+    What an example looks like depends on `seed` and its position alone: `start=s` yields what the run from 0 yields
+    from step s on, without reading what came before.
 
     Raises ValueError when images do not fit, or differ in shape and no `image_shape` is given.
     """
@@ -83,14 +83,16 @@ def batches(
     def cut(position: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
         """One image, cropped: uint8 `shape`."""
         size = shapes[index]
-        image = tf.reshape(pixels[offsets[index] : offsets[index + 1]], size)
         room = size[:2] - shape[:2]
         if crop == "random":
             draws = tf.cast(tf.bitcast(random_bits(seed, CROP, position), tf.uint32), tf.int64)
             corner = draws % (room + 1)
         else:
             corner = room // 2
-        return tf.slice(image, tf.concat([corner, [0]], 0), shape)
+        line = size[1] * size[2]
+        first = offsets[index] + corner[0] * line
+        lines = tf.reshape(pixels[first : first + shape[0] * line], (shape[0], -1, shape[2]))
+        return tf.slice(lines, tf.stack([0, corner[1], 0]), shape)  # of the image, only these lines were copied
 
     def read(position: tf.Tensor, index: tf.Tensor) -> Example:
         """The example at a position (), or the examples at positions (m,)."""
@@ -106,14 +108,11 @@ def batches(
     def positions(step: tf.Tensor) -> tf.Tensor:
         return step * per_step + tf.range(per_step, dtype=tf.int64)
 
-    def arrange(example: Example) -> Example:
-        """Examples (per_step, ...) as batches, with static shapes."""
-        lead = (batch_size,) if group is None else (group, batch_size)
-        return {key: tf.reshape(value, (*lead, *value.shape[1:])) for key, value in example.items()}
-
     def read_step(step: tf.Tensor) -> Example:
         where = positions(step)
-        return arrange(read(where, shuffled_index(seed, where, n)))
+        example = read(where, shuffled_index(seed, where, n))
+        lead = (batch_size,) if group is None else (group, batch_size)
+        return {key: tf.reshape(value, (*lead, *value.shape[1:])) for key, value in example.items()}
 
     def read_one(position: tf.Tensor, index: tf.Tensor) -> Example:
         example = read(position, index)
@@ -123,6 +122,7 @@ def batches(
 
     options = tf.data.Options()
     options.autotune.enabled = False  # its thread makes the end of every iterator wait
+    options.experimental_optimization.apply_default_optimizations = False  # rewriting the graph copies the pixels
     options.deterministic = True
     options.threading.private_threadpool_size = THREADS
     options.threading.max_intra_op_parallelism = 1
@@ -136,5 +136,6 @@ def batches(
     else:
         dataset = dataset.map(lambda step: (positions(step), shuffled_index(seed, positions(step), n))).unbatch()
         dataset = dataset.map(read_one, num_parallel_calls=THREADS)
-        dataset = dataset.batch(per_step, drop_remainder=True).map(arrange)
+        dataset = dataset.batch(batch_size, drop_remainder=True)  # drops nothing, but makes the shape static
+        dataset = dataset if group is None else dataset.batch(group, drop_remainder=True)
     return dataset.prefetch(2).with_options(options)

