@@ -139,9 +139,7 @@ def generate(
 @app.command()
 def export(
     run: Annotated[Path, typer.Argument(help="a run folder")],
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="saved_models/GAN-DATASET by default")
-    ] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="saved_models/GAN-DATASET by default")] = None,
     force: Annotated[bool, typer.Option("--force", help="replace the model that is there")] = False,
 ) -> None:
     """Write the newest checkpoint of a run as a SavedModel that loads with TensorFlow alone."""

@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 from tfgans.errors import UserError
@@ -25,6 +26,29 @@ class Maxout(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "units": self.units, "pieces": self.pieces}
+
+
+@keras.saving.register_keras_serializable(package="tfgans")
+class BatchNormalization(keras.layers.BatchNormalization):
+    """Batch normalization over (n, h, w, c) with TensorFlow's fused kernel in training; otherwise that of Keras.
+
+    The same values; forward and back it takes a third of the time on a CPU (benchmarks/batch_norm.py), where a small
+    GAN spends half of its time here.
+    """
+
+    def call(self, x: Any, training: bool | None = None, mask: Any = None) -> Any:
+        if not training or len(x.shape) != 4 or mask is not None:
+            return super().call(x, training=training, mask=mask)
+        y, mean, variance = tf.compat.v1.nn.fused_batch_norm(
+            ops.cast(x, self.compute_dtype),
+            ops.convert_to_tensor(self.gamma),
+            ops.convert_to_tensor(self.beta),
+            epsilon=self.epsilon,
+            is_training=True,
+        )
+        for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            moving.assign(moving * self.momentum + value * (1.0 - self.momentum))
+        return y
 
 
 def halvings(image_shape: tuple[int, int, int]) -> int:

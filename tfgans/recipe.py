@@ -14,6 +14,7 @@ class Recipe:
     """Everything that `tfgans train NAME` needs; the defaults of a model's file give the numbers on its card.
 
     `optimizers` maps each player to the arguments of a Keras optimizer, its class under "name" (Adam if absent).
+    `decay` is the share of the run, at its end, over which all learning rates fall linearly to zero.
     `reported` is what the paper reports, `deviations` each difference from the paper, in a sentence.
     """
 
@@ -23,20 +24,21 @@ class Recipe:
     batch_size: int
     steps: int
     paper: str
+    decay: float = 0.0
     reported: dict[str, Any] = dataclasses.field(default_factory=dict)
     deviations: tuple[str, ...] = ()
 
     def override(self, settings: dict[str, Any]) -> "Recipe":
         """A copy with some settings changed.
 
-        A key is `steps`, `batch_size` or `dataset`, an argument of the model (`width`), or an optimizer's
+        A key is `steps`, `batch_size`, `decay` or `dataset`, an argument of the model (`width`), or an optimizer's
         (`d_optimizer.learning_rate`). A new value is converted to the type of the old one.
 
         Raises:
             UserError: an unknown key, or a value of another type.
         """
         model, optimizers = dict(self.model), {k: dict(v) for k, v in self.optimizers.items()}
-        own = {name: getattr(self, name) for name in ("dataset", "batch_size", "steps")}
+        own = {name: getattr(self, name) for name in ("dataset", "batch_size", "steps", "decay")}
         known = {name: (own, name) for name in own} | {name: (model, name) for name in model}
         known |= {
             f"{player}.{name}": (optimizers[player], name) for player in optimizers for name in optimizers[player]
@@ -48,6 +50,8 @@ class Recipe:
                 raise UserError(f"this recipe has no setting '{key}'; {hint}")
             place, name = known[key]
             place[name] = _like(place[name], value, key)
+        if not 0 <= own["decay"] <= 1:
+            raise UserError(f"decay is a share of the run, from 0 to 1, not {own['decay']}")
         return dataclasses.replace(self, model=model, optimizers=optimizers, **own)
 
 

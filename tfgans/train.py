@@ -26,6 +26,7 @@ from tfgans.recipe import Recipe
 from tfgans.run import Run
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+FIELDS = ("dataset", "model", "optimizers", "batch_size", "steps", "decay")  # of the recipe, in config.yaml
 PREVIEW_SEED = 20140610  # of the fixed latents in the sample grids
 
 
@@ -86,9 +87,7 @@ def train(
         return None
     config = {
         "gan": name,
-        "recipe": {
-            field: plain(getattr(recipe, field)) for field in ("dataset", "model", "optimizers", "batch_size", "steps")
-        },
+        "recipe": {field: plain(getattr(recipe, field)) for field in FIELDS},
         "recipe_key": recipe_key or next(iter(models.module(name).RECIPES)),
         "data_dir": data_dir,
         "seed": seed,
@@ -102,8 +101,9 @@ def train(
         "machine": machine(),
         "seconds": 0.0,
     }
+    model = build(name, recipe, seed, *mode)  # before the folder: settings may not make a model
     run = Run.create(run_dir, config)
-    _fit(run, source, build(name, recipe, seed, *mode), start=0)
+    _fit(run, source, model, start=0)
     return run
 
 
@@ -251,7 +251,7 @@ def describe(name: str, recipe: Recipe, source: data.Source, mode: tuple[str, bo
         count = sum(int(np.prod(w.shape)) for w in model.weights_of(player))
         print(f"{player:20} {count:>12,} parameters ({', '.join(networks)})")
     print(f"{'data':20} {len(source):>12,} images of {recipe.dataset}, batches of {recipe.batch_size}")
-    print(f"{'step':20} {flops / 1e9:>12,.2f} GFLOP, {1000 * seconds:.1f} ms in {mode_name(mode)}")
+    print(f"{'step':20} {flops / 1e9:>12,.4g} GFLOP, {1000 * seconds:.1f} ms in {mode_name(mode)}")
     for other, milliseconds in timings.items():
         print(f"{'':20} {milliseconds:>12,.1f} ms in {other}")
     print(f"{'run':20} {recipe.steps:>12,} steps, about {duration(seconds * recipe.steps)}")
@@ -262,7 +262,7 @@ def count_flops(function: Any) -> int:
     total, graphs = 0, [function.graph]
     graphs += [f.graph for f in getattr(function.graph, "_functions", {}).values() if hasattr(f, "graph")]
     for graph in graphs:
-        for op in graph.get_operations():
+        for op in _executed(graph):
             if op.type in ("MatMul", "BatchMatMulV2"):
                 inner = op.inputs[0].shape[-2 if op.get_attr(_transposed(op)) else -1]
                 total += 2 * (op.outputs[0].shape.num_elements() or 0) * (inner or 0)
@@ -278,6 +278,19 @@ def count_flops(function: Any) -> int:
                 positions = (small[0] or 0) * (small[1] or 0) * (small[2] or 0)
                 total += 2 * positions * ((kernel.num_elements() if kernel is not None else 0) or 0)
     return total
+
+
+def _executed(graph: Any) -> list[tf.Operation]:
+    """What TensorFlow keeps of a traced graph: its outputs, its effects, and what they need."""
+    waiting = [tensor.op for tensor in graph.outputs] + list(graph.control_outputs)
+    waiting += [op for op in graph.get_operations() if op.op_def and op.op_def.is_stateful and not op.outputs]
+    found: dict[str, tf.Operation] = {}
+    while waiting:
+        op = waiting.pop()
+        if op.name not in found:
+            found[op.name] = op
+            waiting += [tensor.op for tensor in op.inputs] + list(op.control_inputs)
+    return list(found.values())
 
 
 def _transposed(op: tf.Operation) -> str:
@@ -316,7 +329,8 @@ class Recorder(keras.callbacks.Callback):
         self.bar = tqdm(total=steps, initial=start, unit="step", dynamic_ncols=True, disable=not sys.stderr.isatty())
         self.marked = (start, time.perf_counter())
         self.source = source
-        self.images_per_step = recipe_of(run.config).batch_size * (model.group or 1)
+        self.recipe = recipe_of(run.config)
+        self.images_per_step = self.recipe.batch_size * (model.group or 1)
 
     def interruptible(self) -> "Interruptible":
         return Interruptible(self)
@@ -324,6 +338,13 @@ class Recorder(keras.callbacks.Callback):
     def on_train_begin(self, logs: Any = None) -> None:
         if self.step == 0:
             self._picture()
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        # from the step alone, so that a resumed run has the same rates
+        left = (self.steps - self.step) / (self.steps * self.recipe.decay) if self.recipe.decay else 1.0
+        if left < 1.0:
+            for player, arguments in self.recipe.optimizers.items():
+                getattr(self.model, player).learning_rate = arguments["learning_rate"] * left
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         values = {term: float(value) for term, value in (logs or {}).items()}

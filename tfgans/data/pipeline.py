@@ -91,7 +91,7 @@ def batches(
             corner = room // 2
         line = size[1] * size[2]
         first = offsets[index] + corner[0] * line
-        lines = tf.reshape(pixels[first : first + shape[0] * line], (shape[0], -1, shape[2]))
+        lines = tf.reshape(tf.slice(pixels, [first], [shape[0] * line]), (shape[0], -1, shape[2]))
         return tf.slice(lines, tf.stack([0, corner[1], 0]), shape)  # of the image, only these lines were copied
 
     def read(position: tf.Tensor, index: tf.Tensor) -> Example:

@@ -113,11 +113,11 @@ RECIPES = {
             d_optimizer=dict(learning_rate=2e-4, beta_1=0.5),
         ),
         batch_size=100,
-        steps=30_000,
+        steps=20_000,
         paper="arXiv:1411.1784",
         reported={"Parzen window log-likelihood (nats, table 1)": "132 +- 1.8"},
         deviations=(
-            "Adam (2e-4, beta_1 0.5) in place of SGD with a growing momentum and a decaying rate; 50 epochs.",
+            "Adam (2e-4, beta_1 0.5) in place of SGD with a growing momentum and a decaying rate; 33 epochs.",
             "Dropout in the discriminator only; images in [-1, 1] with a tanh output in place of [0, 1] and a sigmoid.",
             "The paper's Parzen-window likelihood is not computed: it was found unreliable (arXiv:1511.01844).",
         ),

@@ -12,7 +12,7 @@ import tensorflow as tf
 from keras import layers
 
 from tfgans.adversarial import Adversarial
-from tfgans.layers import halvings
+from tfgans.layers import BatchNormalization, halvings
 from tfgans.recipe import Recipe
 
 INIT = keras.initializers.RandomNormal(stddev=0.02)  # section 4
@@ -25,10 +25,11 @@ def build_generator(image_shape: tuple[int, int, int], latent_dim: int, width: i
     start = (height >> times, wide >> times, width << (times - 1))
     z = keras.Input((latent_dim,))
     x = layers.Dense(start[0] * start[1] * start[2], use_bias=False, kernel_initializer=INIT.clone())(z)
-    x = layers.ReLU()(layers.BatchNormalization()(layers.Reshape(start)(x)))
-    for i in reversed(range(times - 1)):
-        x = layers.Conv2DTranspose(width << i, 4, 2, "same", use_bias=False, kernel_initializer=INIT.clone())(x)
-        x = layers.ReLU()(layers.BatchNormalization()(x))
+    x = layers.ReLU()(BatchNormalization()(layers.Reshape(start)(x)))
+    for i in reversed(range(times)):
+        stride = 1 if i == times - 1 else 2
+        x = layers.Conv2DTranspose(width << i, 4, stride, "same", use_bias=False, kernel_initializer=INIT.clone())(x)
+        x = layers.ReLU()(BatchNormalization()(x))
     x = layers.Conv2DTranspose(channels, 4, 2, "same", kernel_initializer=INIT.clone())(x)
     return keras.Model(z, layers.Activation("tanh", dtype="float32")(x), name="generator")
 
@@ -36,10 +37,10 @@ def build_generator(image_shape: tuple[int, int, int], latent_dim: int, width: i
 def build_discriminator(image_shape: tuple[int, int, int], width: int, dropout: float) -> keras.Model:
     """(n, h, w, c) images in [-1, 1] -> (n, 1) logits of being real."""
     image = x = keras.Input(image_shape)
-    for i in range(halvings(image_shape)):
+    for i in range(halvings(image_shape) + 1):
         x = layers.Conv2D(width << i, 4, 2, "same", use_bias=i == 0, kernel_initializer=INIT.clone())(x)
         if i > 0:
-            x = layers.BatchNormalization()(x)
+            x = BatchNormalization()(x)
         x = layers.LeakyReLU(0.2)(x)
     x = layers.Dropout(dropout)(layers.Flatten()(x))
     logit = layers.Dense(1, kernel_initializer=INIT.clone(), dtype="float32")(x)
@@ -112,9 +113,11 @@ RECIPES = {
         batch_size=128,
         steps=9_380,
         paper="arXiv:1511.06434",
+        decay=0.5,
         deviations=(
-            "28x28 images: two transposed convolutions from 7x7, 96 channels at most, in place of four from 4x4, 1024.",
+            "28x28 images: three transposed convolutions from 7x7x96 in place of four from 4x4x1024.",
             "4x4 kernels (divisible by the stride: no checkerboard) in place of 5x5; normal in place of uniform noise.",
+            "The learning rates fall linearly to zero over the second half.",
         ),
     ),
     # the settings that Bohnstedt's report gives its DCGAN: its claim is that they collapse
