@@ -1,0 +1,33 @@
+"""Shared by all tests: a folder of small images, and the global precision is put back after each test."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.fixture(autouse=True)
+def float32_policy() -> Iterator[None]:
+    """Leaves the process at float32, whatever a test trained in."""
+    yield
+    if "keras" in sys.modules:
+        sys.modules["keras"].config.set_dtype_policy("float32")
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of 60 gray images of 28x28 in three class folders."""
+    folder = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(0)
+    for i in range(60):
+        (folder / f"class{i % 3}").mkdir(exist_ok=True)
+        pixels = rng.integers(0, 100, (28, 28), dtype=np.uint8)
+        pixels[9 * (i % 3) : 9 * (i % 3) + 9] += 120
+        Image.fromarray(pixels).save(folder / f"class{i % 3}" / f"{i:02d}.png")
+    return folder

@@ -1,0 +1,110 @@
+"""Bad input at the command line: exit code 2, one line, nothing touched."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tfgans import cli
+
+
+def call(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
+    """The exit code of `tfgans ARGUMENTS`, in this process."""
+    monkeypatch.setattr(sys, "argv", ["tfgans", *map(str, arguments)])
+    try:
+        cli.main()
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with a run, a model that is none, a picture and an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs/old").mkdir(parents=True)
+    recipe = dict(dataset="mnist5k", model={}, optimizers={}, batch_size=4, steps=8)
+    config = dict(gan="dcgan", recipe_key="mnist", recipe=recipe, seed=0)
+    (tmp_path / "runs/old/config.yaml").write_text(yaml.safe_dump(config))
+    (tmp_path / "runs/damaged").mkdir()
+    (tmp_path / "runs/damaged/config.yaml").write_text("{gan: dcgan")
+    (tmp_path / "runs/strange").mkdir()
+    (tmp_path / "runs/strange/config.yaml").write_text("- a\n- b\n")
+    (tmp_path / "kept.png").write_bytes(b"a picture")
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes/thesis.txt").write_text("years of work")
+    (tmp_path / "empty").mkdir()
+    return tmp_path
+
+
+def snapshot(folder: Path) -> dict[str, bytes | None]:
+    return {str(p.relative_to(folder)): p.read_bytes() if p.is_file() else None for p in folder.rglob("*")}
+
+
+BAD = [
+    ("train dcgn", "did you mean 'dcgan'"),
+    ("train vae", "there is no GAN 'vae'; there are: gan"),
+    ("train dcgan --recipe mnst", "'dcgan' has no recipe 'mnst'; there are: mnist"),
+    ("train dcgan --set widht=8", "did you mean 'width'"),
+    ("train dcgan --set width", "--set takes key=value"),
+    ("train dcgan --set width=0", "'width' must be at least 1"),
+    ("train dcgan --set image_shape=[29,29,1] --dataset mnist5k --precision float32 --jit off", "29x29"),
+    (
+        "train dcgan --set dropout=2 --dataset mnist5k --precision float32 --jit off",
+        "cannot be built with these settings",
+    ),
+    ("train dcgan --steps 0", "'steps' must be at least 1"),
+    ("train dcgan --batch-size -3", "'batch_size' must be at least 1"),
+    ("train dcgan --every 0", "--every must be at least 1"),
+    ("train dcgan --seed -1", "--seed takes 0 to"),
+    ("train dcgan --precision float8", "--precision takes float32"),
+    ("train dcgan --jit maybe", "--jit takes on, off or auto"),
+    ("train dcgan --dataset folder:nowhere", "nowhere"),
+    ("train dcgan --dataset folder:empty", "empty"),
+    ("train dcgan --dataset mnist5", "mnist5k"),
+    ("train dcgan --run runs/old", "continue it with 'tfgans resume runs/old'"),
+    ("train dcgan --run notes", "notes exists and is not overwritten"),
+    ("train dcgan --run kept.png", "kept.png exists and is not overwritten"),
+    ("train dcgan --dataset mnist5k --run kept.png/run --precision float32 --jit off", "kept.png/run"),
+    ("resume runs/nothing", "runs/nothing is not a run folder"),
+    ("resume notes", "notes is not a run folder"),
+    ("resume runs/damaged", "runs/damaged/config.yaml is damaged"),
+    ("resume runs/strange", "runs/strange/config.yaml is damaged"),
+    ("export runs/nothing", "is not a run folder"),
+    ("export runs/old", "no checkpoint yet"),
+    ("generate nomodel", "there is no SavedModel at nomodel"),
+    ("generate nomodel -o kept.png", "kept.png exists"),
+    ("generate nomodel -o notes", "notes exists"),
+    ("generate nomodel -o notes/thesis.txt --force", "is a file"),
+    ("generate nomodel -n -1", "-n must be positive"),
+    ("evaluate", "name a run or a SavedModel"),
+    ("evaluate --real notes", "--real and --fake go together"),
+]
+
+
+@pytest.mark.parametrize("line, says", BAD, ids=[line for line, _ in BAD])
+def test_bad_input_is_one_line(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], line: str, says: str
+) -> None:
+    before = snapshot(place)
+    assert call(line.split(), monkeypatch) == 2
+    error = capsys.readouterr().err.strip()
+    assert error.startswith("tfgans: ") and says in error
+    assert "\n" not in error, "more than one line"
+    assert snapshot(place) == before
+
+
+def test_an_unknown_option_exits_with_2(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(["train", "dcgan", "--stepz", "3"], monkeypatch) == 2
+    assert "--stepz" in capsys.readouterr().err
+
+
+def test_list_names_every_gan_and_recipe(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from tfgans import models
+
+    assert call(["list"], monkeypatch) == 0
+    printed = capsys.readouterr().out
+    for name, (_, _, paper) in models.MODELS.items():
+        assert name in printed and paper in printed
+        assert all(key in printed for key in models.module(name).RECIPES)

@@ -1,0 +1,105 @@
+"""Every recipe at a size that takes a second, for the tests; run as a script, it continues saved models.
+
+`python tests/tiny.py FOLDER` is the fresh process of the save-and-continue tests: it loads each `*.keras` in the
+folder, goes on for STEPS steps and writes the state beside it as `*.npz`.
+"""
+
+import dataclasses
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfgans import models
+from tfgans.recipe import Recipe
+from tfgans.train import build
+
+BATCH = 4
+STEPS = 2
+
+
+def tiny(recipe: Recipe) -> Recipe:
+    """The recipe with batches of 4, and every integer argument of the model whose name contains "width" at 12."""
+    narrow = {
+        name: min(12, value)
+        for name, value in recipe.model.items()
+        if "width" in name and isinstance(value, int) and not isinstance(value, bool)
+    }
+    return dataclasses.replace(recipe, model={**recipe.model, **narrow}, batch_size=BATCH, steps=8)
+
+
+def cases() -> list[tuple[str, str]]:
+    """(GAN, recipe) of the whole registry."""
+    return [(name, key) for name in models.MODELS for key in models.module(name).RECIPES]
+
+
+def first_cases() -> list[tuple[str, str]]:
+    """(GAN, its first recipe)."""
+    return [(name, next(iter(models.module(name).RECIPES))) for name in models.MODELS]
+
+
+def tiny_model(name: str, key: str, precision: str = "float32", jit_compile: bool = False) -> Any:
+    return build(name, tiny(models.recipe(name, key)), 7, precision, jit_compile)
+
+
+def batch_of(model: Any, step: int) -> dict[str, tf.Tensor]:
+    """What the data pipeline would give `model.train_step` at a step, as noise.
+
+    A model whose batches hold something else than `image` and `label` has a method `example_batch(n, rng)`, which
+    returns NumPy arrays of n examples; the axis of `group` is added here.
+    """
+
+    def one(rng: np.random.Generator) -> dict[str, np.ndarray]:
+        if hasattr(model, "example_batch"):
+            return model.example_batch(BATCH, rng)
+        batch = {"image": rng.uniform(-1, 1, (BATCH, *model.image_shape)).astype(np.float32)}
+        if model.kind == "conditional":
+            batch["label"] = rng.integers(0, model.classes, BATCH).astype(np.int32)
+        return batch
+
+    rng = np.random.default_rng(step)
+    if model.group is None:
+        return {key: tf.constant(value) for key, value in one(rng).items()}
+    parts = [one(rng) for _ in range(model.group)]
+    return {key: tf.constant(np.stack([part[key] for part in parts])) for key in parts[0]}
+
+
+def go_on(model: Any, start: int, steps: int = STEPS) -> dict[str, float]:
+    """Train on the batches of steps `start` to `start + steps`; the last logs."""
+    step = tf.function(model.train_step, jit_compile=model.jit_compile)
+    logs: dict[str, float] = {}
+    for i in range(start, start + steps):
+        logs = {term: float(value) for term, value in step(batch_of(model, i)).items()}
+    return logs
+
+
+def state(model: Any) -> dict[str, np.ndarray]:
+    """Everything that a continuation depends on: weights, statistics, random states, optimizers."""
+    found = {f"{i} {v.path}": v for i, v in enumerate(model.variables)}
+    for player in model.players:
+        found |= {f"{player} {i} {v.path}": v for i, v in enumerate(getattr(model, player).variables)}
+    return {name: np.asarray(keras.ops.convert_to_numpy(v)) for name, v in found.items()}
+
+
+def differences(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> list[str]:
+    """The names of what is not bit for bit the same. Names carry counters of the process: only the order matters."""
+    assert len(one) == len(other) > 0
+    pairs = zip(one.items(), other.values(), strict=True)
+    return [name for (name, a), b in pairs if a.dtype != b.dtype or not np.array_equal(a, b, equal_nan=True)]
+
+
+if __name__ == "__main__":
+    for path in sorted(Path(sys.argv[1]).glob("*.keras")):
+        name, _, precision = path.stem.split("-")
+        models.module(name)
+        keras.config.set_dtype_policy(precision)
+        model = keras.models.load_model(path)
+        go_on(model, STEPS)
+        with open(path.with_suffix(".npz"), "wb") as file:
+            np.savez(file, **{str(i): value for i, value in enumerate(state(model).values())})
