@@ -91,7 +91,7 @@ small = dict(generator_width=32, discriminator_width=8) if SMOKE else {}
 run = train(
     "gan",
     dataset="mnist5k",
-    settings={"steps": 4 if SMOKE else 4_000, **small},
+    settings={"steps": 4 if SMOKE else 3_000, **small},
     run_dir=folder / "run",
     precision="float32",
     jit="off",
