@@ -11,7 +11,7 @@ from tfgans import cards, data, metrics, models
 from tfgans.errors import UserError
 from tfgans.export import ENDPOINTS, Exported, export_run
 from tfgans.features import load_features
-from tfgans.files import grid, write_json, write_png
+from tfgans.files import grid, plain, write_json, write_png
 from tfgans.report import LABELS, readable
 from tfgans.run import Run
 
@@ -24,18 +24,22 @@ def evaluate(
     paths: list[Path],
     *,
     card: str | Path | None = None,
+    add: bool = False,
     features: str | None = None,
     n: int = 10_000,
     data_dir: str | None = None,
 ) -> dict[str, Any]:
     """Measure runs of one GAN (one per training seed), or one SavedModel.
 
-    Runs get a metrics.json each; with `card`, the first run's model is exported there with a card over all of them. A
-    SavedModel is measured anew and its card's metrics are compared: the card is kept if it covers more seeds.
+    Runs get a metrics.json each; with `card`, the first one is exported there with a card over all of them; with
+    `add`, the runs are further seeds of the card that is there, and its model stays. A SavedModel is measured by its
+    card's protocol, and the card stays as it is.
 
     Raises:
         UserError: not a run nor a SavedModel, runs of different recipes, no features to measure in.
     """
+    if add and card is None:
+        raise UserError("--add goes with --card: the card that these runs are further seeds of")
     if (paths[0] / "saved_model.pb").exists():
         return evaluate_saved(paths[0], features=features, n=n, data_dir=data_dir)
     configs = [Run.open(path).config for path in paths]
@@ -50,11 +54,37 @@ def evaluate(
         "metrics": {name: _over_seeds([m["metrics"][name] for m in measured]) for name in measured[0]["metrics"]},
     }
     if card is not None:
-        export_run(paths[0], card, force=True)
         runs = [Run.open(path) for path in paths]
-        cards.write_card(card, {**_facts(runs), **result, "losses": _losses(runs)})
-        write_png(Path(card) / "samples.png", _sheet(Exported(card), configs[0]))
+        written = {**_facts(runs), **result, "losses": _losses(runs)}
+        if add:
+            written = _more_seeds(cards.read_card(card), written, card)
+        else:
+            export_run(paths[0], card, force=True)
+            write_png(Path(card) / "samples.png", _sheet(Exported(card), configs[0]))
+        cards.write_card(card, written)
+        result["metrics"] = written["metrics"]
     return result
+
+
+def _more_seeds(old: dict[str, Any], new: dict[str, Any], folder: str | Path) -> dict[str, Any]:
+    """The card of both: its facts are the old one's, its summaries cover the seeds of both."""
+    same = ("gan", "recipe", "dataset", "steps", "batch_size", "decay", "model", "optimizers", "protocol")
+    for field in same:
+        if old.get(field) != plain(new[field]):
+            raise UserError(
+                f"{folder}/card.json has another {field} than these runs; evaluate them into a card of their own"
+            )
+    if set(old["training_seeds"]) & set(new["training_seeds"]):
+        raise UserError(f"{folder}/card.json covers the seeds {old['training_seeds']} already; train another --seed")
+
+    def both(a: Any, b: Any) -> Any:
+        if isinstance(a, dict) and "values" in a:
+            return _over_seeds(a["values"] + b["values"])
+        return {key: both(a[key], b[key]) for key in a}
+
+    joined = {field: both(old[field], new[field]) for field in ("metrics", "losses", "train_seconds")}
+    lists = {field: old[field] + new[field] for field in ("training_seeds", "commands")}
+    return {**old, **lists, **joined}
 
 
 def evaluate_run(
@@ -219,6 +249,7 @@ def _facts(runs: list[Run]) -> dict[str, Any]:
         "exported_seed": first["seed"],
         "steps": first["recipe"]["steps"],
         "batch_size": first["recipe"]["batch_size"],
+        "decay": first["recipe"]["decay"],
         "model": first["recipe"]["model"],
         "optimizers": first["recipe"]["optimizers"],
         "precision": first["precision"],

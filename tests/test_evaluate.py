@@ -1,0 +1,163 @@
+"""What is measured, how seeds are joined on a card, and the pages that are made from it."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tfgans import cards, data
+from tfgans.errors import UserError
+from tfgans.evaluate import evaluate, evaluate_folders, measure
+from tfgans.export import Exported
+from tfgans.features import load_features
+from tfgans.report import readable, write_report
+from tfgans.run import Run
+from tfgans.train import train
+
+
+class Reciter:
+    """Stands in for a conditional SavedModel: returns given images."""
+
+    conditional = True
+
+    def __init__(self, images: np.ndarray) -> None:
+        self.images = images
+
+    def sample(self, n: int, labels: np.ndarray, seed: int) -> np.ndarray:
+        assert len(labels) == n
+        return self.images[:n].astype(np.float32) / 255
+
+
+@pytest.fixture(scope="module")
+def judge() -> Any:
+    return load_features("judge:mnist")
+
+
+def test_real_images_score_best_and_a_single_image_worst(judge: Any) -> None:
+    test = data.load("mnist5k", "test")
+    best = measure(Reciter(test.images), "mnist5k", [28, 28, 1], judge, 10_000, None)  # type: ignore[arg-type]
+    assert best["protocol"]["n_real"] == best["protocol"]["n_fake"] == len(test) == 500
+    found = best["metrics"]
+    assert found["frechet_distance"] == pytest.approx(0, abs=1e-3)
+    assert found["frechet_floor"] > 1  # few images: the floor is far from 0
+    assert found["precision"] == found["recall"] == 1
+    assert found["label_accuracy"] == np.mean(judge.logits(test.images).argmax(1) == test.labels) > 0.98
+    assert found["neighbour_distance"] == pytest.approx(found["neighbour_distance_real"])
+    assert found["neighbour_classes"] == 10
+    assert found["smallest_class"] == pytest.approx(0.1, abs=0.01)
+
+    one = np.repeat(test.images[:1], len(test), axis=0)
+    worst = measure(Reciter(one), "mnist5k", [28, 28, 1], judge, 200, None)["metrics"]  # type: ignore[arg-type]
+    assert worst["frechet_ratio"] > 10
+    assert worst["neighbour_classes"] == 1 and worst["neighbour_largest_class"] == 1
+    assert worst["smallest_class"] == 0
+    assert worst["kl_to_uniform"] == pytest.approx(np.log(10))
+    assert worst["recall"] < 0.1
+
+
+@pytest.fixture(scope="module")
+def runs(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Three seeds of a tiny cDCGAN and one run with other settings."""
+    folder = tmp_path_factory.mktemp("runs")
+    settings = {"width": 4, "batch_size": 4, "steps": 2, "image_shape": [28, 28, 1]}
+    made = []
+    for i, (seed, steps) in enumerate([(0, 2), (1, 2), (2, 2), (3, 3)]):
+        run = train(
+            "cdcgan",
+            settings={**settings, "steps": steps},
+            dataset=f"folder:{pictures}",
+            run_dir=folder / str(i),
+            seed=seed,
+            precision="float32",
+            jit="off",
+        )
+        assert run is not None
+        made.append(run.path)
+    return made
+
+
+def test_card_over_seeds(runs: list[Path], tmp_path: Path) -> None:
+    folder = tmp_path / "cdcgan-pictures"
+    evaluate(runs[:2], card=folder, features="judge:mnist")
+    card = cards.read_card(folder)
+    singles = [json.loads((run / "metrics.json").read_text())["metrics"] for run in runs[:2]]
+    distances = [single["frechet_distance"] for single in singles]
+    assert card["metrics"]["frechet_distance"] == {
+        "mean": pytest.approx(np.mean(distances)),
+        "std": pytest.approx(np.std(distances, ddof=1)),
+        "values": distances,
+    }
+    assert card["training_seeds"] == [0, 1] and card["exported_seed"] == 0
+    assert card["classes"] == 3 and card["endpoints"] == {"sample": ["labels", "seed"]}
+    assert card["protocol"]["features_sha256"] == load_features("judge:mnist").sha256
+    assert (folder / "samples.png").stat().st_size > 0
+
+    weights = (folder / "variables" / "variables.data-00000-of-00001").read_bytes()
+    evaluate(runs[2:3], card=folder, add=True, features="judge:mnist")
+    more = cards.read_card(folder)
+    assert more["training_seeds"] == [0, 1, 2] and len(more["commands"]) == 3
+    assert more["metrics"]["frechet_distance"]["values"][:2] == distances
+    assert len(more["losses"]["d_loss"]["final"]["values"]) == len(more["train_seconds"]["values"]) == 3
+    assert (folder / "variables" / "variables.data-00000-of-00001").read_bytes() == weights
+
+    before = (folder / "card.json").read_bytes()
+    with pytest.raises(UserError, match="covers the seeds"):
+        evaluate(runs[:1], card=folder, add=True, features="judge:mnist")
+    with pytest.raises(UserError, match="another steps"):
+        evaluate(runs[3:], card=folder, add=True, features="judge:mnist")
+    with pytest.raises(UserError, match="not a run of the same recipe"):
+        evaluate([runs[0], runs[3]], features="judge:mnist")
+    with pytest.raises(UserError, match="--card"):
+        evaluate(runs[:1], add=True)
+    assert (folder / "card.json").read_bytes() == before
+
+
+def test_saved_model_scores_as_its_run(runs: list[Path], tmp_path: Path) -> None:
+    written = evaluate(runs[:1], card=tmp_path / "m", features="judge:mnist")
+    again = evaluate([tmp_path / "m"])
+    assert again["metrics"]["frechet_distance"] == pytest.approx(
+        written["metrics"]["frechet_distance"]["mean"], rel=1e-6
+    )
+
+
+def test_samples_come_in_blocks_of_their_own_seeds(runs: list[Path], tmp_path: Path) -> None:
+    evaluate(runs[:1], card=tmp_path / "m", features="judge:mnist")
+    model = Exported(tmp_path / "m")
+    images = model.sample(labels=np.zeros(600, np.int32), seed=3)
+    assert images.shape == (600, 28, 28, 1)
+    assert len(np.unique(images.reshape(600, -1), axis=0)) == 600
+    np.testing.assert_array_equal(images[:500], model.sample(labels=np.zeros(500, np.int32), seed=3))
+
+
+def test_report_is_one_page_with_everything(runs: list[Path]) -> None:
+    evaluate(runs[:1], features="judge:mnist")
+    page = write_report(runs[0]).read_text(encoding="utf-8")
+    assert not re.search(r'(src|href)="(?!data:)', page)
+    assert page.count("data:image/png;base64,") >= 4  # samples, three moments, curves
+    measured = json.loads((runs[0] / "metrics.json").read_text())["metrics"]
+    assert readable(measured["frechet_distance"]) in page
+    assert "learning_rate" in page and "mean" not in Run.open(runs[0]).config
+
+
+def test_folders(pictures: Path, tmp_path: Path, judge: Any) -> None:
+    same = evaluate_folders(pictures, pictures, "judge:mnist")
+    assert same["frechet_distance"] == pytest.approx(0, abs=1e-2)
+    assert same["n_real"] == same["n_fake"] == 60
+    assert same["precision"] == 1 and same["frechet_floor"] > 0
+    with pytest.raises(UserError, match="no folder"):
+        evaluate_folders(pictures, tmp_path / "absent", "judge:mnist")
+
+
+def test_summary() -> None:
+    assert cards.summary([1.0, 2.0, 6.0]) == {"mean": 3.0, "std": pytest.approx(7**0.5), "values": [1.0, 2.0, 6.0]}
+    assert cards.summary([4.0])["std"] is None
+    assert cards.cell(cards.summary([0.5, 0.7]), 1, 100) == "60.0 ± 14.1"
+    assert cards.cell(None) == ""
+
+
+def test_readme_table_is_that_of_the_cards() -> None:
+    readme = (cards.ROOT / "README.md").read_text(encoding="utf-8")
+    assert cards.with_table(readme) == readme, "run python -m tfgans.cards"
