@@ -1,5 +1,6 @@
 """The command line. Every command imports what it needs when it runs, so that --help is quick."""
 
+import logging
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -182,6 +183,8 @@ def judge_train(
 
 def main() -> None:
     """The console script: a UserError is one line and exit code 2."""
+    logging.basicConfig(format="tfgans: %(message)s", level=logging.WARNING)
+    logging.getLogger("absl").setLevel(logging.ERROR)  # TensorFlow Datasets warns of its own deprecations
     try:
         app()
     except UserError as error:

@@ -32,8 +32,8 @@ class Maxout(keras.layers.Layer):
 class BatchNormalization(keras.layers.BatchNormalization):
     """Batch normalization over (n, h, w, c) with TensorFlow's fused kernel in training; otherwise that of Keras.
 
-    The same values; forward and back it takes a third of the time on a CPU (benchmarks/batch_norm.py), where a small
-    GAN spends half of its time here.
+    The same values in about half the time on a CPU (benchmarks/batch_norm.py), where a small GAN spends much of its
+    time here. Only the moving variance differs, by the factor n / (n - 1) of an unbiased estimate.
     """
 
     def call(self, x: Any, training: bool | None = None, mask: Any = None) -> Any:

@@ -307,7 +307,7 @@ def _fit(run: Run, source: data.Source, model: Adversarial, start: int) -> None:
     recorder = Recorder(run, model, source, start, recipe.steps, config["every"], config["seconds"])
     dataset = batches(recipe, source, config["seed"], model.group, start, steps)
     with recorder.interruptible():
-        model.fit(dataset, epochs=1, steps_per_epoch=steps, verbose=0, callbacks=[recorder])
+        model.fit(dataset, epochs=1, steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=[recorder])
     if recorder.interrupted and recorder.step < recipe.steps:
         print(f"stopped and saved at step {recorder.step}; continue with: tfgans resume {run.path}", file=sys.stderr)
         raise KeyboardInterrupt
