@@ -263,7 +263,7 @@ def _facts(runs: list[Run]) -> dict[str, Any]:
 
 
 def _losses(runs: list[Run]) -> dict[str, Any]:
-    """Each term at the end of training, and how it fluctuates: the mean change from row to row in the second half."""
+    """Each term at the end, and over the second half its change and its fluctuation: the mean step from row to row."""
     histories = [run.read_history() for run in runs]
     terms = [name for name in histories[0][0] if name not in ("step", "images_per_second", "seconds")]
     result = {}
@@ -271,6 +271,7 @@ def _losses(runs: list[Run]) -> dict[str, Any]:
         halves = [np.array([row[term] for row in rows])[len(rows) // 2 :] for rows in histories]
         result[term] = {
             "final": cards.summary([float(half[-1]) for half in halves]),
+            "change": cards.summary([float(half[-1] - half[0]) for half in halves]),
             "fluctuation": cards.summary([float(np.abs(np.diff(half)).mean()) for half in halves]),
         }
     return result
