@@ -65,7 +65,8 @@ sources(dcgan.DCGAN.discriminator_loss, dcgan.DCGAN.generator_loss, dcgan.DCGAN.
 # ## Training
 #
 # Adam with a learning rate of 0.0002 and $\beta_1 = 0.5$: the paper found the usual 0.001 too high, and with the
-# usual 0.9 training oscillated. The full recipe is `tfgans train dcgan`.
+# usual 0.9 training oscillated. The full recipe is `tfgans train dcgan`; there the learning rates fall to zero over
+# the second half, which calms the last steps of the game.
 
 # %%
 run = train(

@@ -154,6 +154,21 @@ def test_labels(accuracy: tuple[float, ...], precision: tuple[float, ...], label
 
 
 @pytest.mark.parametrize(
+    "recall, expected", [((0.7, 0.5), REPRODUCED), ((0.7, 0.3), PARTLY), ((0.7, 0.05), NOT_REPRODUCED)]
+)
+def test_varied(recall: tuple[float, float], expected: str) -> None:
+    assert claims.varied(card("cdcgan", recall=recall))[0] == expected
+
+
+def test_trainings_whose_rates_fall_differently_say_so() -> None:
+    dcgan, cdcgan = card(loss_fluctuation=(0.1,)), card("cdcgan", loss_fluctuation=(0.2,), decay=0.5)
+    assert claims.fluctuates_more(dcgan, cdcgan)[1].endswith(
+        "; learning rates fall over the last cdcgan 50%, dcgan 0% of the steps (1 seed each)."
+    )
+    assert "learning rates" not in claims.fluctuates_more(dcgan, card("cdcgan", loss_fluctuation=(0.2,)))[1]
+
+
+@pytest.mark.parametrize(
     "near, expected", [((5.0, 4.2), REPRODUCED), ((5.0, 3.0), PARTLY), ((0.1, 5.0), NOT_REPRODUCED)]
 )
 def test_not_memorized(near: tuple[float, float], expected: str) -> None:

@@ -206,6 +206,13 @@ def realistic(card: Card) -> tuple[str, str]:
     return graded(all(parts), any(parts)), f"{numbers} Precision {listed(precision)}."
 
 
+def varied(card: Card) -> tuple[str, str]:
+    """A histogram of classes does not see a class whose samples are all alike; recall (the share of real images that
+    lie among samples) does. Reproduced: it is at least 0.5 in every training. Partly: 0.1."""
+    recall = metric(card, "recall")
+    return graded(min(recall) >= 0.5, min(recall) >= 0.1), f"Recall {listed(recall)} ({seeds(card)})."
+
+
 def closer(worse: Card, better: Card) -> tuple[str, str]:
     """Its Fréchet distance, in the judge's features, is lower. (A conditional model is asked for the test images' own
     labels; an unconditional one has to find their shares by itself.)"""
@@ -237,13 +244,15 @@ def steadier(restless: Card, steady: Card) -> tuple[str, str]:
 
 def fluctuates_more(dcgan: Card, cdcgan: Card) -> tuple[str, str]:
     """The mean absolute change of a loss from row to row of the history (a twentieth of the training each) over its
-    second half is larger. Two parts, the losses of discriminator and generator; partly where they differ."""
+    second half is larger. Two parts, the losses of discriminator and generator; partly where they differ. Learning
+    rates that fall calm a loss: the numbers say where the two trainings differ in that."""
     return _both_losses(cdcgan, dcgan, "fluctuation", "Mean change from row to row")
 
 
 def decreases_more(dcgan: Card, cdcgan: Card) -> tuple[str, str]:
     """The change of a loss over the second half of training is lower. Two parts, the losses of discriminator and
-    generator; partly where they differ."""
+    generator; partly where they differ. Learning rates that fall change a loss: the numbers say where the two trainings
+    differ in that."""
     return _both_losses(dcgan, cdcgan, "change", "Change over the second half")
 
 
@@ -259,6 +268,9 @@ def _both_losses(high: Card, low: Card, what: str, label: str) -> tuple[str, str
         pair = [values(card, "losses", term, what) for card in (high, low)]
         verdicts.add(above(*pair))
         numbers.append(f"{term} {high['gan']} {listed(pair[0], 3)}, {low['gan']} {listed(pair[1], 3)}")
+    if high.get("decay", 0) != low.get("decay", 0):
+        falls = [f"{card['gan']} {100 * card.get('decay', 0):.0f}%" for card in (high, low)]
+        numbers.append(f"learning rates fall over the last {', '.join(falls)} of the steps")
     return verdicts.pop() if len(verdicts) == 1 else PARTLY, f"{label}: {'; '.join(numbers)} ({seeds(high, low)})."
 
 
@@ -307,6 +319,7 @@ CHAPTERS: dict[str, list[Statement]] = {
         ),
         Statement(BOHNSTEDT, "The cDCGAN's images, and their neighbours, have none.", ("cdcgan-mnist",), no_mode),
         Statement(BOHNSTEDT, "A cDCGAN generates realistic handwritten digits.", ("cdcgan-mnist",), realistic),
+        Statement(BOHNSTEDT, "A cDCGAN introduces enough variance (question 2).", ("cdcgan-mnist",), varied),
         *against_both("The cDCGAN's FID is better.", closer),
         *against_both("The cDCGAN's losses fluctuate more.", fluctuates_more, retrain=True),
         *against_both("The cDCGAN's losses decrease more within the final epochs.", decreases_more, retrain=True),
