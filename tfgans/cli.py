@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+import absl.logging
 import typer
 
 from tfgans.errors import UserError
@@ -184,7 +185,7 @@ def judge_train(
 def main() -> None:
     """The console script: a UserError is one line and exit code 2."""
     logging.basicConfig(format="tfgans: %(message)s", level=logging.WARNING)
-    logging.getLogger("absl").setLevel(logging.ERROR)  # TensorFlow Datasets warns of its own deprecations
+    absl.logging.set_verbosity(absl.logging.ERROR)  # TensorFlow Datasets warns of its own deprecations
     try:
         app()
     except UserError as error:
