@@ -33,7 +33,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
     """Batch normalization over (n, h, w, c) with TensorFlow's fused kernel in training; otherwise that of Keras.
 
     The same values in about half the time on a CPU (benchmarks/batch_norm.py), where a small GAN spends much of its
-    time here. Only the moving variance differs, by the factor n / (n - 1) of an unbiased estimate.
+    time here.
     """
 
     def call(self, x: Any, training: bool | None = None, mask: Any = None) -> Any:
@@ -46,6 +46,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
             epsilon=self.epsilon,
             is_training=True,
         )
+        count = ops.cast(ops.size(x) // ops.shape(x)[-1], variance.dtype)
+        variance *= (count - 1.0) / count  # the kernel's is that of a sample, Keras keeps that of the batch
         for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
             moving.assign(moving * self.momentum + value * (1.0 - self.momentum))
         return y
