@@ -1,6 +1,7 @@
 """The command line. Every command imports what it needs when it runs, so that --help is quick."""
 
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -180,6 +181,24 @@ def judge_train(
     from tfgans.features.judges import train_judge_command
 
     train_judge_command(name, out=output, data_dir=data_dir, seed=seed, epochs=epochs, force=force)
+
+
+def _import_tensorflow() -> None:
+    """Import TensorFlow without what it then writes, whatever the log level, about absent accelerators."""
+    stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        import tensorflow  # noqa: F401
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(nowhere)
+
+
+@app.callback()
+def _before() -> None:
+    if "--help" not in sys.argv:
+        _import_tensorflow()
 
 
 def main() -> None:
