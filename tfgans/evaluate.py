@@ -16,6 +16,7 @@ from tfgans.report import LABELS, readable
 from tfgans.run import Run
 
 SEED = 1  # of the samples that are measured; training and previews never use it
+FEWEST = 16  # images that can be scored
 NEIGHBOURS = 1_000  # samples whose nearest training images are looked up
 JUDGES = {"mnist5k": "mnist"}  # data sets that another one's judge scores
 
@@ -133,10 +134,13 @@ def measure(
     model: Exported, dataset: str, image_shape: list[int], network: Any, n: int, data_dir: str | None
 ) -> dict[str, Any]:
     """Every metric of `n` samples against as many test images, and the floor: training images in the samples' place."""
-    shape = tuple(image_shape)
+    height, width, channels = image_shape
+    shape = (height, width, channels)
     test = data.load(dataset, "test", data_dir=data_dir, image_shape=shape)
     train = data.load(dataset, "train", data_dir=data_dir, image_shape=shape)
     n = min(n, len(test))
+    if n < FEWEST:
+        raise UserError(f"{dataset} has {len(test)} test images; scores of fewer than {FEWEST} images mean nothing")
     real, real_labels = test.images[:n], None if test.labels is None else test.labels[:n]
     asked = real_labels if model.conditional else None  # the test images' own labels, so that their shares agree
     fake = model.sample(n=n, labels=asked, seed=SEED)
@@ -187,7 +191,7 @@ def _neighbours(fake: np.ndarray, train: data.Source, test: data.Source) -> dict
     queries = fake[:NEIGHBOURS].reshape(min(NEIGHBOURS, len(fake)), -1)
     own = test.images[:NEIGHBOURS].reshape(min(NEIGHBOURS, len(test)), -1).astype(np.float32) / 255
     near = metrics.nearest_neighbours(queries, flat, train.labels)
-    result = {
+    result: dict[str, Any] = {
         "neighbour_distance": float(near.distances.mean()),
         "neighbour_distance_real": float(metrics.nearest_neighbours(own, flat).distances.mean()),
     }
@@ -199,7 +203,7 @@ def _neighbours(fake: np.ndarray, train: data.Source, test: data.Source) -> dict
     return result
 
 
-def evaluate_folders(real: Path, fake: Path, features: str, min_images: int = 16) -> dict[str, Any]:
+def evaluate_folders(real: Path, fake: Path, features: str) -> dict[str, Any]:
     """Frechet and kernel distance, precision and recall of a folder of images against another."""
     network = load_features(features)
     shape = getattr(network, "image_shape", (227, 227, 3))
