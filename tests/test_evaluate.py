@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tfgans import cards, data
 from tfgans.errors import UserError
@@ -59,9 +60,14 @@ def test_real_images_score_best_and_a_single_image_worst(judge: Any) -> None:
 
 
 @pytest.fixture(scope="module")
-def runs(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Three seeds of a tiny cDCGAN and one run with other settings."""
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Three seeds of a tiny cDCGAN and one run with other settings, on a folder with enough images to be scored."""
     folder = tmp_path_factory.mktemp("runs")
+    pictures = tmp_path_factory.mktemp("digits")
+    digits = data.load("mnist5k", "train", limit=300)
+    for i, image in enumerate(digits.images):
+        (pictures / str(i % 3)).mkdir(exist_ok=True)
+        Image.fromarray(image[..., 0]).save(pictures / str(i % 3) / f"{i:03d}.png")
     settings = {"width": 4, "batch_size": 4, "steps": 2, "image_shape": [28, 28, 1]}
     made = []
     for i, (seed, steps) in enumerate([(0, 2), (1, 2), (2, 2), (3, 3)]):
@@ -112,6 +118,8 @@ def test_card_over_seeds(runs: list[Path], tmp_path: Path) -> None:
         evaluate([runs[0], runs[3]], features="judge:mnist")
     with pytest.raises(UserError, match="--card"):
         evaluate(runs[:1], add=True)
+    with pytest.raises(UserError, match="fewer than 16 cannot"):
+        evaluate(runs[:1], features="judge:mnist", n=3)
     assert (folder / "card.json").read_bytes() == before
 
 

@@ -140,7 +140,9 @@ def measure(
     train = data.load(dataset, "train", data_dir=data_dir, image_shape=shape)
     n = min(n, len(test))
     if n < FEWEST:
-        raise UserError(f"{dataset} has {len(test)} test images; scores of fewer than {FEWEST} images mean nothing")
+        raise UserError(
+            f"{n} samples against {dataset}, which has {len(test)} test images: fewer than {FEWEST} cannot be scored"
+        )
     real, real_labels = test.images[:n], None if test.labels is None else test.labels[:n]
     asked = real_labels if model.conditional else None  # the test images' own labels, so that their shares agree
     fake = model.sample(n=n, labels=asked, seed=SEED)
@@ -276,7 +278,9 @@ def _losses(runs: list[Run]) -> dict[str, Any]:
         result[term] = {
             "final": cards.summary([float(half[-1]) for half in halves]),
             "change": cards.summary([float(half[-1] - half[0]) for half in halves]),
-            "fluctuation": cards.summary([float(np.abs(np.diff(half)).mean()) for half in halves]),
+            "fluctuation": cards.summary(
+                [float(np.abs(np.diff(half)).mean()) if len(half) > 1 else 0.0 for half in halves]
+            ),
         }
     return result
 
