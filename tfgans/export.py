@@ -114,7 +114,7 @@ class Exported:
         self.path = find(path)
         self.model: Any = tf.saved_model.load(str(self.path))
         signatures = {name: fn.structured_input_signature[1] for name, fn in self.model.signatures.items()}
-        self.endpoints = {name: list(inputs) for name, inputs in signatures.items()}
+        self.endpoints = {name: sorted(inputs) for name, inputs in signatures.items()}  # a SavedModel forgets the order
 
     @property
     def conditional(self) -> bool:

@@ -85,7 +85,7 @@ class Setting:
 
 JUDGES = {
     "mnist": Setting((28, 28, 1), 10, digit_network, epochs=8),
-    "fashion_mnist": Setting((28, 28, 1), 10, digit_network, epochs=12),
+    "fashion_mnist": Setting((28, 28, 1), 10, digit_network, epochs=20),
     "cifar10": Setting((32, 32, 3), 10, photo_network, epochs=40, flip=True),
     "cifar100": Setting((32, 32, 3), 100, photo_network, epochs=60, flip=True),
 }
