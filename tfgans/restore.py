@@ -181,7 +181,7 @@ def _restore_file(model: Exported, factor: int, path: Path, places: list[Path], 
     picture = read_picture(path)
     height, width = (side * factor for side in picture.pixels.shape[:2])
     check_format(picture.format, height, width)
-    tiles = count_tiles(*picture.pixels.shape[:2], tile)
+    tiles = count_tiles(picture.pixels.shape[0], picture.pixels.shape[1], tile)
     with tqdm(total=tiles, desc=path.name, unit="tile", leave=False, disable=tiles == 1, mininterval=1.0) as bar:
         strips = restored_strips(model, picture.pixels, factor, tile, bar.update)
         after = Window(height, width)
@@ -226,11 +226,12 @@ class Window:
 
 def _sheet(picture: Picture, after: Window, factor: int) -> np.ndarray:
     """Before (enlarged bicubically) on the left, after on the right: uint8, a white line between them."""
-    box = (after.left, after.top, after.left + after.width, after.top + after.height)
+    left, top = after.left / factor, after.top / factor
+    box = (left, top, left + after.width / factor, top + after.height / factor)
     planes = [
         np.asarray(
             Image.fromarray(np.ascontiguousarray(picture.pixels[..., k])).resize(
-                (after.width, after.height), Image.Resampling.BICUBIC, tuple(side / factor for side in box)
+                (after.width, after.height), Image.Resampling.BICUBIC, box
             )
         )
         for k in range(picture.pixels.shape[-1])

@@ -181,7 +181,7 @@ def _image_shape(dataset: str, data_dir: str | None, download: bool) -> tuple[in
 
 def load_source(recipe: Recipe, data_dir: str | None = None, download: bool = False) -> data.Source:
     """The training images of a recipe; with a degradation whole ones, as large as the crops or larger."""
-    shape = recipe.model.get("image_shape")
+    shape: Any = recipe.model.get("image_shape")
     crops = bool(recipe.degradation)
     source = data.load(
         recipe.dataset, "train", data_dir=data_dir, image_shape=shape, download=download, keep_size=crops
