@@ -13,9 +13,11 @@ from tfgans.export import Exported
 from tfgans.files import to_uint8, whole, write_png
 from tfgans.pictures import Picture, check_format, read_picture, write_picture
 
-TILE = 224  # pixels of the source: SRGAN then takes about half a gigabyte for a tile
+TILE = 160  # pixels of the source: SRGAN then takes half a gigabyte for a tile (0.9 with 224)
 RAMP = 16  # over so many pixels of the source one tile fades into the next
-MARGIN = 40  # between the fading and a tile's edge: beyond the reach of SRGAN's convolutions, 4 + 33 + 1 + 0.5 + 1
+# Pixels between the fading and a tile's edge. What differs at the edge spreads through SRGAN's 34 convolutions of 3x3
+# like a random walk of standard deviation sqrt(34 * 2/3) = 4.8 pixels: 24 are five of them. (At most it reaches 40.)
+MARGIN = 24
 SMALLEST_TILE = 32
 SHEET = 768  # at most so many pixels a side of each picture on a sheet
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # BT.601
