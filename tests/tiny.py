@@ -25,12 +25,19 @@ STEPS = 2
 
 
 def tiny(recipe: Recipe) -> Recipe:
-    """The recipe with batches of 4, and every integer argument of the model whose name contains "width" at 12."""
+    """The recipe with batches of 4, and every integer argument of the model whose name contains "width" at 12.
+
+    Restorations also get small crops, two blocks, one step of pre-training and no content network.
+    """
     narrow = {
         name: min(12, value)
         for name, value in recipe.model.items()
         if "width" in name and isinstance(value, int) and not isinstance(value, bool)
     }
+    if recipe.degradation:
+        narrow["image_shape"] = (32, 32, recipe.model["image_shape"][2])
+        small = {"blocks": 2, "pretrain_steps": 1, "content": "none"}
+        narrow |= {name: value for name, value in small.items() if name in recipe.model}
     return dataclasses.replace(recipe, model={**recipe.model, **narrow}, batch_size=BATCH, steps=8)
 
 
@@ -52,6 +59,11 @@ def first_cases() -> list[tuple[str, str]]:
 
 def tiny_model(name: str, key: str, precision: str = "float32", jit_compile: bool = False) -> Any:
     return build(name, tiny(models.recipe(name, key)), 7, precision, jit_compile)
+
+
+def all_players(model: Any) -> int:
+    """How many steps it takes until every player has moved: a pre-trained model's others wait."""
+    return 1 + getattr(model, "pretrain_steps", 0)
 
 
 def batch_of(model: Any, step: int) -> dict[str, tf.Tensor]:

@@ -20,6 +20,7 @@ class Adversarial(keras.Model):
     * `kind`: which endpoint an export has, "unconditional", "conditional", ... (see `tfgans.export`);
     * `players`: optimizer name -> names of the attributes (networks) whose trainable weights it moves;
     * `terms`: the names of everything that is logged: loss terms and what `track` is given;
+    * `factor`: of a restoration, by how much the target is larger than the source;
     * `group`: how many fresh batches a step takes (None: one batch, without the extra leading axis);
 
     builds its networks in `__init__`, which stores each argument under its own name (`get_config` reads them back),
@@ -29,6 +30,7 @@ class Adversarial(keras.Model):
     kind: ClassVar[str] = "unconditional"
     players: ClassVar[dict[str, tuple[str, ...]]] = {}
     terms: ClassVar[tuple[str, ...]] = ()
+    factor: ClassVar[int] = 1
     group: int | None = None
 
     def __init__(self, seed: int = 0, **kwargs: Any) -> None:
@@ -72,6 +74,13 @@ class Adversarial(keras.Model):
             loss = optimizer.scale_loss(tf.add_n([tf.cast(term, tf.float32) for term in terms.values()]))
         optimizer.apply(tape.gradient(loss, weights), weights)
         self.track(terms)
+
+    def rate(self, player: str, step: int) -> float:
+        """By what a player's learning rate is multiplied at a step, besides the recipe's decay.
+
+        A function of the step alone, so that a resumed run has the same rates; once below 1 it stays there.
+        """
+        return 1.0
 
     def track(self, values: dict[str, tf.Tensor]) -> None:
         """Log values without minimizing them."""
@@ -119,7 +128,11 @@ class Adversarial(keras.Model):
         # Keras leaves the state of seed generators (latents, dropout) out of a .keras file; an exact resume needs it
         for i, state in enumerate(self._seed_states()):
             store[f"seed_state_{i}"] = state.numpy()
+        for i, variable in enumerate(self._non_trainable_variables):  # of `add_weight`, such as a step counter
+            store[f"own_{i}"] = variable.numpy()
 
     def load_own_variables(self, store: Any) -> None:
         for i, state in enumerate(self._seed_states()):
             state.assign(store[f"seed_state_{i}"][()])
+        for i, variable in enumerate(self._non_trainable_variables):
+            variable.assign(store[f"own_{i}"][()])

@@ -74,12 +74,38 @@ def results_table() -> str:
             f"| {cell(metrics.get('smallest_class'), 1, 100)} | {quality} "
             f"| {len(card['training_seeds'])} | {protocol['n_fake']:,} / {protocol['n_real']:,} |"
         )
+    lines += _restorations()
     judges = [f"{n} ({100 * c['test_accuracy']:.2f}% on test)" for n, c in saved().items() if "test_accuracy" in c]
     lines += [
         "",
         f"Features and labels: {', '.join(judges)}. The floor is real training images scored in the same way.",
     ]
     return "\n".join(lines)
+
+
+def _restorations() -> list[str]:
+    """The table of the restorations, one line for each model and test set; nothing where there are none."""
+    shown = {name: card for name, card in saved().items() if "restore" in card.get("endpoints", {})}
+    if not shown:
+        return []
+    lines = [
+        "",
+        "| model | images | PSNR dB | bicubic | SSIM | bicubic | SqueezeNet distance | bicubic | seeds |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name, card in shown.items():
+        found, protocol = card["metrics"], card["protocol"]
+        for test in protocol["tests"]:
+            cells = [
+                cell(found.get(f"{metric}_{test}{suffix}"), digits)
+                for metric, digits in (("psnr", 2), ("ssim", 4), ("squeezenet_distance", 3))
+                for suffix in ("", "_bicubic")
+            ]
+            lines.append(
+                f"| [{name}](saved_models/{name}/card.json) | {test} ({protocol['n_images'][test]}, "
+                f"{protocol['degradation']}) | {' | '.join(cells)} | {len(card['training_seeds'])} |"
+            )
+    return lines
 
 
 def with_table(readme: str) -> str:

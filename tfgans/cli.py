@@ -99,6 +99,9 @@ def evaluate(
     real: Annotated[Path | None, typer.Option(help="a folder of real images, with --fake")] = None,
     fake: Annotated[Path | None, typer.Option(help="a folder of generated images, with --real")] = None,
     n: Annotated[int, typer.Option("-n", help="samples to draw")] = 10_000,
+    test: Annotated[
+        list[str] | None, typer.Option(help="folder:PATH of images to measure a restoration on; repeatable")
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Measure runs or a SavedModel and write the card, or compare two folders of images."""
@@ -116,7 +119,7 @@ def evaluate(
         return
     if not models:
         raise UserError("name a run or a SavedModel, or two folders with --real and --fake")
-    made = measure.evaluate(models, card=card, add=add, features=features, n=n, data_dir=data_dir)
+    made = measure.evaluate(models, card=card, add=add, features=features, n=n, data_dir=data_dir, tests=test)
     measure.show(made["metrics"])
     for path in models:
         if (path / "config.yaml").exists():
@@ -138,6 +141,32 @@ def generate(
     from tfgans.generate import generate as draw
 
     print(draw(model, n=n, labels=labels, seed=seed, output=output, force=force))
+
+
+@app.command()
+def restore(
+    model: Annotated[str, typer.Argument(help="a SavedModel: a folder, or a name from 'tfgans list'")],
+    images: Annotated[
+        list[Path], typer.Argument(help="pictures: JPEG, PNG, WebP, TIFF, BMP or GIF", metavar="IMAGE...")
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="the folder for the restored pictures")] = Path(
+        "restored"
+    ),
+    sheet: Annotated[bool, typer.Option("--sheet", help="also write NAME-sheet.png, before beside after")] = False,
+    force: Annotated[bool, typer.Option("--force", help="replace pictures that are there")] = False,
+    tile: Annotated[int | None, typer.Option(help="pixels a side of a tile: smaller ones take less memory")] = None,
+) -> None:
+    """Restore or enlarge pictures of any size; each keeps its name and format."""
+    from tfgans.restore import restore_files
+
+    done, failed = restore_files(model, images, output=output, sheet=sheet, force=force, tile=tile)
+    for path in done:
+        print(path)
+    if failed:
+        print(f"tfgans: {len(failed)} of {len(images)} pictures were not restored:", file=sys.stderr)
+        for line in failed:
+            print(f"  {line}", file=sys.stderr)
+        raise typer.Exit(1)
 
 
 @app.command()

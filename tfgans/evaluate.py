@@ -11,6 +11,7 @@ from tfgans import cards, data, metrics, models
 from tfgans.errors import UserError
 from tfgans.export import ENDPOINTS, Exported, export_run
 from tfgans.features import load_features
+from tfgans.fidelity import Test, measure_restoration, restoration_sheet
 from tfgans.files import grid, plain, write_json, write_png
 from tfgans.report import LABELS, readable
 from tfgans.run import Run
@@ -29,8 +30,9 @@ def evaluate(
     features: str | None = None,
     n: int = 10_000,
     data_dir: str | None = None,
+    tests: list[str] | None = None,
 ) -> dict[str, Any]:
-    """Measure runs of one GAN (one per training seed), or one SavedModel.
+    """Measure runs of one GAN (one per training seed), or one SavedModel; restorations on the images of `tests`.
 
     Runs get a metrics.json each; with `card`, the first one is exported there with a card over all of them; with
     `add`, the runs are further seeds of the card that is there, and its model stays. A SavedModel is measured by its
@@ -42,14 +44,14 @@ def evaluate(
     if add and card is None:
         raise UserError("--add goes with --card: the card that these runs are further seeds of")
     if (paths[0] / "saved_model.pb").exists():
-        return evaluate_saved(paths[0], features=features, n=n, data_dir=data_dir)
+        return evaluate_saved(paths[0], features=features, n=n, data_dir=data_dir, tests=tests)
     configs = [Run.open(path).config for path in paths]
     for path, config in zip(paths, configs, strict=True):
         if (config["gan"], config["recipe"]) != (configs[0]["gan"], configs[0]["recipe"]):
             raise UserError(f"{path} is not a run of the same recipe as {paths[0]}; evaluate it on its own")
     if len({config["seed"] for config in configs}) < len(configs):
         raise UserError("two of these runs have the same seed; a card takes each training seed once")
-    measured = [evaluate_run(path, features=features, n=n, data_dir=data_dir) for path in paths]
+    measured = [evaluate_run(path, features=features, n=n, data_dir=data_dir, tests=tests) for path in paths]
     result: dict[str, Any] = {
         "protocol": measured[0]["protocol"],
         "metrics": {name: _over_seeds([m["metrics"][name] for m in measured]) for name in measured[0]["metrics"]},
@@ -61,7 +63,7 @@ def evaluate(
             written = _more_seeds(cards.read_card(card), written, card)
         else:
             export_run(paths[0], card, force=True)
-            write_png(Path(card) / "samples.png", _sheet(Exported(card), configs[0]))
+            write_png(Path(card) / "samples.png", _sheet(Exported(card), configs[0], tests, data_dir))
         cards.write_card(card, written)
         result["metrics"] = written["metrics"]
     return result
@@ -95,6 +97,7 @@ def evaluate_run(
     n: int = 10_000,
     data_dir: str | None = None,
     only_if_possible: bool = False,
+    tests: list[str] | None = None,
 ) -> dict[str, Any]:
     """Measure the newest checkpoint of a run into its metrics.json.
 
@@ -102,6 +105,8 @@ def evaluate_run(
     """
     run = Run.open(path)
     config = run.config
+    if _restores(config):
+        return _evaluate_restoration(run, features, data_dir, only_if_possible, tests)
     dataset = config["recipe"]["dataset"]
     try:
         network = load_features(features or f"judge:{JUDGES.get(dataset, dataset)}")
@@ -119,12 +124,51 @@ def evaluate_run(
     return result
 
 
-def evaluate_saved(path: Path, *, features: str | None, n: int, data_dir: str | None) -> dict[str, Any]:
+def _restores(config: dict[str, Any]) -> bool:
+    return models.model_class(config["gan"]).kind == "restoration"
+
+
+def _test_sets(config: dict[str, Any], tests: list[str] | None) -> list[Test]:
+    """All images of each of `tests`; without them the test split of what the run was trained on."""
+    if tests:
+        return [(name, "all" if name.startswith("folder:") else "test") for name in tests]
+    return [(config["recipe"]["dataset"], "test")]
+
+
+def _evaluate_restoration(
+    run: Run, features: str | None, data_dir: str | None, only_if_possible: bool, tests: list[str] | None
+) -> dict[str, Any]:
+    config = run.config
+    data_dir = data_dir or config["data_dir"]
+    with tempfile.TemporaryDirectory() as folder:
+        model = Exported(export_run(run.path, Path(folder) / "model"))
+        try:
+            result = measure_restoration(
+                model, _test_sets(config, tests), config["recipe"]["degradation"], features, data_dir
+            )
+        except UserError as error:
+            if not only_if_possible:
+                raise
+            print(f"not measured: {error}", file=sys.stderr)
+            return {}
+    write_json(run.path / "metrics.json", result)
+    return result
+
+
+def evaluate_saved(
+    path: Path, *, features: str | None, n: int, data_dir: str | None, tests: list[str] | None = None
+) -> dict[str, Any]:
     """Measure a SavedModel by its card's protocol; the numbers are printed, the card of its training seeds is kept."""
     card = cards.read_card(path)
     if not card:
         raise UserError(
             f"{path} has no card.json that names its data; write it with 'tfgans evaluate RUN --card {path}'"
+        )
+    if "restore" in card["endpoints"]:
+        if not tests:
+            raise UserError(f"say on which images to measure {path}: --test folder:PATH")
+        return measure_restoration(
+            Exported(path), _test_sets(card, tests), card["protocol"]["degradation"], features, data_dir
         )
     network = load_features(features or card["protocol"]["features"])
     return measure(Exported(path), card["dataset"], card["image_shape"], network, n, data_dir)
@@ -285,8 +329,14 @@ def _losses(runs: list[Run]) -> dict[str, Any]:
     return result
 
 
-def _sheet(model: Exported, config: dict[str, Any]) -> np.ndarray:
-    """Ten rows of ten samples, a column per label where there are labels."""
+def _sheet(
+    model: Exported, config: dict[str, Any], tests: list[str] | None = None, data_dir: str | None = None
+) -> np.ndarray:
+    """Ten rows of ten samples, a column per label where there are labels; of a restoration crops of its test images."""
+    if _restores(config):
+        return restoration_sheet(
+            model, _test_sets(config, tests), config["recipe"]["degradation"], data_dir or config["data_dir"]
+        )
     columns = min(config["recipe"]["model"].get("classes") or 10, 10)
     labels = np.tile(np.arange(columns, dtype=np.int32), 10)
     return grid(model.sample(n=len(labels), labels=labels, seed=SEED), columns)

@@ -4,6 +4,7 @@ Endpoints by the model's kind; images are float32 in [0, 1], (n, h, w, c), seeds
 
 * unconditional: `sample(n: int32, seed: int32)`
 * conditional: `sample(labels: int32 (n,), seed: int32)`
+* restoration: `restore(images: float32 (n, h, w, c))`, any h and w
 """
 
 import os
@@ -27,6 +28,7 @@ ENDPOINTS: dict[str, dict[str, dict[str, tf.TensorSpec]]] = {
     "conditional": {
         "sample": {"labels": tf.TensorSpec((None,), tf.int32, "labels"), "seed": tf.TensorSpec((), tf.int32, "seed")}
     },
+    "restoration": {"restore": {"images": tf.TensorSpec((None, None, None, None), tf.float32, "images")}},
 }
 
 SAVED_MODEL = {"saved_model.pb", "fingerprint.pb", "variables", "assets"}
@@ -47,7 +49,7 @@ def export(model: Adversarial, folder: str | Path) -> Path:
     _refuse_other(folder)
     module = tf.Module()
     functions = {}
-    for name, signature in ENDPOINTS[model.kind].items():
+    for name, signature in signatures_of(model).items():
         function = tf.function(getattr(model, name), input_signature=list(signature.values()))
         functions[name] = function.get_concrete_function()
         setattr(module, name, function)
@@ -72,6 +74,18 @@ def export(model: Adversarial, folder: str | Path) -> Path:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return folder
+
+
+def signatures_of(model: Adversarial) -> dict[str, dict[str, tf.TensorSpec]]:
+    """The endpoints of a model and their inputs; images have as many channels as the model's own."""
+
+    def own(spec: tf.TensorSpec) -> tf.TensorSpec:
+        return tf.TensorSpec((None, None, None, model.image_shape[-1]), spec.dtype, spec.name)
+
+    return {
+        name: {key: own(spec) if spec.shape.rank == 4 else spec for key, spec in signature.items()}
+        for name, signature in ENDPOINTS[model.kind].items()
+    }
 
 
 def _refuse_other(folder: Path) -> None:
@@ -115,10 +129,20 @@ class Exported:
         self.model: Any = tf.saved_model.load(str(self.path))
         signatures = {name: fn.structured_input_signature[1] for name, fn in self.model.signatures.items()}
         self.endpoints = {name: sorted(inputs) for name, inputs in signatures.items()}  # a SavedModel forgets the order
+        self.channels = signatures["restore"]["images"].shape[-1] if "restore" in signatures else None
 
     @property
     def conditional(self) -> bool:
         return "labels" in self.endpoints.get("sample", [])
+
+    def restore(self, images: np.ndarray) -> np.ndarray:
+        """What the model makes of images (n, h, w, c) in [0, 1], all at once: float32 in [0, 1].
+
+        Raises UserError for a model of another kind. `tfgans.restore.restore_array` restores large ones in tiles.
+        """
+        if "restore" not in self.endpoints:
+            raise UserError(f"{self.path} has no 'restore' endpoint; it has {', '.join(self.endpoints)}")
+        return self.model.restore(tf.constant(images, tf.float32)).numpy()
 
     def sample(self, n: int | None = None, labels: np.ndarray | None = None, seed: int = 0) -> np.ndarray:
         """`n` images (or one per label) in [0, 1], float32."""

@@ -15,6 +15,8 @@ class Recipe:
 
     `optimizers` maps each player to the arguments of a Keras optimizer, its class under "name" (Adam if absent).
     `decay` is the share of the run, at its end, over which all learning rates fall linearly to zero.
+    `degradation` (`tfgans.data.degrade`) makes the source of a restoration: batches are then random crops of the
+    model's `image_shape`, flipped at random, as `target`, and what the degradation leaves of them as `source`.
     `reported` is what the paper reports, `deviations` each difference from the paper, in a sentence.
     """
 
@@ -25,20 +27,24 @@ class Recipe:
     steps: int
     paper: str
     decay: float = 0.0
+    degradation: str = ""
     reported: dict[str, Any] = dataclasses.field(default_factory=dict)
     deviations: tuple[str, ...] = ()
 
     def override(self, settings: dict[str, Any]) -> "Recipe":
         """A copy with some settings changed.
 
-        A key is `steps`, `batch_size`, `decay` or `dataset`, an argument of the model (`width`), or an optimizer's
-        (`d_optimizer.learning_rate`). A new value is converted to the type of the old one.
+        A key is `steps`, `batch_size`, `decay` or `dataset`, `degradation` where the recipe has one, an argument of the
+        model (`width`), or an optimizer's (`d_optimizer.learning_rate`). A new value is converted to the type of the
+        old one.
 
         Raises:
             UserError: an unknown key, or a value of another type.
         """
         model, optimizers = dict(self.model), {k: dict(v) for k, v in self.optimizers.items()}
         own = {name: getattr(self, name) for name in ("dataset", "batch_size", "steps", "decay")}
+        if self.degradation:
+            own["degradation"] = self.degradation
         known = {name: (own, name) for name in own} | {name: (model, name) for name in model}
         known |= {
             f"{player}.{name}": (optimizers[player], name) for player in optimizers for name in optimizers[player]

@@ -20,13 +20,22 @@ from tqdm import tqdm
 import tfgans
 from tfgans import data, models
 from tfgans.adversarial import Adversarial
+from tfgans.data.degrade import bicubic_up, degrade, pair
 from tfgans.errors import UserError
 from tfgans.files import grid, plain, write_png
 from tfgans.recipe import Recipe
 from tfgans.run import Run
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
-FIELDS = ("dataset", "model", "optimizers", "batch_size", "steps", "decay")  # of the recipe, in config.yaml
+FIELDS = (
+    "dataset",
+    "model",
+    "optimizers",
+    "batch_size",
+    "steps",
+    "decay",
+    "degradation",
+)  # of the recipe, in config.yaml
 PREVIEW_SEED = 20140610  # of the fixed latents in the sample grids
 
 
@@ -71,15 +80,14 @@ def train(
         dataset = settings.pop("dataset")
     if dataset and dataset != recipe.dataset:
         settings["dataset"] = dataset
-        if "image_shape" in recipe.model:
+        if "image_shape" in recipe.model and not recipe.degradation:  # whose image_shape is the crop
             settings.setdefault("image_shape", _image_shape(dataset, data_dir, download))
     recipe = recipe.override(settings)
+    _check_degradation(name, recipe)
     run_dir = Path(run_dir or Path("runs") / f"{name}-{recipe.dataset.replace(':', '-').replace('/', '-')}-s{seed}")
     if not dry_run and run_dir.exists():
         Run(run_dir).refuse_existing()  # now rather than after the data were read
-    source = data.load(
-        recipe.dataset, "train", data_dir=data_dir, image_shape=recipe.model.get("image_shape"), download=download
-    )
+    source = load_source(recipe, data_dir, download)
     recipe = _fit_classes(name, recipe, source)
     mode, timings = choose_mode(name, recipe, source, seed, precision, jit)
     if dry_run:
@@ -119,9 +127,7 @@ def resume(path: str | Path, data_dir: str | None = None) -> Run:
     start = run.latest() or 0
     if start >= recipe.steps:
         raise UserError(f"{path} is finished ({start} of {recipe.steps} steps); 'tfgans evaluate {path}' measures it")
-    source = data.load(
-        recipe.dataset, "train", data_dir=data_dir or config["data_dir"], image_shape=recipe.model.get("image_shape")
-    )
+    source = load_source(recipe, data_dir or config["data_dir"])
     if len(source) != config["images"]:
         raise UserError(
             f"{recipe.dataset} now has {len(source)} images, the run began with {config['images']}; restore them"
@@ -173,6 +179,46 @@ def _image_shape(dataset: str, data_dir: str | None, download: bool) -> tuple[in
     return (64, 64, 3)
 
 
+def load_source(recipe: Recipe, data_dir: str | None = None, download: bool = False) -> data.Source:
+    """The training images of a recipe; with a degradation whole ones, as large as the crops or larger."""
+    shape: Any = recipe.model.get("image_shape")
+    crops = bool(recipe.degradation)
+    source = data.load(
+        recipe.dataset, "train", data_dir=data_dir, image_shape=shape, download=download, keep_size=crops
+    )
+    return _large_enough(source, shape) if crops else source
+
+
+def _large_enough(source: data.Source, shape: tuple[int, int, int]) -> data.Source:
+    """Without the images that are smaller than the crops, which are counted on stderr (`load` counts a folder's)."""
+    large = (source.shapes[:, :2] >= shape[:2]).all(axis=1)
+    if not large.any():
+        raise UserError(
+            f"{source.name}: none of {len(source)} images is as large as the crops of {shape[0]}x{shape[1]}; "
+            "make the crops smaller with --set image_shape=[HEIGHT,WIDTH,CHANNELS]"
+        )
+    if large.all():
+        return source
+    small = len(source) - int(large.sum())
+    print(
+        f"{source.name}: {small} of {len(source)} images are smaller than the crops of {shape[0]}x{shape[1]}, left out",
+        file=sys.stderr,
+    )
+    return source.subset(np.flatnonzero(large))
+
+
+def _check_degradation(name: str, recipe: Recipe) -> None:
+    """Raises UserError where the degradation does not shrink by what the model enlarges by, or is none."""
+    model = models.model_class(name)
+    if model.kind != "restoration":
+        return
+    if not recipe.degradation:
+        raise UserError(f"'{name}' restores what a degradation spoils; name one with --set degradation=bicubic:4")
+    factor = degrade(recipe.degradation).factor
+    if factor != model.factor:
+        raise UserError(f"'{recipe.degradation}' shrinks by {factor}, but '{name}' enlarges by {model.factor}")
+
+
 def _fit_classes(name: str, recipe: Recipe, source: data.Source) -> Recipe:
     """Give a conditional model as many classes as the data have."""
     if models.model_class(name).kind != "conditional":
@@ -189,7 +235,12 @@ def batches(
     recipe: Recipe, source: data.Source, seed: int, group: int | None, start: int, steps: int
 ) -> tf.data.Dataset:
     """The batches of steps `start` to `start + steps` of a run."""
-    return data.batches(source, recipe.batch_size, seed=seed, start=start, steps=steps, group=group)
+    options: dict[str, Any] = {}
+    if recipe.degradation:
+        options = dict(
+            image_shape=recipe.model["image_shape"], crop="random", flip=True, transform=pair(recipe.degradation)
+        )
+    return data.batches(source, recipe.batch_size, seed=seed, start=start, steps=steps, group=group, **options)
 
 
 # -- precision and compile mode -------------------------------------------------------------------------------------
@@ -322,14 +373,14 @@ class Recorder(keras.callbacks.Callback):
         super().__init__()
         self.run, self.step, self.steps, self.every = run, start, steps, every
         self.interrupted = False
-        self.preview = Preview(model, source)
+        self.recipe = recipe_of(run.config)
+        self.preview = Preview(model, source, self.recipe.degradation)
         self.rows = [row for row in run.read_history() if row["step"] <= start]  # later ones will be made again
         self.began = time.perf_counter() - seconds
         self.events = tf.summary.create_file_writer(str(run.path / "events"))
         self.bar = tqdm(total=steps, initial=start, unit="step", dynamic_ncols=True, disable=not sys.stderr.isatty())
         self.marked = (start, time.perf_counter())
         self.source = source
-        self.recipe = recipe_of(run.config)
         self.images_per_step = self.recipe.batch_size * (model.group or 1)
 
     def interruptible(self) -> "Interruptible":
@@ -342,9 +393,10 @@ class Recorder(keras.callbacks.Callback):
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         # from the step alone, so that a resumed run has the same rates
         left = (self.steps - self.step) / (self.steps * self.recipe.decay) if self.recipe.decay else 1.0
-        if left < 1.0:
-            for player, arguments in self.recipe.optimizers.items():
-                getattr(self.model, player).learning_rate = arguments["learning_rate"] * left
+        for player, arguments in self.recipe.optimizers.items():
+            factor = min(left, 1.0) * self.model.rate(player, self.step)
+            if factor < 1.0:
+                getattr(self.model, player).learning_rate = arguments["learning_rate"] * factor
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         values = {term: float(value) for term, value in (logs or {}).items()}
@@ -434,10 +486,19 @@ class Interruptible:
 
 
 class Preview:
-    """The same latents (and labels) at every call: a grid that shows the training's progress."""
+    """The same latents (and labels) at every call: a grid that shows the training's progress.
 
-    def __init__(self, model: Adversarial, source: data.Source | None = None) -> None:
+    Of a restoration: a row of sources (enlarged to the targets' size), a row of restored images, a row of targets.
+    """
+
+    def __init__(self, model: Adversarial, source: data.Source | None = None, degradation: str = "") -> None:
         seed = tf.constant(PREVIEW_SEED)
+        if model.kind == "restoration":
+            if source is None:
+                raise ValueError("the preview of a restoration needs the images to restore")
+            self.columns = min(6, len(source))
+            self.sample = tf.function(_restorations(model, source, degradation, self.columns))
+            return
         if model.kind == "conditional":
             self.columns = min(model.classes, 10)
             labels = tf.constant([i % model.classes for i in range(10 * self.columns)], tf.int32)
@@ -447,11 +508,21 @@ class Preview:
             self.sample = tf.function(lambda: model.sample(tf.constant(10 * self.columns), seed))
 
     def images(self) -> np.ndarray:
-        """(100, h, w, c) in [0, 1]."""
+        """(rows * columns, h, w, c) in [0, 1]."""
         return self.sample().numpy()
 
     def picture(self) -> np.ndarray:
         return grid(self.images(), self.columns)
+
+
+def _restorations(model: Adversarial, source: data.Source, degradation: str, n: int) -> Callable[[], tf.Tensor]:
+    """() -> `n` sources, `n` restored images and `n` targets: float32 (3 n, h, w, c) in [0, 1], of the same crops."""
+    crops = data.batches(
+        source, n, seed=PREVIEW_SEED, steps=1, image_shape=model.image_shape, transform=pair(degradation)
+    )
+    poor, target = (next(iter(crops))[key] for key in ("source", "target"))
+    shown = tf.broadcast_to(bicubic_up(poor, degrade(degradation).factor), tf.shape(target))
+    return lambda: tf.concat([(shown + 1.0) / 2.0, model.restore((poor + 1.0) / 2.0), (target + 1.0) / 2.0], axis=0)
 
 
 # -- facts ----------------------------------------------------------------------------------------------------------

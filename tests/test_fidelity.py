@@ -1,0 +1,137 @@
+"""What restorations are measured by, and how that reaches cards and tables."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from tfgans import cards
+from tfgans.errors import UserError
+from tfgans.evaluate import evaluate
+from tfgans.export import Exported
+from tfgans.fidelity import CROP, label, measure_restoration, restoration_sheet
+from tfgans.metrics import psnr, ssim
+from tfgans.run import Run
+from tfgans.train import train
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Two folders of smooth pictures, whose sides are not all multiples of 4."""
+    folder = tmp_path_factory.mktemp("sets")
+    rng = np.random.default_rng(0)
+    for name, sizes in (("first", [(130, 150), (133, 141)]), ("second", [(64, 80)])):
+        (folder / name).mkdir()
+        for i, (height, width) in enumerate(sizes):
+            coarse = Image.fromarray(rng.integers(0, 256, (height // 6, width // 6, 3), dtype=np.uint8))
+            coarse.resize((width, height), Image.Resampling.BICUBIC).save(folder / name / f"{i}.png")
+    return [f"folder:{folder / name}" for name in ("first", "second")]
+
+
+@pytest.fixture(scope="module")
+def enlarging(tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """A model that repeats pixels."""
+    folder = tmp_path_factory.mktemp("enlarging") / "m"
+    module = tf.Module()
+    module.restore = tf.function(
+        lambda images: tf.repeat(tf.repeat(images, 4, axis=1), 4, axis=2),
+        input_signature=[tf.TensorSpec((None, None, None, 3), tf.float32, "images")],
+    )
+    tf.saved_model.save(module, str(folder), signatures={"restore": module.restore.get_concrete_function()})
+    return Exported(folder)
+
+
+def test_scores_are_those_of_the_images(enlarging: Exported, sets: list[str]) -> None:
+    tests = [(name, "all") for name in sets]
+    result = measure_restoration(enlarging, tests, "pool:4")
+    assert result["protocol"] == {
+        "degradation": "pool:4",
+        "tests": ["first", "second"],
+        "border": 4,
+        "n_images": {"first": 2, "second": 1},
+        "channel": "Y",
+    }
+    values: dict[str, list[float]] = {"psnr": [], "ssim": []}
+    for i in range(2):
+        original = np.asarray(Image.open(Path(sets[0].removeprefix("folder:")) / f"{i}.png"))
+        original = original[: len(original) // 4 * 4, : original.shape[1] // 4 * 4]
+        height, width = original.shape[:2]
+        small = original.reshape(height // 4, 4, width // 4, 4, 3).mean(axis=(1, 3)).round()
+        made = small.repeat(4, axis=0).repeat(4, axis=1).astype(np.uint8)
+        values["psnr"].append(psnr(made[None], original[None], border=4, y_channel=True)[0])
+        values["ssim"].append(ssim(made[None], original[None], border=4, y_channel=True)[0])
+    found = result["metrics"]
+    assert found["psnr_first"] == pytest.approx(np.mean(values["psnr"]), abs=0.02)
+    assert found["ssim_first"] == pytest.approx(np.mean(values["ssim"]), abs=0.001)
+    assert found["psnr_first_bicubic"] > found["psnr_first"], "smooth pictures: bicubic is better than squares"
+    assert not [name for name in found if "distance" in name]
+
+
+def test_what_cannot_be_measured(enlarging: Exported, sets: list[str]) -> None:
+    tests = [(name, "all") for name in sets]
+    with pytest.raises(UserError, match="same name"):
+        measure_restoration(enlarging, [tests[0], tests[0]], "bicubic:4")
+    with pytest.raises(UserError, match="squeezenet:PATH"):
+        measure_restoration(enlarging, tests, "bicubic:4", "judge:mnist")
+    with pytest.raises(UserError, match="no folder"):
+        measure_restoration(enlarging, [("folder:nowhere", "all")], "bicubic:4")
+    with pytest.raises(UserError, match="128x128"):
+        restoration_sheet(enlarging, tests[1:], "bicubic:4")
+
+
+def test_sheet_has_three_rows(enlarging: Exported, sets: list[str]) -> None:
+    sheet = restoration_sheet(enlarging, [(name, "all") for name in sets], "bicubic:4")
+    assert sheet.shape == (3 * (CROP + 2) + 2, 2 * (CROP + 2) + 2, 3)  # the second set is too small to show
+
+
+def test_label() -> None:
+    assert label(("folder:/some/where/Set5/", "all")) == "set5" and label(("photos", "test")) == "photos"
+
+
+SETTINGS: dict[str, Any] = dict(
+    image_shape=[32, 32, 3], width=4, blocks=1, discriminator_width=4, content="none", pretrain_steps=2, steps=4
+)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("runs")
+    made = []
+    for seed in range(2):
+        settings = {**SETTINGS, "batch_size": 2, "dataset": "photos"}
+        options: dict[str, Any] = dict(seed=seed, precision="float32", jit="off", run_dir=folder / str(seed))
+        run = train("srgan", settings=settings, **options)
+        assert run is not None
+        made.append(run.path)
+    return made
+
+
+def test_card_of_a_restoration(
+    runs: list[Path], sets: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "saved_models" / "srgan-test"
+    evaluate(runs, card=folder, tests=sets)
+    card = cards.read_card(folder)
+    singles = [json.loads((run / "metrics.json").read_text())["metrics"] for run in runs]
+    assert card["metrics"]["psnr_first"]["values"] == [single["psnr_first"] for single in singles]
+    assert card["metrics"]["psnr_first_bicubic"]["std"] == 0
+    assert card["endpoints"] == {"restore": ["images"]} and card["protocol"]["degradation"] == "bicubic:4"
+    assert Image.open(folder / "samples.png").size == (2 * 130 + 2, 3 * 130 + 2)
+
+    again = evaluate([folder], tests=sets)["metrics"]
+    assert again["psnr_second"] == pytest.approx(singles[0]["psnr_second"], abs=1e-3)
+    with pytest.raises(UserError, match="--test folder:PATH"):
+        evaluate([folder])
+    line = next(line for line in cards.results_table().splitlines() if "srgan-test" in line)
+    assert "| first (2, bicubic:4) |" in line and f"{card['metrics']['psnr_first']['mean']:.2f} ±" in line
+
+
+def test_a_run_is_measured_on_its_own_test_images(runs: list[Path]) -> None:
+    measured = evaluate(runs[:1])
+    assert measured["protocol"]["tests"] == ["photos"] and measured["protocol"]["n_images"] == {"photos": 2}
+    assert Run.open(runs[0]).config["recipe"]["dataset"] == "photos"

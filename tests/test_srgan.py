@@ -1,0 +1,297 @@
+"""SRGAN: its networks against counts by hand, its two stages, and the data that restorations are trained on."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+from tiny import differences, go_on, state, tiny
+
+from tfgans import data, models
+from tfgans.errors import UserError
+from tfgans.export import Exported, export
+from tfgans.files import to_uint8
+from tfgans.models.srgan import (
+    RECIPES,
+    SRGAN,
+    PixelShuffle,
+    build_discriminator,
+    build_generator,
+    content_distance,
+)
+from tfgans.recipe import Recipe
+from tfgans.run import Run
+from tfgans.train import Preview, batches, build, load_source, resume, train
+
+SMALL = dict(image_shape=(32, 32, 3), width=4, blocks=1, discriminator_width=4, content="none")
+
+
+def small(**changes: Any) -> Recipe:
+    recipe = RECIPES["photos"]
+    return dataclasses.replace(recipe, model={**recipe.model, **SMALL, "pretrain_steps": 3, **changes}, batch_size=2)
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """20 pictures of 40x48 and more, and three that are smaller than a crop of 32."""
+    folder = tmp_path_factory.mktemp("photographs")
+    rng = np.random.default_rng(0)
+    for i in range(23):
+        size = (40 + i, 48) if i < 20 else (31, 64)
+        coarse = Image.fromarray(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8))
+        (folder / "train").mkdir(exist_ok=True)
+        coarse.resize(size[::-1], Image.Resampling.BICUBIC).save(folder / "train" / f"{i:02d}.png")
+    return folder
+
+
+# --- networks ---------------------------------------------------------------------------------------------------------
+
+
+def test_pixel_shuffle_puts_four_channels_into_a_square() -> None:
+    x = np.arange(8, dtype=np.float32).reshape(1, 1, 1, 8)  # two output channels: even and odd numbers
+    y = PixelShuffle()(x).numpy()
+    assert y.shape == (1, 2, 2, 2)
+    np.testing.assert_array_equal(y[0, ..., 0], [[0, 2], [4, 6]])
+    np.testing.assert_array_equal(y[0, ..., 1], [[1, 3], [5, 7]])
+    assert PixelShuffle().compute_output_shape((None, None, 5, 8)) == (None, None, 10, 2)
+
+
+def test_generator_has_the_papers_size() -> None:
+    generator = build_generator(3, width=64, blocks=16)
+    head = 9 * 9 * 3 * 64 + 64 + 64  # convolution, bias, PReLU
+    block = 2 * (3 * 3 * 64 * 64 + 2 * 64) + 64  # two convolutions without bias, their norms, PReLU
+    shuffle = 3 * 3 * 64 * 256 + 256 + 64
+    tail = 9 * 9 * 64 * 3 + 3
+    count = sum(int(np.prod(w.shape)) for w in generator.trainable_weights)
+    assert count == head + 16 * block + (3 * 3 * 64 * 64 + 2 * 64) + 2 * shuffle + tail == 1_548_547
+    convolutions = [layer for layer in generator.layers if isinstance(layer, keras.layers.Conv2D)]
+    assert len(convolutions) == 1 + 2 * 16 + 1 + 2 + 1
+    assert sum(isinstance(layer, keras.layers.PReLU) for layer in generator.layers) == 1 + 16 + 2
+    assert generator.output_shape == (None, None, None, 3)
+
+
+def test_generator_takes_any_size() -> None:
+    generator = build_generator(3, width=2, blocks=1)
+    for h, w in ((1, 1), (5, 7), (24, 24)):
+        assert generator(np.zeros((2, h, w, 3), np.float32)).shape == (2, 4 * h, 4 * w, 3)
+
+
+def test_discriminator_is_the_papers() -> None:
+    discriminator = build_discriminator((96, 96, 3), 64)
+    convolutions = [layer for layer in discriminator.layers if isinstance(layer, keras.layers.Conv2D)]
+    assert [layer.filters for layer in convolutions] == [64, 64, 128, 128, 256, 256, 512, 512]
+    assert [layer.strides[0] for layer in convolutions] == [1, 2] * 4
+    dense = [layer for layer in discriminator.layers if isinstance(layer, keras.layers.Dense)]
+    assert dense[0].kernel.shape == (6 * 6 * 512, 1024) and dense[1].kernel.shape == (1024, 1)
+    norms = [layer for layer in discriminator.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    assert len(norms) == 7, "the first convolution has none"
+
+
+# --- losses and stages ------------------------------------------------------------------------------------------------
+
+
+def test_losses_are_those_of_the_equations() -> None:
+    model = build("srgan", small(pixel="mse", pixel_weight=0.5, content_weight=2.0), 0)
+    rng = np.random.default_rng(0)
+    target, made = (tf.constant(rng.uniform(-1, 1, (2, 32, 32, 3)).astype(np.float32)) for _ in range(2))
+    mse = float(np.mean((target.numpy() - made.numpy()) ** 2))
+    logit = model.discriminator(made, training=True).numpy()
+    losses = {term: float(value) for term, value in model.generator_losses(target, made).items()}
+    assert losses["content_loss"] == pytest.approx(2 * mse, rel=1e-5)
+    assert losses["pixel_loss"] == pytest.approx(mse / 2, rel=1e-5)
+    assert losses["adversarial_loss"] == pytest.approx(1e-3 * np.mean(np.log1p(np.exp(-logit))), rel=1e-4)
+
+    on_target = model.discriminator(target, training=True).numpy()
+    expected = np.mean(np.log1p(np.exp(-on_target))) + np.mean(np.log1p(np.exp(logit)))
+    model.reset_metrics()
+    assert float(model.discriminator_loss(target, made)["d_loss"]) == pytest.approx(expected, rel=1e-4)
+    assert float(model.logs()["d_real"]) == pytest.approx(np.mean(1 / (1 + np.exp(-on_target))), rel=1e-4)
+    assert float(model.logs()["d_fake"]) == pytest.approx(np.mean(1 / (1 + np.exp(-logit))), rel=1e-4)
+
+    absolute = SRGAN(**small().model).pixel_loss(target, made)
+    assert float(absolute) == pytest.approx(np.mean(np.abs(target.numpy() - made.numpy())), rel=1e-5)
+
+
+def test_the_stage_changes_at_its_step() -> None:
+    model = build("srgan", small(), 0)
+    moved = []
+    for i in range(5):
+        before = {network: getattr(model, network).get_weights() for network in ("generator", "discriminator")}
+        model.reset_metrics()
+        logs = go_on(model, i, steps=1)
+        changed = {
+            network: any(
+                not np.array_equal(a, b) for a, b in zip(old, getattr(model, network).get_weights(), strict=True)
+            )
+            for network, old in before.items()
+        }
+        moved.append((changed["generator"], changed["discriminator"], logs["d_loss"] > 0))
+        assert logs["pixel_loss"] > 0
+    assert moved == [(True, False, False)] * 3 + [(True, True, True)] * 2
+    iterations = [int(getattr(model, player).iterations) for player in model.players]
+    assert iterations == [3, 2, 2] and int(model.steps_done) == 5
+
+
+@pytest.mark.parametrize("cut", [2, 3, 4])  # before, at and after the border of the stages
+def test_a_saved_model_goes_on_in_its_stage(tmp_path: Path, cut: int) -> None:
+    model = build("srgan", small(), 0)
+    go_on(model, 0, steps=cut)
+    model.save(tmp_path / "m.keras")
+    again = keras.models.load_model(tmp_path / "m.keras")
+    assert int(again.steps_done) == cut
+    go_on(model, cut, steps=5 - cut)
+    go_on(again, cut, steps=5 - cut)
+    assert differences(state(model), state(again)) == []
+
+
+def test_rates() -> None:
+    model = SRGAN(**small(pretrain_steps=100, pretrain_decay=0.8, drop_at=150).model)
+    rates = [model.rate("pretrain_optimizer", step) for step in (0, 20, 60, 99, 100, 150)]
+    assert rates == [1.0, 1.0, 0.5, pytest.approx(1 / 80), 0.0, 0.0]
+    assert [model.rate("d_optimizer", step) for step in (0, 149, 150)] == [1.0, 1.0, 0.1]
+    assert SRGAN(**small(pretrain_decay=0.0).model).rate("pretrain_optimizer", 2) == 1.0
+
+
+# --- content ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_content_network_is_frozen_and_not_saved(tmp_path: Path) -> None:
+    plain, model = build("srgan", small(), 0), build("srgan", small(content="vgg22:random"), 0)
+    assert len(model.variables) == len(plain.variables)
+    logs = go_on(model, 0, steps=4)
+    assert logs["content_loss"] > 0 and np.isfinite(logs["content_loss"])
+    plain.save(tmp_path / "plain.keras")
+    model.save(tmp_path / "m.keras")
+    assert (tmp_path / "m.keras").stat().st_size < 1.1 * (tmp_path / "plain.keras").stat().st_size
+    exported = export(model, tmp_path / "m")
+    size = sum(p.stat().st_size for p in (exported / "variables").iterdir())
+    weights = sum(4 * int(np.prod(w.shape)) for w in model.generator.weights)
+    assert weights < size < 1.5 * weights + 10_000
+
+
+def test_content_distances() -> None:
+    rng = np.random.default_rng(0)
+    a, b = (tf.constant(rng.uniform(-1, 1, (1, 32, 32, 3)).astype(np.float32)) for _ in range(2))
+    distance = content_distance("vgg22:random")
+    assert distance is not None and content_distance("none") is None
+    assert float(distance(a, a)) == 0 and float(distance(a, b)) > 0
+    for wrong, says in (("vgg", "not 'vgg'"), ("squeezenet", "squeezenet:PATH"), ("vgg54:nofile", "no weights file")):
+        with pytest.raises(UserError, match=says):
+            content_distance(wrong)
+    with pytest.raises(UserError, match="nofile"):
+        content_distance("squeezenet:nofile")
+
+
+def test_arguments_that_make_no_model() -> None:
+    for wrong, says in (
+        (dict(image_shape=(30, 32, 3)), "multiples of 4"),
+        (dict(pixel="l3"), "mse or l1"),
+        (dict(image_shape=(32, 32, 1), content="vgg22:random"), "content=none"),
+    ):
+        with pytest.raises(UserError, match=says):
+            SRGAN(**small(**wrong).model)
+
+
+# --- data -------------------------------------------------------------------------------------------------------------
+
+
+def test_batches_are_random_crops_and_what_is_left_of_them(photographs: Path) -> None:
+    recipe = dataclasses.replace(small(), dataset=f"folder:{photographs}", batch_size=8)
+    source = load_source(recipe)
+    assert len(source) == 20 and len(source.skipped) == 3
+    batch = next(iter(batches(recipe, source, 0, None, 0, 1)))
+    assert batch["source"].shape == (8, 8, 8, 3) and batch["target"].shape == (8, 32, 32, 3)
+    target = to_uint8((batch["target"].numpy() + 1) / 2)
+    means = target.reshape(8, 8, 4, 8, 4, 3).mean(axis=(2, 4)) / 127.5 - 1
+    assert np.corrcoef(means.ravel(), batch["source"].numpy().ravel())[0, 1] > 0.98
+
+    def found(crop: np.ndarray) -> bool:
+        for i in range(len(source)):
+            windows = np.lib.stride_tricks.sliding_window_view(source.image(i), (32, 32, 3))[..., 0, :, :, :]
+            for version in (crop, crop[:, ::-1]):
+                if (windows == version).all(axis=(2, 3, 4)).any():
+                    return True
+        return False
+
+    assert all(found(crop) for crop in target)
+
+
+def test_small_images_of_any_source_are_left_out_and_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = dataclasses.replace(small(image_shape=(500, 500, 3)), dataset="photos")
+    source = load_source(recipe)
+    assert (source.shapes[:, :2] >= 500).all()
+    left = len(data.load("photos", "train", image_shape=(500, 500, 3), keep_size=True)) - len(source)
+    assert left > 0 and f"{left} of" in capsys.readouterr().err
+    with pytest.raises(UserError, match="as large as the crops of 4000x4000"):
+        load_source(dataclasses.replace(small(image_shape=(4000, 4000, 3)), dataset="photos"))
+
+
+def test_a_run_stops_and_goes_on_across_the_border(photographs: Path, tmp_path: Path) -> None:
+    settings = {**SMALL, "pretrain_steps": 3, "steps": 5, "batch_size": 2}
+    options: dict[str, Any] = dict(settings=settings, dataset=f"folder:{photographs}", precision="float32", jit="off")
+    whole = train("srgan", run_dir=tmp_path / "whole", every=1, **options)
+    stopped = train("srgan", run_dir=tmp_path / "stopped", every=1, **options)
+    assert whole is not None and stopped is not None
+    assert whole.config["recipe"]["degradation"] == "bicubic:4"
+    for step in (4, 5):
+        stopped.checkpoint(step).unlink()
+    assert stopped.latest() == 3
+    resume(tmp_path / "stopped")
+    assert differences(state(whole.load(5)), state(stopped.load(5))) == []
+    a, b = ([{**row, "seconds": 0, "images_per_second": 0} for row in run.read_history()] for run in (whole, stopped))
+    assert a == b
+    assert [row["d_loss"] > 0 for row in a] == [False] * 3 + [True] * 2
+    picture = np.asarray(Image.open(whole.samples / "step-00000005.png"))
+    assert picture.shape == (2 + 3 * 34, 2 + 6 * 34, 3)
+    assert isinstance(Run.open(tmp_path / "whole"), Run)
+
+
+def test_preview_shows_source_restored_and_target(photographs: Path) -> None:
+    recipe = dataclasses.replace(small(), dataset=f"folder:{photographs}")
+    model, source = build("srgan", recipe, 0), load_source(recipe)
+    images = Preview(model, source, recipe.degradation).images()
+    assert images.shape == (18, 32, 32, 3) and images.min() >= 0 and images.max() <= 1
+    poor, target = images[:6], images[12:]
+    assert 0.001 < np.abs(poor - target).mean() < 0.1  # smooth pictures: the source, enlarged, is close
+
+
+def test_settings_that_do_not_fit(photographs: Path) -> None:
+    options: dict[str, Any] = dict(dataset=f"folder:{photographs}", precision="float32", jit="off")
+    for degradation, says in (("bicubic:2", "shrinks by 2"), ("", "name one with"), ("bicubi:4", "no degradation")):
+        with pytest.raises(UserError, match=says):
+            train("srgan", settings={**SMALL, "degradation": degradation}, **options)
+    with pytest.raises(UserError, match="no setting 'degradation'"):
+        models.recipe("dcgan").override({"degradation": "bicubic:4"})
+
+
+# --- export -----------------------------------------------------------------------------------------------------------
+
+
+def test_restore_is_the_generator_of_any_size(tmp_path: Path) -> None:
+    model = build("srgan", small(), 0)
+    loaded = Exported(export(model, tmp_path / "m"))
+    assert loaded.endpoints == {"restore": ["images"]} and loaded.channels == 3
+    for h, w in ((9, 14), (16, 3)):
+        images = np.random.default_rng(0).uniform(0, 1, (2, h, w, 3)).astype(np.float32)
+        made = loaded.restore(images)
+        assert made.shape == (2, 4 * h, 4 * w, 3) and made.dtype == np.float32
+        expected = (model.generator(images * 2 - 1, training=False).numpy() + 1) / 2
+        np.testing.assert_allclose(made, np.clip(expected, 0, 1), atol=1e-5)
+    with pytest.raises(UserError, match="no 'sample' endpoint"):
+        loaded.sample(n=1)
+
+
+def test_recipes() -> None:
+    document, paper = RECIPES["document"], RECIPES["paper"]
+    assert document.model["image_shape"] == (256, 256, 3) and document.batch_size == 1
+    assert document.optimizers["g_optimizer"]["beta_1"] == document.optimizers["d_optimizer"]["beta_1"] == 0.97
+    assert document.model["pretrain_steps"] == 5_000 and document.steps == 25_000
+    assert paper.batch_size == 16 and paper.steps - paper.model["pretrain_steps"] == 200_000
+    first = {k: v for k, v in RECIPES["photos"].model.items() if k != "content"}
+    assert first == {k: v for k, v in RECIPES["srresnet"].model.items() if k != "content"}
+    assert RECIPES["srresnet"].steps == first["pretrain_steps"]
+    assert tiny(RECIPES["paper"]).model["content"] == "none"

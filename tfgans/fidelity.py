@@ -1,0 +1,123 @@
+"""How close restored images come to the originals, on folders of test images, beside plain enlargement."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfgans import data, metrics
+from tfgans.data.degrade import bicubic_up, degrade, pair
+from tfgans.errors import UserError
+from tfgans.export import Exported
+from tfgans.features.squeezenet import squeezenet_distance
+from tfgans.files import grid, to_uint8
+from tfgans.restore import restore_array
+
+BORDER = 4  # pixels left out at each side, as the papers on super-resolution do
+CROP = 128  # pixels a side, on the sheet
+SHOWN = 5  # images of each test set on the sheet
+
+Test = tuple[str, str]  # the name of a source and its split
+
+
+def label(test: Test) -> str:
+    """What a test set is called in the metrics: the last part of its path or its name."""
+    return Path(test[0].removeprefix("folder:")).name.lower()
+
+
+def restorations(
+    model: Exported, test: Test, degradation: str, data_dir: str | None = None
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """(before, restored, original) of each image, uint8 (h, w, c); before is the source, enlarged bicubically."""
+    channels = model.channels or 3
+    name, split = test
+    source = data.load(name, split, data_dir=data_dir, image_shape=(8, 8, channels), keep_size=True, minimum=1)
+    spoil, factor = pair(degradation), degrade(degradation).factor
+    for i in range(len(source)):
+        image = tf.constant(source.image(i), tf.float32) / 127.5 - 1.0
+        example = spoil({"image": image}, tf.constant([0, i]))
+        poor = example["source"]
+        restored = restore_array(model, to_uint8((poor.numpy() + 1) / 2))
+        before = tf.broadcast_to(bicubic_up(poor, factor), tf.shape(example["target"]))
+        yield to_uint8((before.numpy() + 1) / 2), restored, to_uint8((example["target"].numpy() + 1) / 2)
+
+
+def measure_restoration(
+    model: Exported, tests: list[Test], degradation: str, features: str | None = None, data_dir: str | None = None
+) -> dict[str, Any]:
+    """PSNR and SSIM (on Y of colour images, without BORDER pixels), and with `features` "squeezenet:PATH" the
+    squeezenet distance: the mean over each test set, of the restored images and of plain enlargement ("..._bicubic").
+
+    Raises UserError for test sets that are not there or carry the same name, and for other features.
+    """
+    names = [label(test) for test in tests]
+    if len(set(names)) < len(names):
+        raise UserError(f"two test sets have the same name: {', '.join(names)}; rename a folder")
+    distance = None
+    protocol: dict[str, Any] = {"degradation": degradation, "tests": names, "border": BORDER}
+    if features:
+        kind, _, path = features.partition(":")
+        if kind != "squeezenet" or not path:
+            raise UserError(f"restorations are compared in the features squeezenet:PATH, not '{features}'")
+        distance = squeezenet_distance(path)
+        protocol |= {
+            "features": "squeezenet1.1 distance",
+            "features_sha256": hashlib.sha256(Path(path).read_bytes()).hexdigest(),
+        }
+    found: dict[str, Any] = {}
+    counts = {}
+    for test, name in zip(tests, names, strict=True):
+        values: dict[str, list[float]] = {}
+        for before, restored, original in restorations(model, test, degradation, data_dir):
+            for image, suffix in ((restored, ""), (before, "_bicubic")):
+                scores = _scores(image, original)
+                if distance is not None:
+                    scores["squeezenet_distance"] = float(distance(_signed(image), _signed(original))[0])
+                for metric, value in scores.items():
+                    values.setdefault(f"{metric}_{name}{suffix}", []).append(value)
+        counts[name] = len(next(iter(values.values())))
+        found |= {metric: float(np.mean(each)) for metric, each in sorted(values.items())}
+    protocol |= {"n_images": counts, "channel": "Y" if model.channels == 3 else "gray"}
+    return {"protocol": protocol, "metrics": found}
+
+
+def _scores(image: np.ndarray, original: np.ndarray) -> dict[str, float]:
+    options: dict[str, Any] = {"border": BORDER, "y_channel": image.shape[-1] == 3}
+    return {
+        "psnr": float(metrics.psnr(image[None], original[None], **options)[0]),
+        "ssim": float(metrics.ssim(image[None], original[None], **options)[0]),
+    }
+
+
+def _signed(image: np.ndarray) -> tf.Tensor:
+    """uint8 (h, w, 1 or 3) -> (1, h, w, 3) in [-1, 1]."""
+    image = np.broadcast_to(image, (*image.shape[:2], 3))
+    return tf.constant(image[None], tf.float32) / 127.5 - 1.0
+
+
+def restoration_sheet(model: Exported, tests: list[Test], degradation: str, data_dir: str | None = None) -> np.ndarray:
+    """Crops of the first images of each test set: a row of enlarged sources, one of restored images, one of originals;
+    of each image the crop of CROP pixels in which the original varies most."""
+    columns: list[list[np.ndarray]] = []
+    for test in tests:
+        for i, images in enumerate(restorations(model, test, degradation, data_dir)):
+            if i == SHOWN:
+                break
+            side = min(CROP, *images[2].shape[:2])
+            top, left = _liveliest(images[2], side)
+            crops = [image[top : top + side, left : left + side] for image in images]
+            if side == CROP:  # the cells of a sheet are alike
+                columns.append(crops)
+    if not columns:
+        raise UserError(f"no test image has {CROP}x{CROP} pixels to show")
+    rows = [column[k] for k in range(3) for column in columns]
+    return grid(np.stack(rows).astype(np.float32) / 255, len(columns))
+
+
+def _liveliest(image: np.ndarray, side: int) -> tuple[int, int]:
+    height, width = image.shape[:2]
+    places = [(y, x) for y in range(0, height - side + 1, 16) for x in range(0, width - side + 1, 16)]
+    return max(places, key=lambda place: image[place[0] :, place[1] :][:side, :side].std())

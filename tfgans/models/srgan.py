@@ -1,0 +1,357 @@
+"""SRGAN, super-resolution by 4. Ledig et al. 2016, arXiv:1609.04802.
+
+A residual generator (SRResNet) is first trained with a pixel loss, then against a discriminator that tells its images
+from photographs, with a content loss in the features of a frozen network. Residual blocks are the paper's, figure 4:
+Conv-BN-PReLU-Conv-BN-sum. The report that the recipe "document" follows has a second PReLU before the sum; it is left
+out here, as in the paper: what a block adds should be free to be negative.
+"""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers
+
+from tfgans.adversarial import Adversarial
+from tfgans.errors import UserError
+from tfgans.features.squeezenet import squeezenet_distance
+from tfgans.features.vgg19 import vgg19
+from tfgans.layers import BatchNormalization
+from tfgans.recipe import Recipe
+
+FACTOR = 4
+
+
+@keras.saving.register_keras_serializable(package="tfgans")
+class PixelShuffle(layers.Layer):
+    """(n, h, w, 4 c) -> (n, 2 h, 2 w, c): channel (2 dy + dx) c + k becomes channel k of the pixel at (dy, dx).
+
+    Shi et al. 2016, arXiv:1609.05158, in TensorFlow's order of channels.
+    """
+
+    def call(self, x: Any) -> Any:
+        return tf.nn.depth_to_space(x, 2)
+
+    def compute_output_shape(self, shape: Any) -> Any:
+        n, h, w, c = shape
+        return (n, h and 2 * h, w and 2 * w, c // 4)
+
+
+def prelu(x: Any) -> Any:
+    """One slope for each channel, whatever the image's size."""
+    return layers.PReLU(shared_axes=[1, 2])(x)
+
+
+def build_generator(channels: int, width: int, blocks: int) -> keras.Model:
+    """(n, h, w, c) images in [-1, 1], any h and w -> (n, 4 h, 4 w, c), not bounded. Figure 4, above."""
+    image = keras.Input((None, None, channels))
+    x = head = prelu(layers.Conv2D(width, 9, padding="same")(image))
+    for _ in range(blocks):
+        y = prelu(BatchNormalization()(layers.Conv2D(width, 3, padding="same", use_bias=False)(x)))
+        y = BatchNormalization()(layers.Conv2D(width, 3, padding="same", use_bias=False)(y))
+        x = layers.Add()([x, y])
+    x = BatchNormalization()(layers.Conv2D(width, 3, padding="same", use_bias=False)(x))
+    x = layers.Add()([x, head])
+    for _ in range(int(math.log2(FACTOR))):
+        x = prelu(PixelShuffle()(layers.Conv2D(4 * width, 3, padding="same")(x)))
+    return keras.Model(image, layers.Conv2D(channels, 9, padding="same", dtype="float32")(x), name="generator")
+
+
+def build_discriminator(image_shape: tuple[int, int, int], width: int) -> keras.Model:
+    """(n, h, w, c) images in [-1, 1] -> (n, 1) logits of being a photograph. Figure 4, below."""
+    image = x = keras.Input(image_shape)
+    for i in range(8):  # 64, 64, 128, 128, ... 512, 512 filters; every second one halves the image
+        x = layers.Conv2D(width << (i // 2), 3, 1 + i % 2, "same", use_bias=i == 0)(x)
+        if i > 0:
+            x = BatchNormalization()(x)
+        x = layers.LeakyReLU(0.2)(x)
+    x = layers.LeakyReLU(0.2)(layers.Dense(16 * width)(layers.Flatten()(x)))
+    return keras.Model(image, layers.Dense(1, dtype="float32")(x), name="discriminator")
+
+
+def content_distance(content: str) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None:
+    """The distance of images (n, h, w, 3) in [-1, 1] in the features of a frozen network, a scalar; None for "none".
+
+    | content | distance |
+    |---|---|
+    | `vgg54`, `vgg22` | mean squared difference of VGG19's features, equation 5; ImageNet weights from Keras |
+    | `vgg54:PATH` | the same with the weights in that file; `vgg54:random` with random ones, for tests |
+    | `squeezenet:PATH` | `squeezenet_distance` with the weights in that file |
+    | `none` | there is no network: the pixel loss is the content loss (the paper's SRGAN-MSE) |
+
+    Raises UserError for anything else, and for weights that are not there.
+    """
+    kind, _, place = content.partition(":")
+    if content == "none":
+        return None
+    if kind in ("vgg54", "vgg22"):
+        features = vgg19(kind, {"": "imagenet", "random": None}.get(place, place))
+        return lambda a, b: tf.reduce_mean(tf.square(features(a) - features(b)))
+    if kind == "squeezenet" and place:
+        if not Path(place).is_file():
+            raise UserError(
+                f"the content loss needs SqueezeNet's weights and there is no file {place}; name it with "
+                "--set content=squeezenet:PATH, or do without: --set content=none"
+            )
+        distance = squeezenet_distance(place)
+        return lambda a, b: tf.reduce_mean(distance(a, b))
+    raise UserError(f"content is vgg54, vgg22, either with :PATH, squeezenet:PATH or none, not '{content}'")
+
+
+@keras.saving.register_keras_serializable(package="tfgans")
+class SRGAN(Adversarial):
+    """`pretrain_steps` steps with the pixel loss alone, then adversarial ones. Sections 2.2 and 3.2.
+
+    `steps_done` counts the steps and is saved with the weights, so that a resumed run goes on in its stage. Losses are
+    logged as they are minimized, times their weights; those of the stage that is not on as 0.
+    """
+
+    kind = "restoration"
+    factor = FACTOR
+    players = {
+        "pretrain_optimizer": ("generator",),
+        "g_optimizer": ("generator",),
+        "d_optimizer": ("discriminator",),
+    }
+    terms = ("pixel_loss", "content_loss", "adversarial_loss", "d_loss", "d_real", "d_fake")
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int] = (96, 96, 3),
+        width: int = 64,
+        blocks: int = 16,
+        discriminator_width: int = 64,
+        pixel: str = "mse",
+        content: str = "vgg54",
+        pixel_weight: float = 0.0,
+        content_weight: float = 1.0,
+        adversarial_weight: float = 1e-3,
+        pretrain_steps: int = 1_000_000,
+        pretrain_decay: float = 0.0,
+        drop_at: int = 0,
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        """`image_shape` is that of the targets in training. `pretrain_decay` is the share of pre-training, at its end,
+        over which its learning rate falls to 0; from step `drop_at` on (0: never) the other two rates are a tenth.
+        G's loss in the adversarial stage is content + adversarial + pixel loss, each times its weight.
+        """
+        if image_shape[0] % FACTOR or image_shape[1] % FACTOR:
+            raise UserError(f"the sides of image_shape must be multiples of {FACTOR}, not {tuple(image_shape)}")
+        if pixel not in ("mse", "l1"):
+            raise UserError(f"pixel is mse or l1, not '{pixel}'")
+        if content != "none" and image_shape[2] != 3:
+            raise UserError(f"'{content}' compares colour images; give gray ones --set content=none")
+        super().__init__(seed=seed, **kwargs)
+        self.image_shape, self.width, self.blocks = image_shape, width, blocks
+        self.discriminator_width = discriminator_width
+        self.pixel, self.content = pixel, content
+        self.pixel_weight, self.content_weight = pixel_weight, content_weight
+        self.adversarial_weight = adversarial_weight
+        self.pretrain_steps, self.pretrain_decay, self.drop_at = pretrain_steps, pretrain_decay, drop_at
+        self.generator = build_generator(image_shape[2], width, blocks)
+        self.discriminator = build_discriminator(image_shape, discriminator_width)
+        self.bce = keras.losses.BinaryCrossentropy(from_logits=True)
+        # a function, whose network Keras does not see: neither trained nor saved
+        self.content_distance = content_distance(content)
+        self.steps_done = self.add_weight(
+            shape=(), dtype="int32", initializer="zeros", trainable=False, name="steps_done"
+        )
+
+    # -- losses -----------------------------------------------------------------------------------------------------
+
+    def pixel_loss(self, target: tf.Tensor, made: tf.Tensor) -> tf.Tensor:
+        """Equation 4, or the mean absolute difference."""
+        difference = target - made
+        return tf.reduce_mean(tf.abs(difference) if self.pixel == "l1" else tf.square(difference))
+
+    def generator_losses(self, target: tf.Tensor, made: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Equation 3: content, and -log D(G(source)) for G's images, equation 6."""
+        on_made = self.discriminator(made, training=True)
+        pixel = self.pixel_loss(target, made)
+        content = pixel if self.content_distance is None else self.content_distance(target, made)
+        losses = {
+            "content_loss": self.content_weight * content,
+            "adversarial_loss": self.adversarial_weight * self.bce(tf.ones_like(on_made), on_made),
+        }
+        if self.pixel_weight:
+            return {**losses, "pixel_loss": self.pixel_weight * pixel}
+        self.track({"pixel_loss": pixel})
+        return losses
+
+    def discriminator_loss(self, target: tf.Tensor, made: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Equation 2. Tracks what D says, as probabilities: `d_real` of photographs and `d_fake` of G's images."""
+        on_target = self.discriminator(target, training=True)
+        on_made = self.discriminator(made, training=True)
+        self.track({"d_real": tf.reduce_mean(tf.sigmoid(on_target)), "d_fake": tf.reduce_mean(tf.sigmoid(on_made))})
+        return {"d_loss": self.bce(tf.ones_like(on_target), on_target) + self.bce(tf.zeros_like(on_made), on_made)}
+
+    # -- steps ------------------------------------------------------------------------------------------------------
+
+    def pretrain(self, source: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+        """SRResNet: the pixel loss alone."""
+        self.minimize(
+            "pretrain_optimizer",
+            lambda: {"pixel_loss": self.pixel_loss(target, self.generator(source, training=True))},
+        )
+        return tf.constant(0)
+
+    def compete(self, source: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+        """One step of G and one of D. Both see the same images of G, which are made once."""
+        made = {}
+
+        def losses() -> dict[str, tf.Tensor]:
+            made["image"] = self.generator(source, training=True)
+            return self.generator_losses(target, made["image"])
+
+        self.minimize("g_optimizer", losses)
+        self.minimize("d_optimizer", lambda: self.discriminator_loss(target, tf.stop_gradient(made["image"])))
+        return tf.constant(1)
+
+    def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        source, target = batch["source"], batch["target"]
+        tf.cond(
+            self.steps_done.value < self.pretrain_steps,
+            lambda: self.pretrain(source, target),
+            lambda: self.compete(source, target),
+        )
+        self.steps_done.assign_add(1)
+        return self.logs()
+
+    def rate(self, player: str, step: int) -> float:
+        if player == "pretrain_optimizer":
+            falling = self.pretrain_steps * self.pretrain_decay
+            return max(0.0, min(1.0, (self.pretrain_steps - step) / falling)) if falling else 1.0
+        return 0.1 if self.drop_at and step >= self.drop_at else 1.0
+
+    def restore(self, images: tf.Tensor) -> tf.Tensor:
+        """(n, h, w, c) images in [0, 1] -> (n, 4 h, 4 w, c) in [0, 1]."""
+        return tf.clip_by_value((self.generator(images * 2.0 - 1.0, training=False) + 1.0) / 2.0, 0.0, 1.0)
+
+    def example_batch(self, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """`n` examples of noise in the shapes of a batch, for tests."""
+        height, wide, channels = self.image_shape
+        shapes = {"source": (height // FACTOR, wide // FACTOR, channels), "target": self.image_shape}
+        return {key: rng.uniform(-1, 1, (n, *shape)).astype(np.float32) for key, shape in shapes.items()}
+
+
+PHOTOS = dict(
+    image_shape=(96, 96, 3),
+    width=64,
+    blocks=16,
+    discriminator_width=32,
+    pixel="l1",
+    content="squeezenet:weights/squeezenet_v1.1_imagenet.h5",
+    pixel_weight=0.05,
+    content_weight=0.05,
+    adversarial_weight=1e-3,
+    pretrain_steps=30_000,
+    pretrain_decay=0.8,
+    drop_at=0,
+)
+PHOTOS_DEVIATIONS = (
+    "Trained on 291 photographs (yang91 and bsd200) in place of 350,000 of ImageNet.",
+    "Pre-training with the mean absolute in place of the mean squared difference, and with Adam from 5e-4 in place of "
+    "1e-4, falling linearly over the last 80%; 30,000 steps in place of 1,000,000.",
+    "Sources in [-1, 1] in place of [0, 1].",
+)
+
+RECIPES = {
+    "photos": Recipe(
+        dataset="folder:data/photos",
+        model=PHOTOS,
+        optimizers=dict(
+            pretrain_optimizer=dict(learning_rate=5e-4),
+            g_optimizer=dict(learning_rate=1e-4),
+            d_optimizer=dict(learning_rate=1e-4),
+        ),
+        batch_size=16,
+        steps=36_000,
+        paper="arXiv:1609.04802",
+        decay=1 / 12,  # the second half of the adversarial stage
+        degradation="bicubic:4",
+        reported={"psnr_set5": 29.40, "ssim_set5": 0.8472, "psnr_set14": 26.02, "ssim_set14": 0.7397},
+        deviations=(
+            *PHOTOS_DEVIATIONS,
+            "6,000 adversarial steps in place of 200,000; a discriminator of half the width.",
+            "Content loss: the squeezenet distance in place of VGG19's features, whose weights could not be had. It is "
+            "also the distance on this card, which therefore favours this model.",
+            "That distance is 0.39 between Set5 and its bicubic enlargement. Times 0.05 it is of the size that the paper "
+            "scales VGG19's loss to. It hardly sees brightness and contrast: 0.05 times the pixel loss goes with it.",
+        ),
+    ),
+    # the first stage alone, with the same steps: the generator that "photos" has at step 30,000
+    "srresnet": Recipe(
+        dataset="folder:data/photos",
+        model=dict(PHOTOS, content="none"),
+        optimizers=dict(
+            pretrain_optimizer=dict(learning_rate=5e-4),
+            g_optimizer=dict(learning_rate=1e-4),
+            d_optimizer=dict(learning_rate=1e-4),
+        ),
+        batch_size=16,
+        steps=30_000,
+        paper="arXiv:1609.04802",
+        degradation="bicubic:4",
+        reported={"psnr_set5": 32.05, "ssim_set5": 0.9019, "psnr_set14": 28.49, "ssim_set14": 0.8184},
+        deviations=PHOTOS_DEVIATIONS,
+    ),
+    # section 3.2; weeks on two cores
+    "paper": Recipe(
+        dataset="folder:data/imagenet",
+        model=dict(
+            PHOTOS,
+            discriminator_width=64,
+            pixel="mse",
+            content="vgg54",
+            pixel_weight=0.0,
+            content_weight=1.0,
+            pretrain_steps=1_000_000,
+            pretrain_decay=0.0,
+            drop_at=1_100_000,
+        ),
+        optimizers=dict(
+            pretrain_optimizer=dict(learning_rate=1e-4),
+            g_optimizer=dict(learning_rate=1e-4),
+            d_optimizer=dict(learning_rate=1e-4),
+        ),
+        batch_size=16,
+        steps=1_200_000,
+        paper="arXiv:1609.04802",
+        degradation="bicubic:4",
+        reported={"psnr_set5": 29.40, "ssim_set5": 0.8472, "psnr_set14": 26.02, "ssim_set14": 0.7397},
+        deviations=("Sources in [-1, 1] in place of [0, 1].",),
+    ),
+    # of the report on Places-205 and Stanford Dogs
+    "document": Recipe(
+        dataset="folder:data/places",
+        model=dict(
+            PHOTOS,
+            image_shape=(256, 256, 3),
+            discriminator_width=64,
+            pixel="mse",
+            content="vgg54",
+            pixel_weight=0.0,
+            content_weight=1.0,
+            pretrain_steps=5_000,
+            pretrain_decay=0.0,
+        ),
+        optimizers=dict(
+            pretrain_optimizer=dict(learning_rate=1e-3, beta_1=0.97),
+            g_optimizer=dict(learning_rate=1e-3, beta_1=0.97),
+            d_optimizer=dict(learning_rate=1e-3, beta_1=0.97),
+        ),
+        batch_size=1,
+        steps=25_000,
+        paper="arXiv:1609.04802 (report: SRGAN in TensorFlow on Places-205 and Stanford Dogs)",
+        degradation="bicubic:4",
+        deviations=(
+            "One PReLU in a residual block, as in the paper, in place of two.",
+            "VGG19 in place of VGG16, and the learning rate (TensorFlow's default): the report is not explicit.",
+        ),
+    ),
+}
