@@ -8,6 +8,7 @@ out here, as in the paper: what a block adds should be free to be negative.
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -91,6 +92,11 @@ def content_distance(content: str) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor
         features = vgg19(kind, {"": "imagenet", "random": None}.get(place, place))
         return lambda a, b: tf.reduce_mean(tf.square(features(a) - features(b)))
     if kind == "squeezenet" and place:
+        if not Path(place).is_file():
+            raise UserError(
+                f"the content loss needs SqueezeNet's weights and there is no file {place}; name it with "
+                "--set content=squeezenet:PATH, or do without: --set content=none"
+            )
         distance = squeezenet_distance(place)
         return lambda a, b: tf.reduce_mean(distance(a, b))
     raise UserError(f"content is vgg54, vgg22, either with :PATH, squeezenet:PATH or none, not '{content}'")
@@ -100,8 +106,8 @@ def content_distance(content: str) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor
 class SRGAN(Adversarial):
     """`pretrain_steps` steps with the pixel loss alone, then adversarial ones. Sections 2.2 and 3.2.
 
-    `steps_done` counts the steps and is saved with the weights, so that a resumed run goes on in its stage. Terms of
-    the stage that is not on are logged as 0.
+    `steps_done` counts the steps and is saved with the weights, so that a resumed run goes on in its stage. Losses are
+    logged as they are minimized, times their weights; those of the stage that is not on as 0.
     """
 
     kind = "restoration"
@@ -273,9 +279,9 @@ RECIPES = {
             *PHOTOS_DEVIATIONS,
             "6,000 adversarial steps in place of 200,000; a discriminator of half the width.",
             "Content loss: the squeezenet distance in place of VGG19's features, whose weights could not be had. It is "
-            "also the distance on this card, which therefore favours this model. It is 0.39 between Set5 and its bicubic "
-            "enlargement: times 0.05 it is of the size that VGG19's loss has in the paper, next to 0.001 times the "
-            "adversarial one. It hardly sees brightness and contrast, so 0.05 times the pixel loss goes with it.",
+            "also the distance on this card, which therefore favours this model.",
+            "That distance is 0.39 between Set5 and its bicubic enlargement: times 0.05 it has the size that the paper "
+            "scales VGG19's loss to. It hardly sees brightness and contrast: 0.05 times the pixel loss goes with it.",
         ),
     ),
     # the first stage alone, with the same steps: the generator that "photos" has at step 30,000
