@@ -280,7 +280,7 @@ RECIPES = {
             "6,000 adversarial steps in place of 200,000; a discriminator of half the width.",
             "Content loss: the squeezenet distance in place of VGG19's features, whose weights could not be had. It is "
             "also the distance on this card, which therefore favours this model.",
-            "That distance is 0.39 between Set5 and its bicubic enlargement. Times 0.05 it is of the size that the paper "
+            "That distance is 0.39 between Set5 and its bicubic enlargement: times 0.05 it has the size that the paper "
             "scales VGG19's loss to. It hardly sees brightness and contrast: 0.05 times the pixel loss goes with it.",
         ),
     ),
