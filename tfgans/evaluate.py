@@ -190,7 +190,10 @@ def measure(
     real, real_labels = test.images[:n], None if test.labels is None else test.labels[:n]
     asked = real_labels if model.conditional else None  # the test images' own labels, so that their shares agree
     fake = model.sample(n=n, labels=asked, seed=SEED)
-    picked = np.random.default_rng(0).permutation(len(train))[:n]
+    # a judge has not seen the first training images of its data set: then unseen are compared with unseen ones
+    unseen = getattr(network, "dataset", None) == dataset
+    order = np.arange(len(train)) if unseen else np.random.default_rng(0).permutation(len(train))
+    picked = order[:n]
     real_features, fake_features, train_features = (network.features(x) for x in (real, fake, train.images[picked]))
 
     distance = metrics.frechet_distance(real_features, fake_features)
@@ -225,6 +228,7 @@ def measure(
         "n_real": n,
         "n_fake": n,
         "n_floor": len(picked),
+        "floor": "training images the judge has not seen" if unseen else "random training images",
         "n_neighbours": min(NEIGHBOURS, n),
         "sample_seed": SEED,
     }
