@@ -29,7 +29,7 @@ from tiny import (
 
 from tfgans import models
 from tfgans.export import ENDPOINTS, export
-from tfgans.train import build
+from tfgans.prepare import build
 
 EVERY = pytest.mark.parametrize("name, key", cases())
 DISTINCT = pytest.mark.parametrize("name, key", distinct_cases())

@@ -23,9 +23,11 @@ from tfgans.models.srgan import (
     build_generator,
     content_distance,
 )
+from tfgans.prepare import batches, build, load_source
 from tfgans.recipe import Recipe
+from tfgans.recorder import Preview
 from tfgans.run import Run
-from tfgans.train import Preview, batches, build, load_source, resume, train
+from tfgans.train import resume, train
 
 SMALL = dict(image_shape=(32, 32, 3), width=4, blocks=1, discriminator_width=4, content="none")
 

@@ -15,11 +15,14 @@ import tensorflow as tf
 from PIL import Image
 from tiny import differences, state, tiny
 
-from tfgans import data, models
-from tfgans import train as training
+from tfgans import data, models, modes
 from tfgans.errors import UserError
+from tfgans.machine import duration
+from tfgans.modes import choose_mode, count_flops
+from tfgans.prepare import fit_classes, recipe_of
+from tfgans.recorder import Diverged
 from tfgans.run import Run
-from tfgans.train import Diverged, choose_mode, count_flops, resume, train
+from tfgans.train import resume, train
 
 STEPS, EVERY = 24, 4
 # with dropout, whose random state counts too, and with rates that fall from the middle of the run on
@@ -122,7 +125,7 @@ def test_a_run_holds_its_history_samples_and_configuration(uninterrupted: Run, p
     assert config["gan"] == "dcgan" and config["recipe_key"] == "mnist_report" and config["every"] == EVERY
     assert config["recipe"]["model"]["width"] == 12 and config["recipe"]["steps"] == STEPS
     assert config["images"] == len(data.load(f"folder:{pictures}", image_shape=(28, 28, 1)))
-    assert training.recipe_of(config).model["image_shape"] == (28, 28, 1)
+    assert recipe_of(config).model["image_shape"] == (28, 28, 1)
     samples = sorted(p.name for p in uninterrupted.samples.iterdir())
     assert samples == [f"step-{step:08d}.png" for step in range(0, STEPS + 1, EVERY)]
     with Image.open(uninterrupted.samples / samples[-1]) as first:
@@ -166,9 +169,9 @@ def test_a_conditional_model_takes_the_classes_of_the_data(tmp_path: Path, pictu
     for path in pictures.rglob("*.png"):
         shutil.copy(path, flat / path.name)
     recipe = models.recipe("cgan")
-    assert training._fit_classes("cgan", recipe, data.load(f"folder:{pictures}")).model["classes"] == 3
+    assert fit_classes("cgan", recipe, data.load(f"folder:{pictures}")).model["classes"] == 3
     with pytest.raises(UserError, match="needs labels"):
-        training._fit_classes("cgan", recipe, data.load(f"folder:{flat}"))
+        fit_classes("cgan", recipe, data.load(f"folder:{flat}"))
 
 
 # -- killed and continued ----------------------------------------------------------------------------------------------
@@ -317,7 +320,7 @@ def test_auto_takes_the_fastest_mode(
         round_, mode = divmod(len(calls) - 1, 4)
         return times[mode] / 1000 * (3 if (round_ + mode) % 3 == 0 else 1)  # the machine is busy now and then
 
-    monkeypatch.setattr(training, "_timed", timed)
+    monkeypatch.setattr(modes, "_timed", timed)
     recipe = tiny(models.recipe("gan"))
     source = data.load(f"folder:{pictures}", image_shape=(28, 28, 1))
     mode, timings = choose_mode("gan", recipe, source, 0, "auto", "auto")
@@ -328,7 +331,7 @@ def test_auto_takes_the_fastest_mode(
 
 def test_the_chosen_mode_is_recorded_and_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pictures: Path) -> None:
     seconds = iter([1.0, 1.0] + 20 * [1.0, 0.5])
-    monkeypatch.setattr(training, "_timed", lambda step, batch: next(seconds))
+    monkeypatch.setattr(modes, "_timed", lambda step, batch: next(seconds))
     run = train_gan(tmp_path / "run", pictures, {"steps": 2}, precision="auto")
     assert run.config["precision"] == "mixed_bfloat16" and run.config["jit_compile"] is False
     assert run.config["mode_timings_ms"] == {"float32": 1000.0, "mixed_bfloat16": 500.0}
@@ -355,7 +358,7 @@ def test_dry_run_prints_and_writes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pictures: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(training, "_timed", lambda step, batch: 0.25)
+    monkeypatch.setattr(modes, "_timed", lambda step, batch: 0.25)
     settings = {**GAN, "steps": 14_400}
     assert train("gan", settings=settings, dry_run=True, **plain_mode(pictures)) is None
     lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
@@ -388,4 +391,4 @@ def test_flops_of_convolutions() -> None:
 
 
 def test_durations() -> None:
-    assert [training.duration(s) for s in (0.4, 59.4, 185, 3725, 90_000)] == ["0s", "59s", "3m05s", "1h02m", "25h00m"]
+    assert [duration(s) for s in (0.4, 59.4, 185, 3725, 90_000)] == ["0s", "59s", "3m05s", "1h02m", "25h00m"]

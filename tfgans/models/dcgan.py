@@ -128,7 +128,11 @@ RECIPES = {
         batch_size=128,
         steps=9_380,
         paper="Bohnstedt, Generation of Real Looking Images Using GANs",
+        decay=0.5,
         reported={"modes": 1},
-        deviations=("Learning rates and the number of generator steps are not given there; these are our reading.",),
+        deviations=(
+            "Learning rates and the number of generator steps are not given there; these are our reading.",
+            "The learning rates fall linearly to zero over the second half, as in the cDCGAN that it is compared with.",
+        ),
     ),
 }

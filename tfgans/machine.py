@@ -1,0 +1,57 @@
+"""What a run records of the machine and the code it ran on."""
+
+import os
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+import tfgans
+
+
+def machine() -> dict[str, Any]:
+    """What the numbers were made on."""
+    model = platform.processor() or platform.machine()
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            model = next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):
+        pass
+    return {
+        "cpu": model,
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "gpus": len(tf.config.list_physical_devices("GPU")),
+        "python": platform.python_version(),
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "tfgans": tfgans.__version__,
+    }
+
+
+def commit() -> str | None:
+    """The commit of the checkout this package runs from, with "+" where files differ from it."""
+    root = Path(tfgans.__file__).parent.parent
+    if not (root / ".git").exists():
+        return None
+    try:
+        name = subprocess.run(
+            ["git", "-C", root, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
+        )
+        dirty = subprocess.run(
+            ["git", "-C", root, "status", "--porcelain", "tfgans"], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return name.stdout.strip() + ("+" if dirty.stdout.strip() else "")
+
+
+def duration(seconds: float) -> str:
+    """3725 -> "1h02m"; 185 -> "3m05s"."""
+    minutes, seconds = divmod(int(round(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}h{minutes:02d}m"
+    return f"{minutes}m{seconds:02d}s" if minutes else f"{seconds}s"

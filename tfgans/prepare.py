@@ -1,0 +1,114 @@
+"""From a recipe to what a training needs: a model, its images, its batches."""
+
+import sys
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfgans import data, models
+from tfgans.adversarial import Adversarial
+from tfgans.data.degrade import degrade, pair
+from tfgans.errors import UserError
+from tfgans.recipe import Recipe
+
+
+def recipe_of(config: dict[str, Any]) -> Recipe:
+    """The recipe of a run, from its config.yaml."""
+    base = models.recipe(config["gan"], config["recipe_key"])
+    fields = dict(config["recipe"])
+    fields["model"] = {k: tuple(v) if isinstance(v, list) else v for k, v in fields["model"].items()}
+    return Recipe(**fields, paper=base.paper, reported=base.reported, deviations=base.deviations)
+
+
+def build(name: str, recipe: Recipe, seed: int, precision: str = "float32", jit_compile: bool = False) -> Adversarial:
+    """A fresh compiled model. Every weight and every later random number follows from `seed`."""
+    keras.config.set_dtype_policy(precision)
+    keras.utils.set_random_seed(seed)
+    optimizers = {}
+    try:
+        model = models.model_class(name)(**recipe.model, seed=seed)
+        for player, arguments in recipe.optimizers.items():
+            arguments = dict(arguments)
+            optimizers[player] = keras.optimizers.get(
+                {"class_name": arguments.pop("name", "adam"), "config": {"name": player, **arguments}}
+            )
+    except ValueError as error:  # such as a dropout of 2
+        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), "ValueError")
+        raise UserError(f"{name} cannot be built with these settings: {reason}") from error
+    model.compile(jit_compile=jit_compile, **optimizers)
+    return model
+
+
+def load_source(recipe: Recipe, data_dir: str | None = None, download: bool = False) -> data.Source:
+    """The training images of a recipe; with a degradation whole ones, as large as the crops or larger."""
+    shape: Any = recipe.model.get("image_shape")
+    crops = bool(recipe.degradation)
+    source = data.load(
+        recipe.dataset, "train", data_dir=data_dir, image_shape=shape, download=download, keep_size=crops
+    )
+    return _large_enough(source, shape) if crops else source
+
+
+def _large_enough(source: data.Source, shape: tuple[int, int, int]) -> data.Source:
+    """Without the images that are smaller than the crops, which are counted on stderr (`load` counts a folder's)."""
+    large = (source.shapes[:, :2] >= shape[:2]).all(axis=1)
+    if not large.any():
+        raise UserError(
+            f"{source.name}: none of {len(source)} images is as large as the crops of {shape[0]}x{shape[1]}; "
+            "make the crops smaller with --set image_shape=[HEIGHT,WIDTH,CHANNELS]"
+        )
+    if large.all():
+        return source
+    small = len(source) - int(large.sum())
+    print(
+        f"{source.name}: {small} of {len(source)} images are smaller than the crops of {shape[0]}x{shape[1]}, left out",
+        file=sys.stderr,
+    )
+    return source.subset(np.flatnonzero(large))
+
+
+def native_shape(dataset: str, data_dir: str | None, download: bool) -> tuple[int, ...]:
+    """The shape to train on when another data set than the recipe's is given: its own where that can be generated."""
+    if not dataset.startswith("folder:"):
+        shape = tuple(data.load(dataset, "train", data_dir=data_dir, download=download, limit=1).image(0).shape)
+        if shape[0] == shape[1] and shape[0] in (28, 32, 48, 64, 96, 128):
+            return shape
+    return (64, 64, 3)
+
+
+def check_degradation(name: str, recipe: Recipe) -> None:
+    """Raises UserError where the degradation does not shrink by what the model enlarges by, or is none."""
+    model = models.model_class(name)
+    if model.kind != "restoration":
+        return
+    if not recipe.degradation:
+        raise UserError(f"'{name}' restores what a degradation spoils; name one with --set degradation=bicubic:4")
+    factor = degrade(recipe.degradation).factor
+    if factor != model.factor:
+        raise UserError(f"'{recipe.degradation}' shrinks by {factor}, but '{name}' enlarges by {model.factor}")
+
+
+def fit_classes(name: str, recipe: Recipe, source: data.Source) -> Recipe:
+    """Give a conditional model as many classes as the data have."""
+    if models.model_class(name).kind != "conditional":
+        return recipe
+    if source.labels is None:
+        raise UserError(
+            f"'{name}' needs labels and {recipe.dataset} has none; put the images into one folder per class"
+        )
+    classes = max(len(source.class_names), int(source.labels.max()) + 1)
+    return recipe.override({"classes": classes}) if "classes" in recipe.model else recipe
+
+
+def batches(
+    recipe: Recipe, source: data.Source, seed: int, group: int | None, start: int, steps: int
+) -> tf.data.Dataset:
+    """The batches of steps `start` to `start + steps` of a run."""
+    options: dict[str, Any] = {}
+    if recipe.degradation:
+        options = dict(
+            image_shape=recipe.model["image_shape"], crop="random", flip=True, transform=pair(recipe.degradation)
+        )
+    return data.batches(source, recipe.batch_size, seed=seed, start=start, steps=steps, group=group, **options)
