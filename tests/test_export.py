@@ -113,6 +113,9 @@ def test_generate_writes_a_grid_and_a_folder(exported: tuple[Path, Path], tmp_pa
     for name, image in zip(names, expected, strict=True):
         with Image.open(folder / name) as picture:
             assert np.abs(np.asarray(picture) / 255 - image[..., 0]).max() <= 0.5001 / 255
+    (folder / "notes.png").write_text("mine")
+    generate(exported[1], n=1, labels="7", output=folder, force=True)
+    assert sorted(p.name for p in folder.iterdir()) == ["00000-label7.png", "notes.png"]
     same = generate(exported[0], n=9, seed=1, output=tmp_path / "again.png")
     assert same.read_bytes() == grid.read_bytes()
     with pytest.raises(UserError, match="exists"):

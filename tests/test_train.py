@@ -158,6 +158,8 @@ def test_an_existing_folder_is_refused_and_an_empty_one_taken(tmp_path: Path, pi
     before = {p: p.read_bytes() for p in run.path.rglob("*") if p.is_file()}
     with pytest.raises(UserError, match="continue it with 'tfgans resume"):
         train_gan(run.path, pictures, {"steps": 1})
+    with run.alone(), pytest.raises(UserError, match="another process is training"):
+        resume(run.path)
     with pytest.raises(UserError, match="is finished"):
         resume(run.path)
     assert {p: p.read_bytes() for p in run.path.rglob("*") if p.is_file()} == before

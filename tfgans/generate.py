@@ -57,6 +57,9 @@ def generate(
         output.mkdir(exist_ok=True)
         for name in names:
             os.replace(temporary / name, output / name)
+        for older in output.iterdir():  # drawn by an earlier call, which this one replaces
+            if re.fullmatch(r"\d{5}(-label\d+)?\.png", older.name) and older.name not in names:
+                older.unlink()
     finally:
         shutil.rmtree(temporary)
     return output

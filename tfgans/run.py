@@ -1,11 +1,13 @@
 """The run folder: where a training keeps its configuration, checkpoints, history and samples."""
 
+import contextlib
 import csv
 import io
 import re
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,11 @@ import yaml
 
 from tfgans.errors import UserError
 from tfgans.files import whole, write_text, write_yaml
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 KEEP = 3  # checkpoints
 CONTENT = {"metadata.json", "config.json", "model.weights.h5"}  # of a .keras file
@@ -66,6 +73,20 @@ class Run:
 
     def update_config(self, **values: Any) -> None:
         write_yaml(self.path / "config.yaml", {**self.config, **values})
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """While this is entered, no other process may enter it; the system lets go when the process ends, however.
+
+        Raises UserError where one has. Windows has no such lock: there, nothing keeps two processes apart.
+        """
+        with open(self.path / ".lock", "w") as file:
+            if fcntl is not None:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError as error:
+                    raise UserError(f"another process is training {self.path}; stop it or let it end") from error
+            yield
 
     # -- checkpoints ------------------------------------------------------------------------------------------------
 

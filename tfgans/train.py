@@ -89,7 +89,8 @@ def train(
     }
     model = build(name, recipe, seed, *mode)  # before the folder: settings may not make a model
     run = Run.create(run_dir, config)
-    _fit(run, source, model, start=0)
+    with run.alone():
+        _fit(run, source, model, start=0)
     return run
 
 
@@ -100,11 +101,19 @@ def resume(path: str | Path, data_dir: str | None = None) -> Run:
         UserError: no run there, or nothing left to do.
     """
     run = Run.open(path)
+    with run.alone():
+        _continue(run, data_dir)
+    return run
+
+
+def _continue(run: Run, data_dir: str | None) -> None:
     config = run.config
     recipe = recipe_of(config)
     start = run.latest() or 0
     if start >= recipe.steps:
-        raise UserError(f"{path} is finished ({start} of {recipe.steps} steps); 'tfgans evaluate {path}' measures it")
+        raise UserError(
+            f"{run.path} is finished ({start} of {recipe.steps} steps); 'tfgans evaluate {run.path}' measures it"
+        )
     source = load_source(recipe, data_dir or config["data_dir"])
     if len(source) != config["images"]:
         raise UserError(
@@ -118,7 +127,6 @@ def resume(path: str | Path, data_dir: str | None = None) -> Run:
     else:
         model = build(config["gan"], recipe, config["seed"], config["precision"], config["jit_compile"])
     _fit(run, source, model, start)
-    return run
 
 
 def _fit(run: Run, source: data.Source, model: Adversarial, start: int) -> None:
