@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tfgans import cards
+from tfgans import cards, writing
 from tfgans.errors import UserError
 from tfgans.evaluate import evaluate
 from tfgans.export import Exported
@@ -69,6 +69,22 @@ def test_scores_are_those_of_the_images(enlarging: Exported, sets: list[str]) ->
     assert found["ssim_first"] == pytest.approx(np.mean(values["ssim"]), abs=0.001)
     assert found["psnr_first_bicubic"] > found["psnr_first"], "smooth pictures: bicubic is better than squares"
     assert not [name for name in found if "distance" in name]
+    assert found["high_frequency_first"] > 10 * found["high_frequency_first_bicubic"], "squares have sharp edges"
+    assert found["letters_read_8px"] < 0.5 and found["letters_read_24px"] > 0.95
+
+
+def test_letters_are_read_where_they_are_clear() -> None:
+    sheet, letters, shifts = writing.page(12)
+    assert sheet.shape == (12 * 24, 20 * 24, 3) and sheet.min() == 0 and len(np.unique(letters)) == 30
+    rows = np.flatnonzero((sheet[..., 0] < 128).any(axis=1))
+    assert rows[0] < 24, "the first row of cells holds letters"
+    other = writing.page(12, seed=1)
+    assert (writing.read(sheet, 12, shifts) == letters).all()
+    assert (writing.read(other[0], 12, other[2]) == other[1]).all()
+    assert (writing.read(255 - 0.3 * (255.0 - sheet), 12, shifts) == letters).all(), "faint, but clear"
+    noise = np.random.default_rng(0).uniform(0, 255, sheet.shape)
+    assert writing.letters_read(lambda page: [page, noise], 12)[0] == 1
+    assert writing.letters_read(lambda page: [page, noise], 12)[1] < 0.15, "of 30 letters, by chance"
 
 
 def test_what_cannot_be_measured(enlarging: Exported, sets: list[str]) -> None:

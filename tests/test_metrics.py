@@ -298,3 +298,23 @@ def test_fidelity_refuses_images_that_do_not_match(pictures):
             score(noisy, clean, border=18)
         with pytest.raises(ValueError, match="Y channel"):
             score(noisy[..., :1], clean[..., :1], y_channel=True)
+
+
+def test_spectrum_has_a_wave_in_its_ring():
+    y, x = np.mgrid[:64, :96]
+    waves = np.stack([0.5 + 0.4 * np.sin(2 * np.pi * f * x) for f in (5.5 / 64, 19.5 / 64)])[..., None]
+    found = metrics.spectrum(waves, bins=32)  # rings of 1/64 cycles per pixel
+    assert found.shape == (2, 32) and found.argmax(axis=1).tolist() == [5, 19]
+    noise = np.random.default_rng(0).normal(0.5, 0.1, (4, 128, 128, 1)).clip(0, 1)
+    flat = metrics.spectrum(noise, bins=8).mean(axis=0)
+    np.testing.assert_allclose(flat[1:], noise.var(), rtol=0.1)  # white: its variance in every ring
+
+
+def test_high_frequency_is_the_share_of_what_shrinking_removes():
+    y, x = np.mgrid[:96, :96]
+    slow, fast = np.sin(2 * np.pi * 0.06 * x), np.sin(2 * np.pi * 0.3 * y)  # shrinking by 4 keeps those below 1/8
+    original = (0.5 + 0.2 * slow + 0.2 * fast)[None, ..., None]
+    less = (0.5 + 0.2 * slow + 0.1 * fast)[None, ..., None]
+    assert metrics.high_frequency(original, original, 4)[0] == pytest.approx(1)
+    assert metrics.high_frequency(less, original, 4)[0] == pytest.approx(0.25, abs=1e-3)  # power: the square
+    assert metrics.high_frequency((0.5 + 0.2 * slow)[None, ..., None], original, 4)[0] < 1e-3

@@ -15,6 +15,7 @@ from tfgans.export import Exported
 from tfgans.features.squeezenet import squeezenet_distance
 from tfgans.files import grid, to_uint8
 from tfgans.restore import restore_array
+from tfgans.writing import HEIGHTS, letters_read
 
 BORDER = 4  # pixels left out at each side, as the papers on super-resolution do
 CROP = 128  # pixels a side, on the sheet
@@ -35,14 +36,19 @@ def restorations(
     channels = model.channels or 3
     name, split = test
     source = data.load(name, split, data_dir=data_dir, image_shape=(8, 8, channels), keep_size=True, minimum=1)
-    spoil, factor = pair(degradation), degrade(degradation).factor
     for i in range(len(source)):
-        image = tf.constant(source.image(i), tf.float32) / 127.5 - 1.0
-        example = spoil({"image": image}, tf.constant([0, i]))
-        poor = example["source"]
-        restored = restore_array(model, to_uint8((poor.numpy() + 1) / 2))
-        before = tf.broadcast_to(bicubic_up(poor, factor), tf.shape(example["target"]))
-        yield to_uint8((before.numpy() + 1) / 2), restored, to_uint8((example["target"].numpy() + 1) / 2)
+        yield restoration(model, source.image(i), degradation, i)
+
+
+def restoration(
+    model: Exported, image: np.ndarray, degradation: str, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What `restorations` gives, of one image, uint8 (h, w, c); the original without what the degradation crops off."""
+    example = pair(degradation)({"image": tf.constant(image, tf.float32) / 127.5 - 1.0}, tf.constant([0, seed]))
+    poor = example["source"]
+    restored = restore_array(model, to_uint8((poor.numpy() + 1) / 2))
+    before = tf.broadcast_to(bicubic_up(poor, degrade(degradation).factor), tf.shape(example["target"]))
+    return to_uint8((before.numpy() + 1) / 2), restored, to_uint8((example["target"].numpy() + 1) / 2)
 
 
 def measure_restoration(
@@ -50,6 +56,8 @@ def measure_restoration(
 ) -> dict[str, Any]:
     """PSNR and SSIM (on Y of colour images, without BORDER pixels), and with `features` "squeezenet:PATH" the
     squeezenet distance: the mean over each test set, of the restored images and of plain enlargement ("..._bicubic").
+    Where images are enlarged also the power at the frequencies that were lost (`high_frequency`), and the share of
+    letters of some heights that can be read (`tfgans.writing`).
 
     Raises UserError for test sets that are not there or carry the same name, and for other features.
     """
@@ -69,27 +77,35 @@ def measure_restoration(
         }
     found: dict[str, Any] = {}
     counts = {}
+    factor = degrade(degradation).factor
     for test, name in zip(tests, names, strict=True):
         values: dict[str, list[float]] = {}
         for before, restored, original in restorations(model, test, degradation, data_dir):
             for image, suffix in ((restored, ""), (before, "_bicubic")):
-                scores = _scores(image, original)
+                scores = _scores(image, original, factor)
                 if distance is not None:
                     scores["squeezenet_distance"] = float(distance(_signed(image), _signed(original))[0])
                 for metric, value in scores.items():
                     values.setdefault(f"{metric}_{name}{suffix}", []).append(value)
         counts[name] = len(next(iter(values.values())))
         found |= {metric: float(np.mean(each)) for metric, each in sorted(values.items())}
+    if factor > 1 and model.channels == 3:
+        for height in HEIGHTS:
+            shares = letters_read(lambda sheet: restoration(model, sheet, degradation)[:2], height)
+            found |= {f"letters_read_{height}px_bicubic": shares[0], f"letters_read_{height}px": shares[1]}
     protocol |= {"n_images": counts, "channel": "Y" if model.channels == 3 else "gray"}
     return {"protocol": protocol, "metrics": found}
 
 
-def _scores(image: np.ndarray, original: np.ndarray) -> dict[str, float]:
+def _scores(image: np.ndarray, original: np.ndarray, factor: int) -> dict[str, float]:
     options: dict[str, Any] = {"border": BORDER, "y_channel": image.shape[-1] == 3}
-    return {
+    scores = {
         "psnr": float(metrics.psnr(image[None], original[None], **options)[0]),
         "ssim": float(metrics.ssim(image[None], original[None], **options)[0]),
     }
+    if factor > 1:
+        scores["high_frequency"] = float(metrics.high_frequency(image[None], original[None], factor)[0])
+    return scores
 
 
 def _signed(image: np.ndarray) -> tf.Tensor:

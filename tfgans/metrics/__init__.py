@@ -1,7 +1,7 @@
 """Scores of generated images. Features and logits come from `tfgans.features`; everything here takes NumPy arrays."""
 
 from tfgans.metrics.distances import classifier_score, frechet_distance, frechet_floor, kernel_distance
-from tfgans.metrics.fidelity import luma, psnr, ssim
+from tfgans.metrics.fidelity import high_frequency, luma, psnr, spectrum, ssim
 from tfgans.metrics.labels import class_histogram, kl_to_uniform, label_accuracy
 from tfgans.metrics.neighbours import Neighbours, PrecisionRecall, nearest_neighbours, precision_recall
 
@@ -12,6 +12,7 @@ __all__ = [
     "classifier_score",
     "frechet_distance",
     "frechet_floor",
+    "high_frequency",
     "kernel_distance",
     "kl_to_uniform",
     "label_accuracy",
@@ -19,5 +20,6 @@ __all__ = [
     "nearest_neighbours",
     "precision_recall",
     "psnr",
+    "spectrum",
     "ssim",
 ]

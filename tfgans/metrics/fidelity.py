@@ -1,4 +1,5 @@
-"""How close restored images are to the originals: PSNR and SSIM as super-resolution papers compute them."""
+"""How close restored images are to the originals: PSNR and SSIM as super-resolution papers compute them, and how much
+of the originals' fine detail there is, right or wrong."""
 
 import numpy as np
 from skimage.metrics import structural_similarity
@@ -59,3 +60,26 @@ def ssim(images: np.ndarray, originals: np.ndarray, *, border: int = 0, y_channe
     a, b = _pair(images, originals, border, y_channel)
     options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 1.0}
     return np.array([structural_similarity(x, y, channel_axis=-1, **options) for x, y in zip(a, b, strict=True)])
+
+
+def spectrum(images: np.ndarray, bins: int = 32) -> np.ndarray:
+    """The radial power spectrum of each image's brightness, (n, bins): mean power at spatial frequencies from 0 to 1/2
+    cycles per pixel, in rings of equal width. (n, h, w, c), uint8 or float in [0, 1]; a Hann window hides the edges."""
+    gray = _prepare(images, 0, images.shape[-1] == 3).mean(axis=-1)
+    height, width = gray.shape[1:]
+    window = np.hanning(height)[:, None] * np.hanning(width)
+    power = np.abs(np.fft.rfft2((gray - gray.mean(axis=(1, 2), keepdims=True)) * window)) ** 2 / (window**2).sum()
+    radius = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width))
+    ring = np.minimum((radius * 2 * bins).astype(int), bins)  # the corners, beyond 1/2, go into a last ring, left out
+    counts = np.bincount(ring.ravel(), minlength=bins + 1)
+    sums = np.stack([np.bincount(ring.ravel(), each.ravel(), minlength=bins + 1) for each in power])
+    return (sums / np.maximum(counts, 1))[:, :bins]
+
+
+def high_frequency(images: np.ndarray, originals: np.ndarray, factor: int) -> np.ndarray:
+    """The power of each image at the frequencies that shrinking by `factor` removes (above 1 / (2 factor) cycles per
+    pixel), over the original's, (n,): 1 is as much detail as the original has, whether or not it is the right one."""
+    bins = 8 * factor
+    made, real = spectrum(images, bins)[:, bins // factor :], spectrum(originals, bins)[:, bins // factor :]
+    rings = np.arange(bins // factor, bins) + 0.5  # a ring's number of frequencies grows with its radius
+    return (made * rings).sum(axis=1) / (real * rings).sum(axis=1)
