@@ -150,6 +150,20 @@ def test_a_saved_model_goes_on_in_its_stage(tmp_path: Path, cut: int) -> None:
     assert differences(state(model), state(again)) == []
 
 
+def test_a_fresh_generator_starts_from_an_exported_one(tmp_path: Path) -> None:
+    trained = build("srgan", small(), 0)
+    go_on(trained, 0, steps=2)  # moving averages too are no longer the initial ones
+    export(trained, tmp_path / "m")
+    fresh = build("srgan", small(start=str(tmp_path / "m"), pretrain_steps=0), 1)
+    for a, b in zip(trained.generator.weights, fresh.generator.weights, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+    assert not np.array_equal(trained.discriminator.get_weights()[0], fresh.discriminator.get_weights()[0])
+    with pytest.raises(UserError, match="another generator"):
+        build("srgan", small(start=str(tmp_path / "m"), blocks=2), 1)
+    with pytest.raises(UserError, match="no SavedModel"):
+        build("srgan", small(start=str(tmp_path / "nowhere")), 1)
+
+
 def test_rates() -> None:
     model = SRGAN(**small(pretrain_steps=100, pretrain_decay=0.8, drop_at=150).model)
     rates = [model.rate("pretrain_optimizer", step) for step in (0, 20, 60, 99, 100, 150)]
@@ -293,7 +307,9 @@ def test_recipes() -> None:
     assert document.optimizers["g_optimizer"]["beta_1"] == document.optimizers["d_optimizer"]["beta_1"] == 0.97
     assert document.model["pretrain_steps"] == 5_000 and document.steps == 25_000
     assert paper.batch_size == 16 and paper.steps - paper.model["pretrain_steps"] == 200_000
-    first = {k: v for k, v in RECIPES["photos"].model.items() if k != "content"}
-    assert first == {k: v for k, v in RECIPES["srresnet"].model.items() if k != "content"}
-    assert RECIPES["srresnet"].steps == first["pretrain_steps"]
+    for key, own in (("srresnet", {"content", "pretrain_steps"}), ("scratch", {"pretrain_steps"})):
+        model, photos = RECIPES[key].model, RECIPES["photos"].model
+        assert {name for name in model if model[name] != photos[name]} == own
+    assert RECIPES["srresnet"].steps == RECIPES["srresnet"].model["pretrain_steps"]
+    assert RECIPES["scratch"].steps == RECIPES["photos"].steps - RECIPES["photos"].model["pretrain_steps"]
     assert tiny(RECIPES["paper"]).model["content"] == "none"

@@ -66,6 +66,9 @@ class Adversarial(keras.Model):
         """The trainable weights that this player's optimizer moves."""
         return [w for network in self.players[player] for w in getattr(self, network).trainable_variables]
 
+    def begin(self) -> None:
+        """Called once on a fresh, compiled model, before its first step; not on one that was loaded."""
+
     def minimize(self, player: str, losses: Callable[[], dict[str, tf.Tensor]]) -> None:
         """One step of one player: minimize the sum of the terms that `losses()` returns, and track each of them."""
         optimizer, weights = getattr(self, player), self.weights_of(player)

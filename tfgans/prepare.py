@@ -38,6 +38,7 @@ def build(name: str, recipe: Recipe, seed: int, precision: str = "float32", jit_
         reason = next((line.strip() for line in str(error).splitlines() if line.strip()), "ValueError")
         raise UserError(f"{name} cannot be built with these settings: {reason}") from error
     model.compile(jit_compile=jit_compile, **optimizers)
+    model.begin()
     return model
 
 

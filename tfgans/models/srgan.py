@@ -102,6 +102,28 @@ def content_distance(content: str) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor
     raise UserError(f"content is vgg54, vgg22, either with :PATH, squeezenet:PATH or none, not '{content}'")
 
 
+def take_weights(generator: keras.Model, folder: str) -> None:
+    """Give a generator the weights of an exported one.
+
+    Raises UserError where there is no exported model, or one of another size.
+    """
+    if not (Path(folder) / "saved_model.pb").is_file():
+        raise UserError(f"there is no SavedModel at {folder} to start from; name another with --set start=FOLDER")
+
+    def place(name: str) -> tuple[str, str, int]:
+        """ "conv2d_3/kernel:0" -> ("conv2d", "kernel", 3). Counters depend on what a process built before."""
+        layer, weight = name.split(":")[0].split("/")[-2:]
+        kind, _, number = layer.rpartition("_")
+        return (kind, weight, int(number)) if number.isdigit() else (layer, weight, 0)
+
+    saved = sorted(tf.saved_model.load(folder).weights, key=lambda v: place(v.name))
+    own = sorted(generator.weights, key=lambda v: place(v.path))
+    if [(*place(v.name)[:2], tuple(v.shape)) for v in saved] != [(*place(v.path)[:2], tuple(v.shape)) for v in own]:
+        raise UserError(f"{folder} holds another generator than this one; start from one of the same width and blocks")
+    for variable, value in zip(own, saved, strict=True):
+        variable.assign(value)
+
+
 @keras.saving.register_keras_serializable(package="tfgans")
 class SRGAN(Adversarial):
     """`pretrain_steps` steps with the pixel loss alone, then adversarial ones. Sections 2.2 and 3.2.
@@ -133,12 +155,14 @@ class SRGAN(Adversarial):
         pretrain_steps: int = 1_000_000,
         pretrain_decay: float = 0.0,
         drop_at: int = 0,
+        start: str = "",
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
         """`image_shape` is that of the targets in training. `pretrain_decay` is the share of pre-training, at its end,
         over which its learning rate falls to 0; from step `drop_at` on (0: never) the other two rates are a tenth.
-        G's loss in the adversarial stage is content + adversarial + pixel loss, each times its weight.
+        G's loss in the adversarial stage is content + adversarial + pixel loss, each times its weight. `start`: the
+        folder of an exported SRGAN or SRResNet whose weights a fresh generator takes over.
         """
         if image_shape[0] % FACTOR or image_shape[1] % FACTOR:
             raise UserError(f"the sides of image_shape must be multiples of {FACTOR}, not {tuple(image_shape)}")
@@ -153,6 +177,7 @@ class SRGAN(Adversarial):
         self.pixel_weight, self.content_weight = pixel_weight, content_weight
         self.adversarial_weight = adversarial_weight
         self.pretrain_steps, self.pretrain_decay, self.drop_at = pretrain_steps, pretrain_decay, drop_at
+        self.start = start
         self.generator = build_generator(image_shape[2], width, blocks)
         self.discriminator = build_discriminator(image_shape, discriminator_width)
         self.bce = keras.losses.BinaryCrossentropy(from_logits=True)
@@ -232,6 +257,10 @@ class SRGAN(Adversarial):
         """(n, h, w, c) images in [0, 1] -> (n, 4 h, 4 w, c) in [0, 1]."""
         return tf.clip_by_value((self.generator(images * 2.0 - 1.0, training=False) + 1.0) / 2.0, 0.0, 1.0)
 
+    def begin(self) -> None:
+        if self.start:
+            take_weights(self.generator, self.start)
+
     def example_batch(self, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """`n` examples of noise in the shapes of a batch, for tests."""
         height, wide, channels = self.image_shape
@@ -239,115 +268,108 @@ class SRGAN(Adversarial):
         return {key: rng.uniform(-1, 1, (n, *shape)).astype(np.float32) for key, shape in shapes.items()}
 
 
-PHOTOS = dict(
+MODEL = dict(
     image_shape=(96, 96, 3),
     width=64,
     blocks=16,
+    discriminator_width=64,
+    pixel="mse",
+    content="vgg54",
+    pixel_weight=0.0,
+    content_weight=1.0,
+    adversarial_weight=1e-3,
+    pretrain_steps=1_000_000,
+    pretrain_decay=0.0,
+    drop_at=0,
+    start="",
+)
+PHOTOS = dict(
+    MODEL,
     discriminator_width=32,
     pixel="l1",
     content="squeezenet:weights/squeezenet_v1.1_imagenet.h5",
     pixel_weight=0.05,
     content_weight=0.05,
-    adversarial_weight=1e-3,
-    pretrain_steps=30_000,
+    pretrain_steps=12_000,
     pretrain_decay=0.8,
-    drop_at=0,
 )
-PHOTOS_DEVIATIONS = (
-    "Trained on 291 photographs (yang91 and bsd200) in place of 350,000 of ImageNet.",
+PHOTOS_RATES = dict(
+    pretrain_optimizer=dict(learning_rate=5e-4),
+    g_optimizer=dict(learning_rate=1e-4),
+    d_optimizer=dict(learning_rate=1e-4),
+)
+FEW_PHOTOS = "Trained on 291 photographs (yang91 and bsd200) in place of 350,000 of ImageNet; sources in [-1, 1]."
+PRETRAINING = (
     "Pre-training with the mean absolute in place of the mean squared difference, and with Adam from 5e-4 in place of "
-    "1e-4, falling linearly over the last 80%; 30,000 steps in place of 1,000,000.",
-    "Sources in [-1, 1] in place of [0, 1].",
+    "1e-4, falling linearly over the last 80%; {steps:,} steps in place of 1,000,000."
 )
+COMPETING = (
+    "3,000 adversarial steps in place of 200,000; a discriminator of half the width.",
+    "Content loss: the squeezenet distance in place of VGG19's features, whose weights could not be had. It is also "
+    "the distance on this card, which therefore favours this model.",
+    "That distance is 0.39 between Set5 and its bicubic enlargement: times 0.05 it has the size that the paper scales "
+    "VGG19's loss to. It hardly sees brightness and contrast: 0.05 times the pixel loss goes with it.",
+)
+PAPER = "arXiv:1609.04802"
+REPORTED = {"psnr_set5": 29.40, "ssim_set5": 0.8472, "psnr_set14": 26.02, "ssim_set14": 0.7397}
 
 RECIPES = {
     "photos": Recipe(
         dataset="folder:data/photos",
         model=PHOTOS,
-        optimizers=dict(
-            pretrain_optimizer=dict(learning_rate=5e-4),
-            g_optimizer=dict(learning_rate=1e-4),
-            d_optimizer=dict(learning_rate=1e-4),
-        ),
+        optimizers=PHOTOS_RATES,
         batch_size=16,
-        steps=36_000,
-        paper="arXiv:1609.04802",
-        decay=1 / 12,  # the second half of the adversarial stage
+        steps=15_000,
+        paper=PAPER,
+        decay=0.1,  # the second half of the adversarial stage
         degradation="bicubic:4",
-        reported={"psnr_set5": 29.40, "ssim_set5": 0.8472, "psnr_set14": 26.02, "ssim_set14": 0.7397},
-        deviations=(
-            *PHOTOS_DEVIATIONS,
-            "6,000 adversarial steps in place of 200,000; a discriminator of half the width.",
-            "Content loss: the squeezenet distance in place of VGG19's features, whose weights could not be had. It is "
-            "also the distance on this card, which therefore favours this model.",
-            "That distance is 0.39 between Set5 and its bicubic enlargement: times 0.05 it has the size that the paper "
-            "scales VGG19's loss to. It hardly sees brightness and contrast: 0.05 times the pixel loss goes with it.",
-        ),
+        reported=REPORTED,
+        deviations=(FEW_PHOTOS, PRETRAINING.format(steps=12_000), *COMPETING),
     ),
-    # the first stage alone, with the same steps: the generator that "photos" has at step 30,000
+    # the first stage alone, and longer
     "srresnet": Recipe(
         dataset="folder:data/photos",
-        model=dict(PHOTOS, content="none"),
-        optimizers=dict(
-            pretrain_optimizer=dict(learning_rate=5e-4),
-            g_optimizer=dict(learning_rate=1e-4),
-            d_optimizer=dict(learning_rate=1e-4),
-        ),
+        model=dict(PHOTOS, content="none", pretrain_steps=20_000),
+        optimizers=PHOTOS_RATES,
         batch_size=16,
-        steps=30_000,
-        paper="arXiv:1609.04802",
+        steps=20_000,
+        paper=PAPER,
         degradation="bicubic:4",
         reported={"psnr_set5": 32.05, "ssim_set5": 0.9019, "psnr_set14": 28.49, "ssim_set14": 0.8184},
-        deviations=PHOTOS_DEVIATIONS,
+        deviations=(FEW_PHOTOS, PRETRAINING.format(steps=20_000)),
+    ),
+    # the second stage alone: what the paper and the report warn of
+    "scratch": Recipe(
+        dataset="folder:data/photos",
+        model=dict(PHOTOS, pretrain_steps=0),
+        optimizers=PHOTOS_RATES,
+        batch_size=16,
+        steps=3_000,
+        paper=PAPER,
+        decay=0.5,
+        degradation="bicubic:4",
+        deviations=(FEW_PHOTOS, "No pre-training.", *COMPETING),
     ),
     # section 3.2; weeks on two cores
     "paper": Recipe(
         dataset="folder:data/imagenet",
-        model=dict(
-            PHOTOS,
-            discriminator_width=64,
-            pixel="mse",
-            content="vgg54",
-            pixel_weight=0.0,
-            content_weight=1.0,
-            pretrain_steps=1_000_000,
-            pretrain_decay=0.0,
-            drop_at=1_100_000,
-        ),
-        optimizers=dict(
-            pretrain_optimizer=dict(learning_rate=1e-4),
-            g_optimizer=dict(learning_rate=1e-4),
-            d_optimizer=dict(learning_rate=1e-4),
-        ),
+        model=dict(MODEL, drop_at=1_100_000),
+        optimizers=dict(PHOTOS_RATES, pretrain_optimizer=dict(learning_rate=1e-4)),
         batch_size=16,
         steps=1_200_000,
-        paper="arXiv:1609.04802",
+        paper=PAPER,
         degradation="bicubic:4",
-        reported={"psnr_set5": 29.40, "ssim_set5": 0.8472, "psnr_set14": 26.02, "ssim_set14": 0.7397},
+        reported=REPORTED,
         deviations=("Sources in [-1, 1] in place of [0, 1].",),
     ),
     # of the report on Places-205 and Stanford Dogs
     "document": Recipe(
         dataset="folder:data/places",
-        model=dict(
-            PHOTOS,
-            image_shape=(256, 256, 3),
-            discriminator_width=64,
-            pixel="mse",
-            content="vgg54",
-            pixel_weight=0.0,
-            content_weight=1.0,
-            pretrain_steps=5_000,
-            pretrain_decay=0.0,
-        ),
-        optimizers=dict(
-            pretrain_optimizer=dict(learning_rate=1e-3, beta_1=0.97),
-            g_optimizer=dict(learning_rate=1e-3, beta_1=0.97),
-            d_optimizer=dict(learning_rate=1e-3, beta_1=0.97),
-        ),
+        model=dict(MODEL, image_shape=(256, 256, 3), pretrain_steps=5_000),
+        optimizers={player: dict(learning_rate=1e-3, beta_1=0.97) for player in SRGAN.players},
         batch_size=1,
         steps=25_000,
-        paper="arXiv:1609.04802 (report: SRGAN in TensorFlow on Places-205 and Stanford Dogs)",
+        paper=f"{PAPER} (report: SRGAN in TensorFlow on Places-205 and Stanford Dogs)",
         degradation="bicubic:4",
         deviations=(
             "One PReLU in a residual block, as in the paper, in place of two.",
