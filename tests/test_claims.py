@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tfgans import claims
-from tfgans.claims import NOT_REPRODUCED, NOT_TESTED, PARTLY, REPRODUCED
+from tfgans import claims, criteria
+from tfgans.criteria import NOT_REPRODUCED, NOT_TESTED, PARTLY, REPRODUCED
 
 EVEN = [0.1] * 10
 UNEVEN = [0.3, 0.02] + [0.085] * 8
@@ -63,7 +63,7 @@ def classes(histogram: list[float], near: float, *more: list[float]) -> dict[str
     ],
 )
 def test_one_mode(made: dict[str, Any], expected: str) -> None:
-    assert claims.one_mode(made)[0] == expected
+    assert criteria.one_mode(made)[0] == expected
 
 
 @pytest.mark.parametrize(
@@ -77,11 +77,11 @@ def test_one_mode(made: dict[str, Any], expected: str) -> None:
     ],
 )
 def test_no_mode(made: dict[str, Any], expected: str) -> None:
-    assert claims.no_mode(made)[0] == expected
+    assert criteria.no_mode(made)[0] == expected
 
 
 def test_the_numbers_name_every_seed() -> None:
-    assert claims.no_mode(classes(EVEN, 0.15, UNEVEN))[1] == (
+    assert criteria.no_mode(classes(EVEN, 0.15, UNEVEN))[1] == (
         "Largest class 10.0, 30.0%, smallest 10.0, 2.0% of the samples; nearest training images: 10, 10 classes, the "
         "largest with 15.0, 15.0% (2 seeds)."
     )
@@ -99,17 +99,17 @@ def test_the_numbers_name_every_seed() -> None:
     ],
 )
 def test_order_of_two_models(high: tuple[float, ...], low: tuple[float, ...], expected: str) -> None:
-    assert claims.above(list(high), list(low)) == expected
-    assert claims.closer(card(frechet_distance=high), card(frechet_distance=low))[0] == expected
-    assert claims.fluctuates_more(card(loss_fluctuation=low), card("cdcgan", loss_fluctuation=high))[0] == expected
-    assert claims.decreases_more(card(loss_change=high), card("cdcgan", loss_change=low))[0] == expected
-    assert claims.lower_loss(card(loss_final=high), card("cdcgan", loss_final=low))[0] == expected
+    assert criteria.above(list(high), list(low)) == expected
+    assert criteria.closer(card(frechet_distance=high), card(frechet_distance=low))[0] == expected
+    assert criteria.fluctuates_more(card(loss_fluctuation=low), card("cdcgan", loss_fluctuation=high))[0] == expected
+    assert criteria.decreases_more(card(loss_change=high), card("cdcgan", loss_change=low))[0] == expected
+    assert criteria.lower_loss(card(loss_final=high), card("cdcgan", loss_final=low))[0] == expected
 
 
 def test_losses_that_disagree_are_partly() -> None:
     dcgan, cdcgan = card(loss_final=(3.0, 3.0)), card("cdcgan", loss_final=(1.0, 1.0))
     cdcgan["losses"] = {"d_loss": {"final": listed(1.0, 1.0)}, "g_loss": {"final": listed(5.0, 5.0)}}
-    verdict, numbers = claims.lower_loss(dcgan, cdcgan)
+    verdict, numbers = criteria.lower_loss(dcgan, cdcgan)
     assert verdict == PARTLY
     assert numbers == (
         "Last row: d_loss dcgan 3.000, 3.000, cdcgan 1.000, 1.000; g_loss dcgan 3.000, 3.000, cdcgan 5.000, 5.000 "
@@ -121,7 +121,7 @@ def test_losses_that_disagree_are_partly() -> None:
     "distances, expected", [((1.0, 2.0), REPRODUCED), ((3.0, 3.5), PARTLY), ((6.0, 7.0), NOT_REPRODUCED)]
 )
 def test_much_closer_takes_half_the_distance(distances: tuple[float, float], expected: str) -> None:
-    verdict, numbers = claims.much_closer(card("gan", frechet_distance=(4.0, 5.0)), card(frechet_distance=distances))
+    verdict, numbers = criteria.much_closer(card("gan", frechet_distance=(4.0, 5.0)), card(frechet_distance=distances))
     assert verdict == expected
     assert numbers == (f"Fréchet distance: dcgan {sum(distances) / 2:.2f}, gan 4.50; floor 0.50 (2 seeds each).")
 
@@ -130,12 +130,12 @@ def test_much_closer_takes_half_the_distance(distances: tuple[float, float], exp
     "distances, expected", [((1.0, 1.4), REPRODUCED), ((1.0, 1.8), PARTLY), ((1.0, 4.0), NOT_REPRODUCED)]
 )
 def test_steadier(distances: tuple[float, float], expected: str) -> None:
-    assert claims.steadier(card("gan", frechet_distance=(1.0, 2.0)), card(frechet_distance=distances))[0] == expected
+    assert criteria.steadier(card("gan", frechet_distance=(1.0, 2.0)), card(frechet_distance=distances))[0] == expected
 
 
 def test_a_spread_takes_two_seeds() -> None:
-    with pytest.raises(claims.Untestable, match="two training seeds"):
-        claims.steadier(card(frechet_distance=(1.0,)), card(frechet_distance=(1.0, 2.0)))
+    with pytest.raises(criteria.Untestable, match="two training seeds"):
+        criteria.steadier(card(frechet_distance=(1.0,)), card(frechet_distance=(1.0, 2.0)))
 
 
 @pytest.mark.parametrize(
@@ -149,23 +149,23 @@ def test_a_spread_takes_two_seeds() -> None:
 )
 def test_labels(accuracy: tuple[float, ...], precision: tuple[float, ...], label: str, real: str) -> None:
     made = card("cdcgan", label_accuracy=accuracy, precision=precision)
-    assert claims.obeys(made)[0] == label
-    assert claims.realistic(made)[0] == real
+    assert criteria.obeys(made)[0] == label
+    assert criteria.realistic(made)[0] == real
 
 
 @pytest.mark.parametrize(
     "recall, expected", [((0.7, 0.5), REPRODUCED), ((0.7, 0.3), PARTLY), ((0.7, 0.05), NOT_REPRODUCED)]
 )
 def test_varied(recall: tuple[float, float], expected: str) -> None:
-    assert claims.varied(card("cdcgan", recall=recall))[0] == expected
+    assert criteria.varied(card("cdcgan", recall=recall))[0] == expected
 
 
 def test_trainings_whose_rates_fall_differently_say_so() -> None:
     dcgan, cdcgan = card(loss_fluctuation=(0.1,)), card("cdcgan", loss_fluctuation=(0.2,), decay=0.5)
-    assert claims.fluctuates_more(dcgan, cdcgan)[1].endswith(
+    assert criteria.fluctuates_more(dcgan, cdcgan)[1].endswith(
         "; learning rates fall over the last cdcgan 50%, dcgan 0% of the steps (1 seed each)."
     )
-    assert "learning rates" not in claims.fluctuates_more(dcgan, card("cdcgan", loss_fluctuation=(0.2,)))[1]
+    assert "learning rates" not in criteria.fluctuates_more(dcgan, card("cdcgan", loss_fluctuation=(0.2,)))[1]
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_trainings_whose_rates_fall_differently_say_so() -> None:
 )
 def test_not_memorized(near: tuple[float, float], expected: str) -> None:
     made = card("gan", neighbour_distance=near, neighbour_distance_real=(5.0, 5.0))
-    assert claims.not_memorized(made)[0] == expected
+    assert criteria.not_memorized(made)[0] == expected
 
 
 @pytest.mark.parametrize(
@@ -182,21 +182,21 @@ def test_not_memorized(near: tuple[float, float], expected: str) -> None:
 )
 def test_sixteen_times(seconds: float, expected: str) -> None:
     dcgan, cdcgan = card(train_seconds=listed(100.0)), card("cdcgan", train_seconds=listed(seconds))
-    verdict, numbers = claims.sixteen_times(dcgan, cdcgan)
+    verdict, numbers = criteria.sixteen_times(dcgan, cdcgan)
     assert verdict == expected
     assert numbers.startswith(f"{seconds / 100:.1f} times: cdcgan ")
 
 
 def test_seconds_of_an_epoch() -> None:
     made = card(train_seconds=listed(100.0, 200.0), steps=600, batch_size=100)  # one pass over 60,000
-    assert claims.epoch_seconds(made) == [100.0, 200.0]
+    assert criteria.epoch_seconds(made) == [100.0, 200.0]
 
 
 def test_cards_of_different_protocols_are_not_compared() -> None:
     other = card(frechet_distance=(1.0,))
     other["protocol"]["n_real"] = 99
-    with pytest.raises(claims.Untestable, match="n_real"):
-        claims.closer(card(frechet_distance=(2.0,)), other)
+    with pytest.raises(criteria.Untestable, match="n_real"):
+        criteria.closer(card(frechet_distance=(2.0,)), other)
     there = {"dcgan_report-mnist": card(train_seconds=listed(1.0)), "dcgan-mnist": {}}
     there["cdcgan-mnist"] = card("cdcgan", train_seconds=listed(1.0), machine={"cpu": "another"})
     times = [c for c in claims.all_claims(there, "06_cdcgan") if "16 times" in c.statement]
@@ -249,3 +249,94 @@ def test_commands_train_every_seed_of_the_card() -> None:
 def test_the_ledger_is_in_step_with_the_cards() -> None:
     written = (claims.ROOT / "docs" / "CLAIMS.md").read_text(encoding="utf-8")
     assert written == claims.ledger(claims.read_cards()), "write it again with: python -m tfgans.claims"
+
+
+# --- restorations -----------------------------------------------------------------------------------------------------
+
+
+def restored(gan: str = "srgan", **values: tuple[float, ...]) -> dict[str, Any]:
+    """A card over the test sets a and b: every metric is given as (on a, on b), of one training."""
+    metrics = {}
+    for name, pair in values.items():
+        base, bicubic, _ = name.partition("_bicubic")
+        metrics |= {f"{base}_{test}{bicubic}": (value,) for test, value in zip("ab", pair, strict=True)}
+    made = card(gan, **metrics)
+    made["protocol"] = {"features_sha256": "ab", "degradation": "bicubic:4", "tests": ["a", "b"]}
+    return made
+
+
+@pytest.mark.parametrize(
+    "shares, expected", [((0.2, 0.5), REPRODUCED), ((0.2, 0.51), PARTLY), ((0.2, 1.0), NOT_REPRODUCED)]
+)
+def test_lost_detail(shares: tuple[float, float], expected: str) -> None:
+    verdict, numbers = criteria.loses_detail(restored(high_frequency=shares))
+    assert verdict == expected
+    assert numbers == f"Share of the power 0.20 (a), {shares[1]:.2f} (b) (1 seed)."
+
+
+@pytest.mark.parametrize(
+    "psnr, ssim, distance, expected",
+    [
+        ((29.0, 26.0), (0.8, 0.7), (0.1, 0.2), REPRODUCED),
+        ((29.0, 28.0), (0.8, 0.7), (0.1, 0.2), PARTLY),  # PSNR is not lower on b
+        ((29.0, 26.0), (0.8, 0.7), (0.1, 0.4), NOT_REPRODUCED),  # farther away on b
+    ],
+)
+def test_sharper_at_a_price(psnr: Any, ssim: Any, distance: Any, expected: str) -> None:
+    srresnet = restored(psnr=(31.0, 27.5), ssim=(0.9, 0.8), squeezenet_distance=(0.3, 0.3))
+    srgan = restored(psnr=psnr, ssim=ssim, squeezenet_distance=distance)
+    verdict, numbers = criteria.sharper_at_a_price(srresnet, srgan)
+    assert verdict == expected
+    assert numbers.startswith(
+        f"SRGAN psnr 29.00 (a), {psnr[1]:.2f} (b); SRResNet psnr 31.00 (a), 27.50 (b); SRGAN ssim"
+    )
+    other = {**srgan, "protocol": {**srgan["protocol"], "degradation": "pool:4"}}
+    with pytest.raises(criteria.Untestable, match="degradation"):
+        criteria.sharper_at_a_price(srresnet, other)
+
+
+@pytest.mark.parametrize(
+    "psnr, distance, expected",
+    [
+        ((27.1, 25.1), (0.1, 0.2), REPRODUCED),
+        ((26.9, 25.1), (0.1, 0.2), PARTLY),
+        ((29.0, 27.0), (0.1, 0.4), NOT_REPRODUCED),
+    ],
+)
+def test_nearer_than_enlarging(psnr: Any, distance: Any, expected: str) -> None:
+    made = restored(
+        psnr=psnr,
+        psnr_bicubic=(28.0, 26.0),
+        squeezenet_distance=distance,
+        squeezenet_distance_bicubic=(0.39, 0.39),
+    )
+    assert criteria.nearer_than_enlarging(made)[0] == expected
+
+
+@pytest.mark.parametrize(
+    "psnr, expected",
+    [((25.0, 22.9), REPRODUCED), ((25.1, 22.9), PARTLY), ((28.0, 25.9), PARTLY), ((28.0, 26.1), NOT_REPRODUCED)],
+)
+def test_wrong_from_scratch(psnr: Any, expected: str) -> None:
+    scratch = restored(psnr=psnr, psnr_bicubic=(28.0, 26.0))
+    assert criteria.wrong_from_scratch(scratch, restored(psnr=(29.0, 26.0)))[0] == expected
+
+
+@pytest.mark.parametrize(
+    "says, expected", [((0.59, 0.41), REPRODUCED), ((0.7, 0.5), PARTLY), ((0.9, 0.5), NOT_REPRODUCED)]
+)
+def test_undecided(says: tuple[float, float], expected: str) -> None:
+    made = card("srgan")
+    made["losses"] = {term: {"final": listed(p)} for term, p in zip(("d_real", "d_fake"), says, strict=True)}
+    assert criteria.undecided(made)[0] == expected
+
+
+@pytest.mark.parametrize(
+    "small, large, expected",
+    [(0.4, 0.9, REPRODUCED), (0.5, 0.9, PARTLY), (0.4, 0.8, PARTLY), (0.9, 0.9, NOT_REPRODUCED)],
+)
+def test_small_writing(small: float, large: float, expected: str) -> None:
+    shares = {8: small, 12: 0.6, 16: 0.8, 24: large}
+    found = {f"letters_read_{h}px": (share,) for h, share in shares.items()}
+    made = card("srgan", **found, **{f"{name}_bicubic": (0.1,) for name in found})
+    assert criteria.small_writing_fails(made)[0] == expected

@@ -1,0 +1,293 @@
+"""Verdicts on claims, each a pure function of cards; its docstring is the criterion that the ledger prints."""
+
+import statistics
+from typing import Any
+
+from tfgans.cards import cell
+
+REPRODUCED, PARTLY, NOT_REPRODUCED, NOT_TESTED = "reproduced", "partly", "not reproduced", "not tested yet"
+VERDICTS = (REPRODUCED, PARTLY, NOT_REPRODUCED, NOT_TESTED)
+MNIST_TRAIN = 60_000  # images of an epoch
+Card = dict[str, Any]
+
+
+class Untestable(Exception):
+    """The cards cannot decide a claim; the message says why."""
+
+
+# -- what cards hold ---------------------------------------------------------------------------------------------------
+
+
+def values(card: Card, *path: str) -> list[Any]:
+    """The value of each training seed: `values(card, "metrics", "recall")`. Untestable where the card lacks it."""
+    found: Any = card
+    for key in path:
+        found = found.get(key) if isinstance(found, dict) else None
+    if not isinstance(found, dict) or not found.get("values"):
+        raise Untestable(f"The card of {card['gan']} ({card['recipe']}) has no {'.'.join(path)}")
+    return found["values"]
+
+
+def metric(card: Card, name: str) -> list[Any]:
+    return values(card, "metrics", name)
+
+
+def comparable(first: Card, second: Card, keys: tuple[str, ...]) -> None:
+    """Untestable where the two cards, or their protocols, differ in one of the keys."""
+    for key in keys:
+        if first.get(key, first["protocol"].get(key)) != second.get(key, second["protocol"].get(key)):
+            raise Untestable(f"The cards to compare differ in their {key}")
+
+
+PROTOCOL = ("features_sha256", "split", "n_real", "n_fake", "sample_seed")
+
+
+def listed(numbers: list[float], digits: int = 2, scale: float = 1.0) -> str:
+    """[0.5, 0.25] -> "0.50, 0.25": the value of each seed."""
+    return ", ".join(f"{scale * number:.{digits}f}" for number in numbers)
+
+
+def seeds(*cards: Card) -> str:
+    """ "3 seeds", "1 seed", "3 and 1 seeds": how many trainings the numbers rest on, card by card."""
+    counts = [len(card["training_seeds"]) for card in cards]
+    if len(set(counts)) == 1:
+        return f"{counts[0]} seed{'s' * (counts[0] != 1)}{' each' * (len(counts) > 1)}"
+    return f"{' and '.join(map(str, counts))} seeds"
+
+
+def epoch_seconds(card: Card) -> list[float]:
+    """Wall seconds of a pass over MNIST, of each seed: checkpoints and sample pictures included."""
+    epochs = card["steps"] * card["batch_size"] / MNIST_TRAIN
+    return [seconds / epochs for seconds in values(card, "train_seconds")]
+
+
+def above(high: list[float], low: list[float]) -> str:
+    """Whether one group of values lies above another, in the sense of ORDER."""
+    if min(high) > max(low) and min(len(high), len(low)) > 1:
+        return REPRODUCED
+    return PARTLY if statistics.fmean(high) > statistics.fmean(low) else NOT_REPRODUCED
+
+
+def graded(reproduced: bool, partly: bool) -> str:
+    return REPRODUCED if reproduced else PARTLY if partly else NOT_REPRODUCED
+
+
+# -- tests: each docstring is the criterion ----------------------------------------------------------------------------
+
+
+def one_mode(card: Card) -> tuple[str, str]:
+    """Reproduced: in every training, one class holds at least 90% of the samples, as the judge reads them, and at
+    least 90% of their nearest training images. Partly: a training lost a class (under 1%; an even share is 10%)."""
+    largest, smallest, near, numbers = _classes(card)
+    return graded(min(largest) >= 0.9 and min(near) >= 0.9, min(smallest) < 0.01), numbers
+
+
+def no_mode(card: Card) -> tuple[str, str]:
+    """Reproduced: in every training, each class holds 5% to 20% (an even share is 10%) of the samples, as the judge
+    reads them, and none more than 20% of their nearest training images. Partly: every class has at least 1%. A
+    conditional model is asked for all labels evenly: for it this follows where labels are obeyed."""
+    largest, smallest, near, numbers = _classes(card)
+    return graded(min(smallest) >= 0.05 and max(largest + near) <= 0.2, min(smallest) >= 0.01), numbers
+
+
+def _classes(card: Card) -> tuple[list[float], list[float], list[float], str]:
+    histograms, near = metric(card, "class_histogram"), metric(card, "neighbour_largest_class")
+    largest, smallest = [max(h) for h in histograms], [min(h) for h in histograms]
+    return (
+        largest,
+        smallest,
+        near,
+        f"Largest class {listed(largest, 1, 100)}%, smallest {listed(smallest, 1, 100)}% of the samples; nearest "
+        f"training images: {listed(metric(card, 'neighbour_classes'), 0)} classes, the largest with "
+        f"{listed(near, 1, 100)}% ({seeds(card)}).",
+    )
+
+
+def not_memorized(card: Card) -> tuple[str, str]:
+    """Reproduced: in every training, samples lie on average at least 0.8 times as far from their nearest training image
+    as real test images do (in pixels). Partly: 0.5 times. A blurred sample lies nearer than a sharp one without being a
+    copy, and a noisy one farther."""
+    near, real = metric(card, "neighbour_distance"), metric(card, "neighbour_distance_real")
+    ratios = [a / b for a, b in zip(near, real, strict=True)]
+    numbers = f"Mean distance {listed(near)}, of real test images {listed(real)}: {listed(ratios)} times"
+    return graded(min(ratios) >= 0.8, min(ratios) >= 0.5), f"{numbers} ({seeds(card)})."
+
+
+def obeys(card: Card) -> tuple[str, str]:
+    """Reproduced: in every training, the judge reads the label asked for in at least 95% of the samples. Partly: in 50%
+    (by chance it would be 10%)."""
+    accuracy = metric(card, "label_accuracy")
+    numbers = f"The judge reads the label asked for in {listed(accuracy, 1, 100)}% of the samples ({seeds(card)})."
+    return graded(min(accuracy) >= 0.95, min(accuracy) >= 0.5), numbers
+
+
+def realistic(card: Card) -> tuple[str, str]:
+    """A judge stands in for the eye. Reproduced: in every training, it reads the label asked for in at least 95% of the
+    samples, and precision (the share of samples that lie among real images) is at least 0.7. Partly: one of the two."""
+    precision, (verdict, numbers) = metric(card, "precision"), obeys(card)
+    parts = [verdict == REPRODUCED, min(precision) >= 0.7]
+    return graded(all(parts), any(parts)), f"{numbers} Precision {listed(precision)}."
+
+
+def varied(card: Card) -> tuple[str, str]:
+    """A histogram of classes does not see a class whose samples are all alike; recall (the share of real images that
+    lie among samples) does. Reproduced: it is at least 0.5 in every training. Partly: 0.1."""
+    recall = metric(card, "recall")
+    return graded(min(recall) >= 0.5, min(recall) >= 0.1), f"Recall {listed(recall)} ({seeds(card)})."
+
+
+def closer(worse: Card, better: Card) -> tuple[str, str]:
+    """Its Fréchet distance, in the judge's features, is lower. (A conditional model is asked for the test images' own
+    labels; an unconditional one has to find their shares by itself.)"""
+    comparable(worse, better, PROTOCOL)
+    pair = [metric(card, "frechet_distance") for card in (worse, better)]
+    found = [f"{card['gan']} {cell(card['metrics']['frechet_distance'])}" for card in (better, worse)]
+    floor = statistics.fmean(metric(better, "frechet_floor"))
+    return above(*pair), f"Fréchet distance: {', '.join(found)}; floor {floor:.2f} ({seeds(better, worse)})."
+
+
+def much_closer(worse: Card, better: Card) -> tuple[str, str]:
+    """Its Fréchet distance, in the judge's features, is lower; reproduced takes half of the other's mean besides."""
+    verdict, numbers = closer(worse, better)
+    low, high = (statistics.fmean(metric(card, "frechet_distance")) for card in (better, worse))
+    return graded(verdict == REPRODUCED and low <= high / 2, low < high), numbers
+
+
+def steadier(restless: Card, steady: Card) -> tuple[str, str]:
+    """Reproduced: the standard deviation of its Fréchet distance over training seeds is at most half of the other's.
+    Partly: it is smaller. (A deviation over few seeds is itself uncertain.)"""
+    comparable(restless, steady, PROTOCOL)
+    pair = [metric(card, "frechet_distance") for card in (steady, restless)]
+    if min(map(len, pair)) < 2:
+        raise Untestable("A deviation takes at least two training seeds a side")
+    low, high = map(statistics.stdev, pair)
+    numbers = f"Deviation over training seeds: {steady['gan']} {low:.3g}, {restless['gan']} {high:.3g}"
+    return graded(low <= high / 2, low < high), f"{numbers} ({seeds(steady, restless)})."
+
+
+def fluctuates_more(dcgan: Card, cdcgan: Card) -> tuple[str, str]:
+    """The mean absolute change of a loss from row to row of the history (a twentieth of the training each) over its
+    second half is larger. Two parts, the losses of discriminator and generator; partly where they differ. Learning
+    rates that fall calm a loss: the numbers say where the two trainings differ in that."""
+    return _both_losses(cdcgan, dcgan, "fluctuation", "Mean change from row to row")
+
+
+def decreases_more(dcgan: Card, cdcgan: Card) -> tuple[str, str]:
+    """The change of a loss over the second half of training is lower. Two parts, the losses of discriminator and
+    generator; partly where they differ. Learning rates that fall change a loss: the numbers say where the two trainings
+    differ in that."""
+    return _both_losses(dcgan, cdcgan, "change", "Change over the second half")
+
+
+def lower_loss(dcgan: Card, cdcgan: Card) -> tuple[str, str]:
+    """The last row of the history is lower. Two parts, the losses of discriminator and generator; partly where they
+    differ."""
+    return _both_losses(dcgan, cdcgan, "final", "Last row")
+
+
+def _both_losses(high: Card, low: Card, what: str, label: str) -> tuple[str, str]:
+    verdicts, numbers = set(), []
+    for term in ("d_loss", "g_loss"):
+        pair = [values(card, "losses", term, what) for card in (high, low)]
+        verdicts.add(above(*pair))
+        numbers.append(f"{term} {high['gan']} {listed(pair[0], 3)}, {low['gan']} {listed(pair[1], 3)}")
+    if high.get("decay", 0) != low.get("decay", 0):
+        falls = [f"{card['gan']} {100 * card.get('decay', 0):.0f}%" for card in (high, low)]
+        numbers.append(f"learning rates fall over the last {', '.join(falls)} of the steps")
+    return verdicts.pop() if len(verdicts) == 1 else PARTLY, f"{label}: {'; '.join(numbers)} ({seeds(high, low)})."
+
+
+def sixteen_times(dcgan: Card, cdcgan: Card) -> tuple[str, str]:
+    """Reproduced: 8 to 32 times. Partly: 4 to 64 times. Wall time of whole trainings on the same machine, which may
+    have done other work beside them: hence wide bounds. The report gives no sizes of layers; ours are equally wide.
+    Not valid yet: of the present cards the DCGAN was trained on one core and the cDCGAN on two, busy ones."""
+    comparable(dcgan, cdcgan, ("machine", "dataset"))
+    slow, fast = epoch_seconds(cdcgan), epoch_seconds(dcgan)
+    ratio = statistics.fmean(slow) / statistics.fmean(fast)
+    return graded(8 <= ratio <= 32, 4 <= ratio <= 64), (
+        f"{ratio:.1f} times: cdcgan {listed(slow, 1)} s, dcgan {listed(fast, 1)} s per epoch, in {cdcgan['precision']} "
+        f"and {dcgan['precision']} ({seeds(cdcgan, dcgan)})."
+    )
+
+
+# restorations: on each of the test sets of the card
+
+
+def on_tests(card: Card, metric_name: str, suffix: str = "") -> dict[str, list[float]]:
+    """Test set -> the value of each training seed."""
+    return {test: metric(card, f"{metric_name}_{test}{suffix}") for test in card["protocol"].get("tests", [])}
+
+
+def _each(label: str, found: dict[str, list[float]], digits: int = 2) -> str:
+    return f"{label} {', '.join(f'{listed(numbers, digits)} ({test})' for test, numbers in found.items())}"
+
+
+def loses_detail(card: Card) -> tuple[str, str]:
+    """The power of restored images at the frequencies that shrinking removed, over the originals'. Reproduced: at most
+    half on every test set. Partly: less than the originals' on every one."""
+    found = on_tests(card, "high_frequency")
+    shares = [share for numbers in found.values() for share in numbers]
+    return graded(max(shares) <= 0.5, max(shares) < 1.0), f"{_each('Share of the power', found)} ({seeds(card)})."
+
+
+def _all_above(high: dict[str, list[float]], low: dict[str, list[float]]) -> bool:
+    return all(min(high[test]) > max(low[test]) for test in high)
+
+
+def sharper_at_a_price(srresnet: Card, srgan: Card) -> tuple[str, str]:
+    """Reproduced: on every test set PSNR and SSIM are lower and the distance to the originals in SqueezeNet features is
+    shorter (which the SRGAN was trained on: it is favoured). Partly: the distance is shorter."""
+    comparable(srresnet, srgan, ("features_sha256", "degradation", "tests"))
+    parts = {}
+    for name in ("psnr", "ssim", "squeezenet_distance"):
+        parts[name] = _all_above(on_tests(srresnet, name), on_tests(srgan, name))
+    numbers = "; ".join(
+        _each(f"{label} {name}", on_tests(card, name), digits)
+        for name, digits in (("psnr", 2), ("ssim", 4), ("squeezenet_distance", 3))
+        for label, card in (("SRGAN", srgan), ("SRResNet", srresnet))
+    )
+    return graded(all(parts.values()), parts["squeezenet_distance"]), f"{numbers} ({seeds(srgan, srresnet)})."
+
+
+def nearer_than_enlarging(card: Card) -> tuple[str, str]:
+    """Trained with both losses. Reproduced: on every test set nearer to the originals in SqueezeNet features than
+    bicubic enlargement, and not below it by more than 1 dB of PSNR. Partly: nearer."""
+    made, plain = on_tests(card, "squeezenet_distance"), on_tests(card, "squeezenet_distance", "_bicubic")
+    psnr, plain_psnr = on_tests(card, "psnr"), on_tests(card, "psnr", "_bicubic")
+    near = _all_above(plain, made)
+    kept = all(min(psnr[test]) >= max(plain_psnr[test]) - 1.0 for test in psnr)
+    numbers = "; ".join(
+        [_each("Distance", made, 3), _each("bicubic", plain, 3), _each("psnr", psnr), _each("bicubic", plain_psnr)]
+    )
+    return graded(near and kept, near), f"{numbers} ({seeds(card)})."
+
+
+def wrong_from_scratch(scratch: Card, srgan: Card) -> tuple[str, str]:
+    """As many adversarial steps with and without pre-training. Reproduced: without it, PSNR is below that of bicubic
+    enlargement on every test set, by at least 3 dB. Partly: it is below the pre-trained one's on every test set."""
+    comparable(scratch, srgan, ("features_sha256", "degradation", "tests"))
+    made, plain, trained = on_tests(scratch, "psnr"), on_tests(scratch, "psnr", "_bicubic"), on_tests(srgan, "psnr")
+    wrong = all(max(made[test]) <= min(plain[test]) - 3.0 for test in made)
+    numbers = "; ".join([_each("PSNR", made), _each("pre-trained", trained), _each("bicubic", plain)])
+    return graded(wrong, _all_above(trained, made)), f"{numbers} ({seeds(scratch, srgan)})."
+
+
+def undecided(card: Card) -> tuple[str, str]:
+    """What D says at the end of training, as probabilities, of photographs and of restored images. Reproduced: both are
+    between 0.4 and 0.6 in every training. Partly: between 0.25 and 0.75."""
+    real, fake = (values(card, "losses", term, "final") for term in ("d_real", "d_fake"))
+    spread = max(abs(p - 0.5) for p in real + fake)
+    numbers = f"Of photographs {listed(real)}, of restored images {listed(fake)} ({seeds(card)})."
+    return graded(spread <= 0.1, spread <= 0.25), numbers
+
+
+def small_writing_fails(card: Card) -> tuple[str, str]:
+    """Random capitals, shrunk by 4 and restored, read by a reader that knows all 30 and their places. Reproduced: less
+    than half of those 8 pixels high are read right, and nine in ten of those 24 pixels high. Partly: fewer small ones
+    than large ones."""
+    heights = (8, 12, 16, 24)
+    found = {f"{h} px": metric(card, f"letters_read_{h}px") for h in heights}
+    plain = {f"{h} px": metric(card, f"letters_read_{h}px_bicubic") for h in heights}
+    small, large = found["8 px"], found["24 px"]
+    numbers = f"{_each('Share read', found)}; {_each('bicubic', plain)} ({seeds(card)})."
+    return graded(max(small) < 0.5 and min(large) >= 0.9, max(small) < min(large)), numbers
