@@ -9,7 +9,7 @@ from tfgans.recipe import Recipe, parse_settings
 
 RECIPE = Recipe(
     dataset="mnist",
-    model=dict(image_shape=(28, 28, 1), width=64, dropout=0.3, n_layers=0, bias=True),
+    model=dict(image_shape=(28, 28, 1), width=64, dropout=0.3, n_layers=0, bias=True, pretrain_steps=9),
     optimizers=dict(g_optimizer=dict(learning_rate=2e-4), d_optimizer=dict(learning_rate=1e-4, beta_1=0.5)),
     batch_size=64,
     steps=100,
@@ -27,12 +27,13 @@ def test_override_reaches_every_kind_of_setting() -> None:
                 "d_optimizer.learning_rate=1e-5",
                 "dropout=0",
                 "bias=false",
+                "pretrain_steps=0",
                 "dataset=cifar10",
             ]
         )
     )
     assert (made.steps, made.batch_size, made.dataset) == (7, 64, "cifar10")
-    assert made.model == dict(image_shape=(32, 32, 3), width=8, dropout=0.0, n_layers=0, bias=False)
+    assert made.model == dict(image_shape=(32, 32, 3), width=8, dropout=0.0, n_layers=0, bias=False, pretrain_steps=0)
     assert isinstance(made.model["dropout"], float)
     assert made.optimizers["d_optimizer"] == dict(learning_rate=1e-5, beta_1=0.5)
     assert made.optimizers["g_optimizer"] == dict(learning_rate=2e-4)
@@ -56,6 +57,7 @@ def test_override_leaves_the_original() -> None:
         ("width=0", "'width' must be at least 1, not 0"),
         ("batch_size=-1", "'batch_size' must be at least 1"),
         ("steps=0", "'steps' must be at least 1"),
+        ("pretrain_steps=-1", "'pretrain_steps' must be at least 0"),
         ("dropout=much", "not 'much'"),
         ("bias=1", "not 1"),
         ("image_shape=[28, 28]", "not [28, 28]"),

@@ -27,6 +27,7 @@ SHOWN = {
     "smallest_class": "smallest share of a class",
     "neighbour_classes": "classes of nearest training images",
 }
+RESTORED = [(metric, suffix) for metric in ("psnr", "ssim", "squeezenet_distance") for suffix in ("", "_bicubic")]
 
 
 def new_folder(name: str) -> Path:
@@ -90,12 +91,20 @@ def results(name: str, folder: Path) -> None:
         print(f"There is no card of {name} here: it is in saved_models/ of the checkout once the training is done.")
         return
     protocol = card["protocol"]
+    shown = dict(SHOWN)
+    if "tests" in protocol:
+        against = f"{protocol['degradation']} undone, on " + " and ".join(protocol["tests"])
+        shown = {f"{m}_{t}{s}": f"{m} on {t}{s.replace('_', ', ')}" for t in protocol["tests"] for m, s in RESTORED}
+    else:
+        against = (
+            f"{protocol['n_fake']:,} samples against {protocol['n_real']:,} images of {protocol['split']}, in "
+            f"{protocol['features']}"
+        )
     print(
         f"{name}: training seeds {', '.join(map(str, card['training_seeds']))}; {card['steps']:,} steps of "
-        f"{card['batch_size']} images; {protocol['n_fake']:,} samples against {protocol['n_real']:,} images of "
-        f"{protocol['split']}, in {protocol['features']}"
+        f"{card['batch_size']} images; {against}"
     )
-    for metric, label in SHOWN.items():
+    for metric, label in shown.items():
         if metric in card["metrics"]:
             print(f"  {label:36} {cards.cell(card['metrics'][metric], 3)}")
     for deviation in card["deviations"]:
