@@ -50,7 +50,7 @@ sources(cdcgan.build_generator, cdcgan.build_discriminator)
 # %% [markdown]
 # The report holds its discriminator back, "by running more than one training step for $G$ for every step of $D$ and
 # lowering the learning rate of $D$", lest it be too good too early. It does not say by how much. Our reading: two
-# steps, and a rate that is a tenth lower (at half the rate, the samples of a class were all alike).
+# steps, and a rate that is a tenth lower.
 
 # %%
 sources(cdcgan.CDCGAN.train_step)
@@ -169,9 +169,9 @@ for statement in claims.survivors(found):
 #   label costs next to nothing; sixteen times the time has to come from somewhere else than the condition.
 # * **FID.** The cDCGAN is *told* how many of each digit to draw; the DCGAN has to find that out. Part of any lead
 #   is this gift.
-# * **Tuning.** The cDCGAN here is ours, tuned until it did not collapse: the deviations above say that with two
-#   convolutions the samples of a class were all alike, and that without batch normalization in the discriminator
-#   classes collapsed. So labels alone do not protect from collapse. Against a DCGAN with the report's settings, a
-#   tuned network meets an untuned one; the comparison with decent settings is the fair one.
+# * **Tuning.** The cDCGAN here is ours, tuned until it did not collapse: the deviations above say what did, and that
+#   less dropout in the discriminator was what helped most. So labels alone do not protect from collapse. Against a
+#   DCGAN with the report's settings, a tuned network meets an untuned one; with decent settings the comparison is
+#   fairer, though that DCGAN was not tuned as long.
 # * **One training is an anecdote.** The report shows one of each. Collapse may come and go with the seed: that is
 #   why cards list every training seed.

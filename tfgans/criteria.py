@@ -199,8 +199,7 @@ def _both_losses(high: Card, low: Card, what: str, label: str) -> tuple[str, str
 
 def sixteen_times(dcgan: Card, cdcgan: Card) -> tuple[str, str]:
     """Reproduced: 8 to 32 times. Partly: 4 to 64 times. Wall time of whole trainings on the same machine, which may
-    have done other work beside them: hence wide bounds. The report gives no sizes of layers; ours are equally wide.
-    Not valid yet: of the present cards the DCGAN was trained on one core and the cDCGAN on two, busy ones."""
+    have done other work beside them: hence wide bounds. The report gives no sizes of layers; ours are equally wide."""
     comparable(dcgan, cdcgan, ("machine", "dataset"))
     slow, fast = epoch_seconds(cdcgan), epoch_seconds(dcgan)
     ratio = statistics.fmean(slow) / statistics.fmean(fast)
