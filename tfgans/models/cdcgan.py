@@ -122,8 +122,8 @@ RECIPES = {
         deviations=(
             "The report gives no sizes nor learning rates; ours fall linearly to zero over the second half.",
             "Dropout of 0.1, before the discriminator's last layer: with 0.3 the samples of a class are too alike.",
-            "Three convolutions in each network in place of two, and batch normalization in the discriminator too. With "
-            "dropout of 0.3 either was needed against classes of one image; neither was tried again with 0.1.",
+            "Three convolutions in each network in place of two, and batch normalization in the discriminator: with "
+            "dropout of 0.3 either was needed against classes of one image. Neither was tried again with 0.1.",
         ),
     ),
     "mnist5k": Recipe(
