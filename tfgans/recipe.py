@@ -8,6 +8,8 @@ import yaml
 
 from tfgans.errors import UserError
 
+STAGES = ("pretrain_steps", "early_steps")  # of a training, which can do without
+
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
@@ -91,6 +93,7 @@ def _like(old: Any, new: Any, key: str) -> Any:
         fits = old is None or isinstance(new, type(old))
     if not fits:
         raise UserError(f"'{key}' takes a value like {old!r}, not {new!r}")
-    if isinstance(old, int) and not isinstance(old, bool) and old >= 1 and new < 1:
-        raise UserError(f"'{key}' must be at least 1, not {new}")
+    least = 0 if key in STAGES else 1
+    if isinstance(old, int) and not isinstance(old, bool) and old >= 1 and new < least:
+        raise UserError(f"'{key}' must be at least {least}, not {new}")
     return new
