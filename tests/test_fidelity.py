@@ -105,6 +105,12 @@ def test_colours_are_measured_against_the_originals(sets: list[str], tmp_path: P
     expected = np.mean([colourfulness(image[None])[0] for image in originals])
     assert found["colourfulness_first_real"] == pytest.approx(expected)
     assert found["colourfulness_first"] > 10 and found["green_blue_first"] == 0 < found["green_blue_first_real"] < 1
+    assert found["psnr_first_source"] < 40
+    Image.fromarray(np.full((20, 20, 3), 90, np.uint8)).save(tmp_path / "gray.png")
+    gray = measure_restoration(orange, [(f"folder:{tmp_path}", "all")], "lightness")
+    name = tmp_path.name.lower()
+    assert f"psnr_{name}_source" not in gray["metrics"] and f"green_blue_{name}_real" not in gray["metrics"]
+    assert gray["metrics"][f"colourfulness_{name}_real"] == 0 and gray["protocol"]["n_images"] == {name: 1}
     assert restoration_sheet(orange, [(sets[0], "all")], "lightness").shape[-1] == 3
 
 

@@ -54,7 +54,8 @@ def measure_restoration(
 
     Enlarged images are compared on Y, without BORDER pixels, beside plain enlargement ("..._bicubic"); others in all
     channels, beside what the model was given ("..._source"), and as a set by the Frechet distance of their features.
-    What is coloured also gets `colour_scores`, what has a hole `hole_scores`.
+    What is coloured also gets `colour_scores`, what has a hole `hole_scores`. Scores that an image does not have (the
+    PSNR of a gray original and its equal source, the hues of a gray image) are left out of the means.
 
     Raises UserError for test sets that are not there or carry the same name, and for other features.
     """
@@ -95,9 +96,9 @@ def measure_restoration(
                 for suffix, image in (("", restored), (plain, before), ("_real", original)):
                     sets[suffix].append(network.features(image[None])[0])
             for (metric, suffix), value in scores.items():
-                if not np.isnan(value):
+                if np.isfinite(value):
                     values.setdefault(f"{metric}_{name}{suffix}", []).append(value)
-        counts[name] = len(next(iter(values.values())))
+        counts[name] = i + 1
         found |= {metric: float(np.mean(each)) for metric, each in sorted(values.items())}
         if len(sets["_real"]) >= FEWEST:
             real = np.stack(sets["_real"])
