@@ -17,6 +17,7 @@ from tfgans.data.degrade import (
     bicubic_down,
     bicubic_up,
     degrade,
+    hole,
     lab_to_rgb,
     pair,
     rgb_to_lab,
@@ -183,6 +184,25 @@ def test_gray_is_pils_luma():
     assert np.max(np.abs(ours[..., 0] - np.array(Image.fromarray(image).convert("L")))) <= 1
     one = to_float(image[..., :1])
     np.testing.assert_array_equal(degrade("gray")(one, SEED), one)
+
+
+def test_lightness_is_that_of_scikit_image():
+    rgb = np.random.default_rng(0).uniform(-1, 1, (6, 7, 3)).astype(np.float32)
+    gray = degrade("lightness")(rgb, SEED).numpy()
+    assert gray.shape == (6, 7, 1)
+    lab = skimage.color.rgb2lab((gray.repeat(3, -1) + 1) / 2)
+    np.testing.assert_allclose(lab[..., 0], skimage.color.rgb2lab((rgb + 1) / 2)[..., 0], atol=2e-3)
+    np.testing.assert_array_equal(degrade("lightness")(gray, SEED), gray)
+
+
+def test_hole_is_where_nothing_is_left():
+    image = np.random.default_rng(0).uniform(0.1, 1, (20, 30, 3)).astype(np.float32)
+    for spec in ("mask:6", "mask:6:0", "freeform:2:5", "mask:6+mask:4"):
+        missing = hole(spec, 20, 30, SEED)
+        np.testing.assert_array_equal(missing, (degrade(spec)(image, SEED).numpy() != image).any(-1))
+        assert missing.any() and not missing.all()
+    assert hole("mask:6", 20, 30, SEED).sum() == 36
+    assert not hole("lightness", 20, 30, SEED).any() and not hole("noise:0.1", 20, 30, SEED).any()
 
 
 @pytest.mark.parametrize(("spec", "value"), [("mask:10", 0.0), ("mask:10:0", -1.0), ("mask:10:1", 1.0)])

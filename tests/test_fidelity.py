@@ -10,11 +10,12 @@ import tensorflow as tf
 from PIL import Image
 
 from tfgans import cards, writing
+from tfgans.data.degrade import degrade
 from tfgans.errors import UserError
 from tfgans.evaluate import evaluate
 from tfgans.export import Exported
 from tfgans.fidelity import CROP, label, measure_restoration, restoration_sheet
-from tfgans.metrics import psnr, ssim
+from tfgans.metrics import colourfulness, psnr, ssim
 from tfgans.run import Run
 from tfgans.train import train
 
@@ -85,6 +86,48 @@ def test_letters_are_read_where_they_are_clear() -> None:
     noise = np.random.default_rng(0).uniform(0, 255, sheet.shape)
     assert writing.letters_read(lambda page: [page, noise], 12)[0] == 1
     assert writing.letters_read(lambda page: [page, noise], 12)[1] < 0.15, "of 30 letters, by chance"
+
+
+def save(folder: Path, restore: Any, channels: int) -> Exported:
+    module = tf.Module()
+    spec = tf.TensorSpec((None, None, None, channels), tf.float32, "images")
+    module.restore = tf.function(restore, input_signature=[spec])
+    tf.saved_model.save(module, str(folder), signatures={"restore": module.restore.get_concrete_function()})
+    return Exported(folder)
+
+
+def test_a_hole_is_measured_inside(sets: list[str], tmp_path: Path) -> None:
+    white = save(tmp_path / "m", lambda images: tf.ones_like(images), 3)
+    result = measure_restoration(white, [(sets[0], "all")], "mask:24")
+    assert result["protocol"]["border"] == 0 and result["protocol"]["channel"] == "RGB"
+    found, values = result["metrics"], []
+    for i in range(2):
+        original = np.asarray(Image.open(Path(sets[0].removeprefix("folder:")) / f"{i}.png")) / 255.0
+        spoiled = degrade("mask:24")(2 * original.astype(np.float32) - 1, tf.constant([0, i])).numpy()
+        inside = original[(np.abs(spoiled) < 1e-6).all(-1)]
+        assert len(inside) >= 24 * 24
+        values.append(-10 * np.log10(((1 - inside) ** 2).mean()))
+    assert found["hole_psnr_first"] == pytest.approx(np.mean(values), abs=0.01)
+    assert found["hole_psnr_first_biharmonic"] > found["hole_psnr_first"], "smooth pictures"
+    assert found["hole_psnr_first_mean"] > found["hole_psnr_first"], "white is further off than the mean"
+    assert found["psnr_first_source"] > found["psnr_first"], "what was given was right but for the hole"
+
+
+def test_colours_are_measured_against_the_originals(sets: list[str], tmp_path: Path) -> None:
+    orange = save(tmp_path / "m", lambda images: images * [1.0, 0.7, 0.4], 1)
+    assert orange.colours
+    found = measure_restoration(orange, [(sets[0], "all")], "lightness")["metrics"]
+    originals = [np.asarray(Image.open(Path(sets[0].removeprefix("folder:")) / f"{i}.png")) for i in range(2)]
+    expected = np.mean([colourfulness(image[None])[0] for image in originals])
+    assert found["colourfulness_first_real"] == pytest.approx(expected)
+    assert found["colourfulness_first"] > 10 and found["green_blue_first"] == 0 < found["green_blue_first_real"] < 1
+    assert found["psnr_first_source"] < 40
+    Image.fromarray(np.full((20, 20, 3), 90, np.uint8)).save(tmp_path / "gray.png")
+    gray = measure_restoration(orange, [(f"folder:{tmp_path}", "all")], "lightness")
+    name = tmp_path.name.lower()
+    assert f"psnr_{name}_source" not in gray["metrics"] and f"green_blue_{name}_real" not in gray["metrics"]
+    assert gray["metrics"][f"colourfulness_{name}_real"] == 0 and gray["protocol"]["n_images"] == {name: 1}
+    assert restoration_sheet(orange, [(sets[0], "all")], "lightness").shape[-1] == 3
 
 
 def test_what_cannot_be_measured(enlarging: Exported, sets: list[str]) -> None:

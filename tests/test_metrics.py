@@ -318,3 +318,63 @@ def test_high_frequency_is_the_share_of_what_shrinking_removes():
     assert metrics.high_frequency(original, original, 4)[0] == pytest.approx(1)
     assert metrics.high_frequency(less, original, 4)[0] == pytest.approx(0.25, abs=1e-3)  # power: the square
     assert metrics.high_frequency((0.5 + 0.2 * slow)[None, ..., None], original, 4)[0] < 1e-3
+
+
+# ----------------------------------------------------------------------------------------------------------- colours
+
+
+def test_colourfulness_by_hand():
+    image = np.zeros((1, 2, 2, 3), np.uint8)
+    assert metrics.colourfulness(image + np.uint8(77))[0] == 0  # gray
+    image[0, 0, 0] = (200, 0, 0)  # rg 200, yb 100
+    image[0, 0, 1] = (0, 100, 0)  # rg -100, yb 50
+    image[0, 1, 0] = (0, 0, 60)  # rg 0, yb -60
+    # means: rg 25, yb 22.5; variances: rg 50000/4 - 625 = 11875, yb 16100/4 - 506.25 = 3518.75
+    expected = np.sqrt(11875 + 3518.75) + 0.3 * np.sqrt(25**2 + 22.5**2)
+    assert metrics.colourfulness(image)[0] == pytest.approx(expected)
+    both = metrics.colourfulness(np.concatenate([image, image + np.uint8(0)]) / 255)
+    assert both == pytest.approx([expected, expected])
+    with pytest.raises(ValueError, match="must have shape"):
+        metrics.colourfulness(image[..., :1])
+
+
+def test_green_blue_share_by_hand():
+    colours = [(255, 0, 0), (255, 200, 0), (0, 160, 0), (0, 120, 255), (128, 128, 128), (0, 100, 80)]
+    image = np.array(colours, np.uint8)[None, None]
+    assert metrics.green_blue_share(image)[0] == pytest.approx(3 / 5)  # gray has no colour
+    assert np.isnan(metrics.green_blue_share(np.full((1, 2, 2, 3), 90, np.uint8))[0])
+
+
+def test_seam_contrast_by_hand():
+    ramp = np.arange(8.0)[None, None, :, None] * np.ones((1, 8, 1, 1))  # steps of 1 across, of 0 down
+    assert metrics.seam_contrast(ramp, 4)[0] == pytest.approx(1.0)
+    broken = ramp + 5.0 * (np.arange(8) >= 4)[:, None]  # the step between the parts is 6 across
+    assert metrics.seam_contrast(broken, 4)[0] == pytest.approx((6 * 8 / 16) / 0.5)
+    with pytest.raises(ValueError, match="no border"):
+        metrics.seam_contrast(ramp, 8)
+
+
+def test_hole_psnr_by_hand():
+    original = np.zeros((2, 4, 4, 3))
+    image = np.full((2, 4, 4, 3), 0.7)
+    holes = np.zeros((2, 4, 4), bool)
+    holes[0, 1, 2] = holes[1, :2, :2] = True
+    image[0, 1, 2] = (0.1, 0.0, 0.2)
+    image[1, :2, :2] = 0.01
+    assert metrics.hole_psnr(image, original, holes) == pytest.approx([-10 * np.log10(0.05 / 3), 40.0])
+    with pytest.raises(ValueError, match="needs a hole"):
+        metrics.hole_psnr(image, original, holes & False)
+
+
+def test_fillings_leave_the_rest():
+    y, x = np.mgrid[:24, :24]
+    smooth = np.stack([4 * x + 40, 3 * y + 20, 2 * x + 2 * y], -1).astype(np.uint8)
+    hole = np.zeros((24, 24), bool)
+    hole[8:14, 9:15] = True
+    holed = np.where(hole[..., None], np.uint8(128), smooth)
+    filled = metrics.fill_biharmonic(holed, hole)
+    assert np.abs(filled[hole].astype(int) - smooth[hole]).max() <= 1, "a plane is biharmonic"
+    flat = metrics.fill_with_mean(holed, hole)
+    np.testing.assert_array_equal(flat[hole], np.broadcast_to(np.round(smooth[~hole].mean(axis=0)), (36, 3)))
+    for made in (filled, flat):
+        np.testing.assert_array_equal(made[~hole], smooth[~hole])

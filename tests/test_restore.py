@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from skimage.color import rgb2lab
 
 from tfgans import cli
+from tfgans.data.degrade import lab_to_rgb, rgb_to_lab
 from tfgans.errors import UserError
 from tfgans.export import Exported, export
 from tfgans.files import to_uint8
@@ -271,6 +273,42 @@ def test_a_model_of_gray_images_restores_the_channels_of_a_picture(tmp_path: Pat
     for channels in (1, 3):
         pixels = photograph(20, 30, channels).reshape(20, 30, channels)
         np.testing.assert_array_equal(restore_array(Exported(gray), pixels), 255 - pixels)
+
+
+@pytest.fixture(scope="module")
+def colourizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that gives gray images the colours a = 5, b = 15, and remembers no size."""
+
+    def colour(images: tf.Tensor) -> tf.Tensor:
+        level = rgb_to_lab(tf.repeat(2.0 * images - 1.0, 3, -1))[..., :1]
+        lab = tf.concat([level, tf.fill(tf.shape(level), 5.0), tf.fill(tf.shape(level), 15.0)], -1)
+        return (lab_to_rgb(lab) + 1.0) / 2.0
+
+    return save(tmp_path_factory.mktemp("colourizer") / "m", colour, 1)
+
+
+@pytest.mark.parametrize("height, width, channels", [(20, 30, 1), (70, 41, 3), (700, 90, 3)])
+def test_colours_are_laid_on_the_pictures_own_lightness(
+    colourizer: Path, height: int, width: int, channels: int
+) -> None:
+    pixels = (60 + 0.5 * photograph(height, width, channels)).astype(np.uint8).reshape(height, width, channels)
+    made = rgb2lab(restore_array(Exported(colourizer), pixels))
+    own = rgb2lab(np.broadcast_to(pixels, (height, width, 3)))
+    assert made.shape == own.shape
+    np.testing.assert_allclose(made[..., 0], own[..., 0], atol=0.6)  # of 8 bits
+    np.testing.assert_allclose(made[..., 1:].mean((0, 1)), [5, 15], atol=0.3)
+    assert np.abs(made[..., 1:] - [5, 15]).max() < 2
+
+
+def test_a_gray_file_becomes_a_coloured_one(colourizer: Path, tmp_path: Path) -> None:
+    Image.fromarray(photograph(40, 30, 1)).save(tmp_path / "a.jpg", icc_profile=b"of gray")
+    Image.fromarray(photograph(40, 30, 2), "LA").save(tmp_path / "b.png")
+    paths = [tmp_path / "a.jpg", tmp_path / "b.png"]
+    done, failed = restore_files(colourizer, paths, output=tmp_path / "out", sheet=True)
+    assert failed == [] and len(done) == 4
+    first, sheet, second = (Image.open(done[i]) for i in (0, 1, 2))
+    assert (first.mode, second.mode) == ("RGB", "RGBA") and "icc_profile" not in first.info
+    assert sheet.size == (30 + 4 + 30, 40)
 
 
 # --- the command ------------------------------------------------------------------------------------------------------

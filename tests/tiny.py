@@ -27,7 +27,7 @@ STEPS = 2
 def tiny(recipe: Recipe) -> Recipe:
     """The recipe with batches of 4, and every integer argument of the model whose name contains "width" at 12.
 
-    Restorations also get small crops, two blocks, one step of pre-training and no content network.
+    Restorations also get small crops (parts, holes), two blocks, one step of pre-training and no content network.
     """
     narrow = {
         name: min(12, value)
@@ -36,9 +36,11 @@ def tiny(recipe: Recipe) -> Recipe:
     }
     if recipe.degradation:
         narrow["image_shape"] = (32, 32, recipe.model["image_shape"][2])
-        small = {"blocks": 2, "pretrain_steps": 1, "content": "none"}
+        small = {"blocks": 2, "pretrain_steps": 1, "content": "none", "part": 8}
         narrow |= {name: value for name, value in small.items() if name in recipe.model}
-    return dataclasses.replace(recipe, model={**recipe.model, **narrow}, batch_size=BATCH, steps=8)
+    degradation = "mask:8" if recipe.degradation.startswith("mask") else recipe.degradation
+    model = {**recipe.model, **narrow}
+    return dataclasses.replace(recipe, model=model, batch_size=BATCH, steps=8, degradation=degradation)
 
 
 def cases() -> list[tuple[str, str]]:

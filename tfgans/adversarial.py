@@ -98,6 +98,11 @@ class Adversarial(keras.Model):
     def metrics(self) -> list[keras.metrics.Metric]:
         return list(self.trackers.values())
 
+    @property
+    def source_channels(self) -> int:
+        """Of a restoration, how many channels it is given."""
+        return self.image_shape[-1]
+
     # -- saving -----------------------------------------------------------------------------------------------------
 
     def get_config(self) -> dict[str, Any]:

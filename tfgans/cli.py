@@ -27,7 +27,9 @@ DataDir = Annotated[str | None, typer.Option(help="where TensorFlow Datasets kee
 @app.command()
 def train(
     name: Annotated[str, typer.Argument(help="a GAN: see 'tfgans list'")],
-    recipe: Annotated[str | None, typer.Option(help="one of the GAN's recipes; the first by default")] = None,
+    recipe: Annotated[
+        str | None, typer.Option("--recipe", "--task", help="one of the GAN's recipes, or tasks; the first by default")
+    ] = None,
     dataset: Annotated[str | None, typer.Option(help="a TFDS name, mnist5k, photos or folder:PATH")] = None,
     steps: Annotated[int | None, typer.Option(help="training steps")] = None,
     batch_size: Annotated[int | None, typer.Option(help="images in a batch")] = None,

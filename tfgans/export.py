@@ -77,10 +77,10 @@ def export(model: Adversarial, folder: str | Path) -> Path:
 
 
 def signatures_of(model: Adversarial) -> dict[str, dict[str, tf.TensorSpec]]:
-    """The endpoints of a model and their inputs; images have as many channels as the model's own."""
+    """The endpoints of a model and their inputs; images have as many channels as what the model is given."""
 
     def own(spec: tf.TensorSpec) -> tf.TensorSpec:
-        return tf.TensorSpec((None, None, None, model.image_shape[-1]), spec.dtype, spec.name)
+        return tf.TensorSpec((None, None, None, model.source_channels), spec.dtype, spec.name)
 
     return {
         name: {key: own(spec) if spec.shape.rank == 4 else spec for key, spec in signature.items()}
@@ -129,11 +129,20 @@ class Exported:
         self.model: Any = tf.saved_model.load(str(self.path))
         signatures = {name: fn.structured_input_signature[1] for name, fn in self.model.signatures.items()}
         self.endpoints = {name: sorted(inputs) for name, inputs in signatures.items()}  # a SavedModel forgets the order
-        self.channels = signatures["restore"]["images"].shape[-1] if "restore" in signatures else None
+        self.channels = self.made_channels = None
+        if "restore" in signatures:  # what it takes, and what it makes of it
+            self.channels = signatures["restore"]["images"].shape[-1]
+            made = next(iter(self.model.signatures["restore"].structured_outputs.values()))
+            self.made_channels = made.shape[-1] or self.channels
 
     @property
     def conditional(self) -> bool:
         return "labels" in self.endpoints.get("sample", [])
+
+    @property
+    def colours(self) -> bool:
+        """Whether it makes colour images of gray ones."""
+        return (self.channels, self.made_channels) == (1, 3)
 
     def restore(self, images: np.ndarray) -> np.ndarray:
         """What the model makes of images (n, h, w, c) in [0, 1], all at once: float32 in [0, 1].

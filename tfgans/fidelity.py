@@ -9,19 +9,21 @@ import numpy as np
 import tensorflow as tf
 
 from tfgans import data, metrics
-from tfgans.data.degrade import bicubic_up, degrade, pair
+from tfgans.data.degrade import bicubic_up, degrade, hole, pair
 from tfgans.errors import UserError
 from tfgans.export import Exported
-from tfgans.features.squeezenet import squeezenet_distance
+from tfgans.features.squeezenet import SqueezeNetFeatures, squeezenet_distance
 from tfgans.files import grid, to_uint8
 from tfgans.restore import restore_array
 from tfgans.writing import HEIGHTS, letters_read
 
 BORDER = 4  # pixels left out at each side, as the papers on super-resolution do
 CROP = 128  # pixels a side, on the sheet
+FEWEST = 16  # images whose features can be compared as a set
 SHOWN = 5  # images of each test set on the sheet
 
 Test = tuple[str, str]  # the name of a source and its split
+Scores = dict[tuple[str, str], float]  # (metric, of which image: "" for the restored one)
 
 
 def label(test: Test) -> str:
@@ -33,7 +35,7 @@ def restorations(
     model: Exported, test: Test, degradation: str, data_dir: str | None = None
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """(before, restored, original) of each image, uint8 (h, w, c); before is the source, enlarged bicubically."""
-    channels = model.channels or 3
+    channels = model.made_channels or 3
     name, split = test
     source = data.load(name, split, data_dir=data_dir, image_shape=(8, 8, channels), keep_size=True, minimum=1)
     for i in range(len(source)):
@@ -54,51 +56,92 @@ def restoration(
 def measure_restoration(
     model: Exported, tests: list[Test], degradation: str, features: str | None = None, data_dir: str | None = None
 ) -> dict[str, Any]:
-    """PSNR and SSIM (on Y of colour images, without BORDER pixels), and with `features` "squeezenet:PATH" the
-    squeezenet distance: the mean over each test set, of the restored images and of plain enlargement ("..._bicubic").
-    Where images are enlarged also the power at the frequencies that were lost (`high_frequency`), and the share of
-    letters of some heights that can be read (`tfgans.writing`).
+    """PSNR, SSIM and, with `features` "squeezenet:PATH", the squeezenet distance: the mean over each test set.
+
+    Enlarged images are compared on Y, without BORDER pixels, beside plain enlargement ("..._bicubic"); also by the
+    power at the frequencies that were lost (`high_frequency`) and by the letters that can be read (`tfgans.writing`).
+    Others are compared in all channels, beside what the model was given ("..._source"), and as a set by the Frechet
+    distance of their features. What is coloured also gets `colour_scores`, what has a hole `hole_scores`. Scores that
+    an image does not have (the PSNR of a gray original and its equal source, the hues of a gray image) are left out of
+    the means.
 
     Raises UserError for test sets that are not there or carry the same name, and for other features.
     """
     names = [label(test) for test in tests]
     if len(set(names)) < len(names):
         raise UserError(f"two test sets have the same name: {', '.join(names)}; rename a folder")
-    distance = None
-    protocol: dict[str, Any] = {"degradation": degradation, "tests": names, "border": BORDER}
+    distance = network = None
+    factor = degrade(degradation).factor
+    enlarges = factor > 1
+    plain = "_bicubic" if enlarges else "_source"
+    protocol: dict[str, Any] = {"degradation": degradation, "tests": names, "border": BORDER if enlarges else 0}
     if features:
         kind, _, path = features.partition(":")
         if kind != "squeezenet" or not path:
             raise UserError(f"restorations are compared in the features squeezenet:PATH, not '{features}'")
         distance = squeezenet_distance(path)
+        network = None if enlarges else SqueezeNetFeatures(path)
         protocol |= {
-            "features": "squeezenet1.1 distance",
+            "features": "squeezenet1.1 distance" + (f" and {network.name}" if network else ""),
             "features_sha256": hashlib.sha256(Path(path).read_bytes()).hexdigest(),
         }
     found: dict[str, Any] = {}
     counts = {}
-    factor = degrade(degradation).factor
     for test, name in zip(tests, names, strict=True):
         values: dict[str, list[float]] = {}
-        for before, restored, original in restorations(model, test, degradation, data_dir):
-            for image, suffix in ((restored, ""), (before, "_bicubic")):
-                scores = _scores(image, original, factor)
+        sets: dict[str, list[np.ndarray]] = {"": [], plain: [], "_real": []}
+        for i, (before, restored, original) in enumerate(restorations(model, test, degradation, data_dir)):
+            scores: Scores = {}
+            for image, suffix in ((restored, ""), (before, plain)):
+                scores |= {(metric, suffix): value for metric, value in _scores(image, original, factor).items()}
                 if distance is not None:
-                    scores["squeezenet_distance"] = float(distance(_signed(image), _signed(original))[0])
-                for metric, value in scores.items():
+                    scores["squeezenet_distance", suffix] = float(distance(_signed(image), _signed(original))[0])
+            if model.colours:
+                scores |= colour_scores(restored, original)
+            if not enlarges:
+                missing = hole(degradation, original.shape[0], original.shape[1], tf.constant([0, i]))
+                scores |= hole_scores(before, restored, original, missing) if missing.any() else {}
+            if network is not None:
+                for suffix, image in (("", restored), (plain, before), ("_real", original)):
+                    sets[suffix].append(network.features(image[None])[0])
+            for (metric, suffix), value in scores.items():
+                if np.isfinite(value):
                     values.setdefault(f"{metric}_{name}{suffix}", []).append(value)
-        counts[name] = len(next(iter(values.values())))
+        counts[name] = i + 1
         found |= {metric: float(np.mean(each)) for metric, each in sorted(values.items())}
-    if factor > 1 and model.channels == 3:
+        if len(sets["_real"]) >= FEWEST:
+            real = np.stack(sets["_real"])
+            for suffix in ("", plain):
+                found[f"frechet_distance_{name}{suffix}"] = metrics.frechet_distance(real, np.stack(sets[suffix]))
+    if enlarges and model.channels == 3:
         for height in HEIGHTS:
             shares = letters_read(lambda sheet: restoration(model, sheet, degradation)[:2], height)
             found |= {f"letters_read_{height}px_bicubic": shares[0], f"letters_read_{height}px": shares[1]}
-    protocol |= {"n_images": counts, "channel": "Y" if model.channels == 3 else "gray"}
+    channel = "Y" if enlarges else "RGB"
+    protocol |= {"n_images": counts, "channel": channel if model.made_channels == 3 else "gray"}
     return {"protocol": protocol, "metrics": found}
 
 
+def colour_scores(restored: np.ndarray, original: np.ndarray) -> Scores:
+    """How colourful uint8 images (h, w, 3) are, and how much of that is green or blue; "_real": the originals."""
+    measures = {"colourfulness": metrics.colourfulness, "green_blue": metrics.green_blue_share}
+    pairs = (("", restored), ("_real", original))
+    return {(name, end): float(of(image[None])[0]) for name, of in measures.items() for end, image in pairs}
+
+
+def hole_scores(before: np.ndarray, restored: np.ndarray, original: np.ndarray, missing: np.ndarray) -> Scores:
+    """PSNR inside the hole, boolean (h, w), of uint8 images; beside those of filling it with the mean and smoothly."""
+    filled = {
+        "": restored,
+        "_mean": metrics.fill_with_mean(before, missing),
+        "_biharmonic": metrics.fill_biharmonic(before, missing),
+    }
+    found = {end: metrics.hole_psnr(image[None], original[None], missing[None]) for end, image in filled.items()}
+    return {("hole_psnr", end): float(value[0]) for end, value in found.items()}
+
+
 def _scores(image: np.ndarray, original: np.ndarray, factor: int) -> dict[str, float]:
-    options: dict[str, Any] = {"border": BORDER, "y_channel": image.shape[-1] == 3}
+    options: dict[str, Any] = dict(border=BORDER, y_channel=image.shape[-1] == 3) if factor > 1 else {}
     scores = {
         "psnr": float(metrics.psnr(image[None], original[None], **options)[0]),
         "ssim": float(metrics.ssim(image[None], original[None], **options)[0]),

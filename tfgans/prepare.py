@@ -37,6 +37,12 @@ def build(name: str, recipe: Recipe, seed: int, precision: str = "float32", jit_
     except ValueError as error:  # such as a dropout of 2
         reason = next((line.strip() for line in str(error).splitlines() if line.strip()), "ValueError")
         raise UserError(f"{name} cannot be built with these settings: {reason}") from error
+    if recipe.degradation:
+        given = degrade(recipe.degradation)(tf.zeros(model.image_shape), tf.zeros(2, tf.int32)).shape[-1]
+        if given != model.source_channels:
+            raise UserError(
+                f"'{recipe.degradation}' leaves images of {given} channels, but {name} is given {model.source_channels}"
+            )
     model.compile(jit_compile=jit_compile, **optimizers)
     model.begin()
     return model

@@ -1,5 +1,6 @@
 """Restore pictures of any size with an exported model: in overlapping tiles, row by row of them, in bounded memory."""
 
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import tensorflow as tf
 from PIL import Image
 from tqdm import tqdm
 
+from tfgans.data.degrade import lab_to_rgb, lightness, rgb_to_lab
 from tfgans.errors import UserError
 from tfgans.export import Exported
 from tfgans.files import to_uint8, whole, write_png
@@ -19,6 +21,7 @@ RAMP = 16  # over so many pixels of the source one tile fades into the next
 # like a random walk of standard deviation sqrt(34 * 2/3) = 4.8 pixels: 24 are five of them. (At most it reaches 40.)
 MARGIN = 24
 SMALLEST_TILE = 32
+LARGEST_COLOURED = 512  # pixels a side at most of what a colourizer sees of a picture
 SHEET = 768  # at most so many pixels a side of each picture on a sheet
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # BT.601
 
@@ -86,6 +89,10 @@ def restored_strips(
 
     Held in memory: one row of tiles. `progress` is called after each tile.
     """
+    if model.colours:
+        yield from coloured_strips(model, pixels)
+        progress()
+        return
     overlap, ramp = overlap_of(tile)
     enlarge = enlarger(model)
     height, width, channels = pixels.shape
@@ -107,6 +114,28 @@ def restored_strips(
         for y in range(0, rest, 64):  # up by `final`, in place and piece by piece
             rows[y : min(y + 64, rest)] = rows[y + final : min(y + 64, rest) + final].copy()
         rows[rest:] = 0
+
+
+def coloured_strips(model: Exported, pixels: np.ndarray) -> Iterator[np.ndarray]:
+    """`pixels`, uint8 (h, w, 1 or 3), coloured by a model of gray images: uint8 strips (any, w, 3).
+
+    The model sees the whole picture, a large one shrunken, as tiles would differ in colour. Its a and b are enlarged
+    and laid on the lightness of each pixel; the picture's own colours are not used.
+    """
+    height, width, channels = pixels.shape
+    whole_picture = Image.fromarray(pixels[..., 0] if channels == 1 else pixels)
+    scale = min(1.0, LARGEST_COLOURED / max(height, width))
+    size = (max(1, round(scale * width)), max(1, round(scale * height)))
+    small = np.asarray(whole_picture.resize(size, Image.Resampling.BICUBIC)).reshape(*size[::-1], channels)
+    gray = (lightness(tf.constant(small, tf.float32) / 127.5 - 1.0).numpy() + 1.0) / 2.0
+    lab = rgb_to_lab(2.0 * model.restore(gray[None])[0] - 1.0).numpy()
+    planes = [Image.fromarray(lab[..., k]) for k in (1, 2)]
+    for y in range(0, height, 64):
+        part = pixels[y : y + 64].astype(np.float32) / 127.5 - 1.0
+        box = (0, y * size[1] / height, size[0], (y + len(part)) * size[1] / height)
+        a_b = [plane.resize((width, len(part)), Image.Resampling.BICUBIC, box) for plane in planes]
+        own = rgb_to_lab(np.broadcast_to(part, (*part.shape[:2], 3)))[..., 0]
+        yield to_uint8((lab_to_rgb(tf.stack([own, *a_b], -1)).numpy() + 1.0) / 2.0)
 
 
 def overlap_of(tile: int) -> tuple[int, int]:
@@ -183,7 +212,9 @@ def _restore_file(model: Exported, factor: int, path: Path, places: list[Path], 
     picture = read_picture(path)
     height, width = (side * factor for side in picture.pixels.shape[:2])
     check_format(picture.format, height, width)
-    tiles = count_tiles(picture.pixels.shape[0], picture.pixels.shape[1], tile)
+    tiles = 1 if model.colours else count_tiles(picture.pixels.shape[0], picture.pixels.shape[1], tile)
+    if model.colours and picture.pixels.shape[-1] == 1:
+        picture = dataclasses.replace(picture, profile=None)  # of gray pixels
     with tqdm(total=tiles, desc=path.name, unit="tile", leave=False, disable=tiles == 1, mininterval=1.0) as bar:
         strips = restored_strips(model, picture.pixels, factor, tile, bar.update)
         after = Window(height, width)
@@ -239,6 +270,7 @@ def _sheet(picture: Picture, after: Window, factor: int) -> np.ndarray:
         for k in range(picture.pixels.shape[-1])
     ]
     before = np.stack(planes, axis=-1)
+    before = np.broadcast_to(before, (after.height, after.width, after.rows[0].shape[-1]))
     gap = np.full((after.height, 4, before.shape[-1]), 255, np.uint8)
     return np.concatenate([before, gap, np.concatenate(after.rows)], axis=1)
 

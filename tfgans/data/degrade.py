@@ -30,7 +30,7 @@ Step = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 # --- resampling -------------------------------------------------------------------------------------------------------
 
 
-def _mirror(images: tf.Tensor, axis: int, before: int | tf.Tensor, after: int | tf.Tensor) -> tf.Tensor:
+def mirror(images: tf.Tensor, axis: int, before: int | tf.Tensor, after: int | tf.Tensor) -> tf.Tensor:
     """Pads by mirroring with the edge pixel repeated (c b a | a b c), as often as it takes.
 
     `tf.pad(mode="SYMMETRIC")` refuses to pad by more than the image's size, which a small image needs.
@@ -60,7 +60,7 @@ def bicubic_down(images: tf.Tensor, factor: int) -> tf.Tensor:
     padded = images
     for axis in (-3, -2):
         n = tf.shape(images)[axis]
-        padded = _mirror(padded, axis, margin, margin + tf.math.floormod(-n, factor))
+        padded = mirror(padded, axis, margin, margin + tf.math.floormod(-n, factor))
     size = tf.shape(padded)[-3:-1] // factor
     small = tf.image.resize(padded, size, method="bicubic", antialias=True)[..., 2:-2, 2:-2, :]
     return _with_size(tf.clip_by_value(small, -1.0, 1.0), images, lambda n: -(-n // factor))
@@ -71,7 +71,7 @@ def bicubic_up(images: tf.Tensor, factor: int) -> tf.Tensor:
 
     Differentiable; not rounded to 8 bits.
     """
-    padded = _mirror(_mirror(images, -3, 2, 2), -2, 2, 2)
+    padded = mirror(mirror(images, -3, 2, 2), -2, 2, 2)
     crop = slice(2 * factor, -2 * factor)
     big = tf.image.resize(padded, tf.shape(padded)[-3:-1] * factor, method="bicubic", antialias=True)[
         ..., crop, crop, :
@@ -101,7 +101,7 @@ def _pool(factor: int) -> Step:
     def apply(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         padded = image
         for axis in (-3, -2):
-            padded = _mirror(padded, axis, 0, tf.math.floormod(-tf.shape(image)[axis], factor))
+            padded = mirror(padded, axis, 0, tf.math.floormod(-tf.shape(image)[axis], factor))
         pooled = tf.nn.avg_pool2d(padded[None], factor, factor, "VALID")[0]
         return _with_size(pooled, image, lambda n: -(-n // factor))
 
@@ -114,7 +114,7 @@ def _blur(sigma: float) -> Step:
     taps = (taps / taps.sum()).astype(np.float32)
 
     def apply(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        padded = _mirror(_mirror(image, -3, radius, radius), -2, radius, radius)
+        padded = mirror(mirror(image, -3, radius, radius), -2, radius, radius)
         planes = tf.transpose(padded, (2, 0, 1))[..., None]  # one filter for every channel, however many
         planes = tf.nn.conv2d(planes, taps.reshape(-1, 1, 1, 1), 1, "VALID")
         planes = tf.nn.conv2d(planes, taps.reshape(1, -1, 1, 1), 1, "VALID")
@@ -163,6 +163,10 @@ def _gray() -> Step:
         return tf.tensordot(image, tf.constant([[0.299], [0.587], [0.114]]), 1)
 
     return apply
+
+
+def _lightness() -> Step:
+    return lambda image, seed: lightness(image)
 
 
 # --- holes ------------------------------------------------------------------------------------------------------------
@@ -284,6 +288,7 @@ _KINDS = {
     "poisson": _Kind(_poisson, (_Parameter("PEAK", float, 0.01, 1e6),)),
     "jpeg": _Kind(_jpeg, (_Parameter("Q", int, 1, 100),)),
     "gray": _Kind(_gray),
+    "lightness": _Kind(_lightness),
     "mask": _Kind(_mask, (_SIZE, _Parameter("FILL", float, 0, 1, 0.5))),
     "freeform": _Kind(_freeform, (_Parameter("STROKES", int, 1, 64, 3), _Parameter("WIDTH", float, 0.5, 1024, 20))),
     "occlude": _Kind(_occlude, (_SIZE,)),
@@ -331,6 +336,7 @@ def degrade(spec: str) -> Degradation:
     | poisson:PEAK | photon noise: white is PEAK photons; clipped |
     | jpeg:Q | a round trip through a JPEG file of quality Q with halved chroma resolution; no gradient |
     | gray | BT.601 luma, one channel |
+    | lightness | the gray of the same L (of Lab), one channel |
     | mask:SIZE[:FILL] | a square of SIZE pixels at a random place set to FILL in [0, 1], 0.5 (mid grey) by default |
     | freeform[:STROKES[:WIDTH]] | random brush strokes up to WIDTH pixels wide, mid grey |
     | occlude:SIZE | one rectangle with sides of SIZE/2 to SIZE pixels, of random place and colour |
@@ -353,6 +359,13 @@ def degrade(spec: str) -> Degradation:
         steps.append(kind.build(*given))
         factor *= int(given[0]) if kind.shrinks else 1
     return Degradation(spec, factor, tuple(steps))
+
+
+def hole(spec: str, height: int, width: int, seed: tf.Tensor) -> np.ndarray:
+    """Boolean (height, width): the pixels that a degradation by `spec` with this seed leaves nothing of."""
+    apply = degrade(spec)
+    white, black = (apply(tf.fill((height, width, 3), value), seed).numpy() for value in (1.0, -1.0))
+    return (white == black).all(axis=-1)
 
 
 def pair(spec: str) -> Callable[[Mapping[str, tf.Tensor], tf.Tensor], dict[str, tf.Tensor]]:
@@ -407,3 +420,8 @@ def lab_to_rgb(images: tf.Tensor) -> tf.Tensor:
     linear = tf.tensordot(xyz, _xyz_matrices()[1], 1)
     rgb = tf.where(linear > 0.0031308, 1.055 * tf.maximum(linear, 0.003) ** (1 / 2.4) - 0.055, linear * 12.92)
     return tf.clip_by_value(rgb, 0.0, 1.0) * 2.0 - 1.0
+
+
+def lightness(images: tf.Tensor) -> tf.Tensor:
+    """The gray of the same L as each pixel: (..., 1 or 3) in [-1, 1] -> (..., 1). Differentiable."""
+    return images if images.shape[-1] == 1 else lab_to_rgb(rgb_to_lab(images) * [1.0, 0.0, 0.0])[..., :1]

@@ -1,7 +1,17 @@
 """Scores of generated images. Features and logits come from `tfgans.features`; everything here takes NumPy arrays."""
 
+from tfgans.metrics.colour import colourfulness, green_blue_share, seam_contrast
 from tfgans.metrics.distances import classifier_score, frechet_distance, frechet_floor, kernel_distance
-from tfgans.metrics.fidelity import high_frequency, luma, psnr, spectrum, ssim
+from tfgans.metrics.fidelity import (
+    fill_biharmonic,
+    fill_with_mean,
+    high_frequency,
+    hole_psnr,
+    luma,
+    psnr,
+    spectrum,
+    ssim,
+)
 from tfgans.metrics.labels import class_histogram, kl_to_uniform, label_accuracy
 from tfgans.metrics.neighbours import Neighbours, PrecisionRecall, nearest_neighbours, precision_recall
 
@@ -10,9 +20,14 @@ __all__ = [
     "PrecisionRecall",
     "class_histogram",
     "classifier_score",
+    "colourfulness",
+    "fill_biharmonic",
+    "fill_with_mean",
     "frechet_distance",
     "frechet_floor",
+    "green_blue_share",
     "high_frequency",
+    "hole_psnr",
     "kernel_distance",
     "kl_to_uniform",
     "label_accuracy",
@@ -20,6 +35,7 @@ __all__ = [
     "nearest_neighbours",
     "precision_recall",
     "psnr",
+    "seam_contrast",
     "spectrum",
     "ssim",
 ]

@@ -1,8 +1,9 @@
 """How close restored images are to the originals: PSNR and SSIM as super-resolution papers compute them, and how much
-of the originals' fine detail there is, right or wrong."""
+of the originals' fine detail there is, right or wrong; holes."""
 
 import numpy as np
 from skimage.metrics import structural_similarity
+from skimage.restoration import inpaint_biharmonic
 
 # BT.601 'studio' luma of R, G, B in [0, 1], as MATLAB's rgb2ycbcr: 16 (black) to 235 (white) of 255
 LUMA = np.array([65.481, 128.553, 24.966])
@@ -83,3 +84,30 @@ def high_frequency(images: np.ndarray, originals: np.ndarray, factor: int) -> np
     made, real = spectrum(images, bins)[:, bins // factor :], spectrum(originals, bins)[:, bins // factor :]
     rings = np.arange(bins // factor, bins) + 0.5  # a ring's number of frequencies grows with its radius
     return (made * rings).sum(axis=1) / (real * rings).sum(axis=1)
+
+
+def hole_psnr(images: np.ndarray, originals: np.ndarray, holes: np.ndarray) -> np.ndarray:
+    """PSNR of each image inside its hole alone, (n,) in dB, over the channels together.
+
+    `holes` is boolean (n, h, w). Raises ValueError where one of them is empty.
+    """
+    a, b = _pair(images, originals, 0, False)
+    holes = np.asarray(holes, bool)
+    if holes.shape != a.shape[:3] or not holes.any(axis=(1, 2)).all():
+        raise ValueError(f"each image needs a hole: {holes.shape} for images of shape {a.shape}")
+    error = np.array([((x[hole] - y[hole]) ** 2).mean() for x, y, hole in zip(a, b, holes, strict=True)])
+    with np.errstate(divide="ignore"):
+        return -10 * np.log10(error)
+
+
+def fill_with_mean(image: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    """uint8 (h, w, c) with the pixels of `hole`, boolean (h, w), at the mean colour of the others."""
+    filled = image.copy()
+    filled[hole] = np.round(image[~hole].mean(axis=0))
+    return filled
+
+
+def fill_biharmonic(image: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    """uint8 (h, w, c) with the pixels of `hole`, boolean (h, w), from scikit-image's biharmonic inpainting."""
+    filled = inpaint_biharmonic(image / 255.0, hole, channel_axis=-1)
+    return np.where(hole[..., None], np.round(255.0 * filled.clip(0.0, 1.0)), image).astype(np.uint8)

@@ -15,6 +15,7 @@ MODELS = {
     "cgan": ("CGAN", "conditioned on labels, multilayer perceptrons", "Mirza 2014, arXiv:1411.1784"),
     "cdcgan": ("CDCGAN", "conditioned on labels, convolutional", "Bohnstedt 2020 (report)"),
     "srgan": ("SRGAN", "super-resolution by 4", "Ledig 2016, arXiv:1609.04802"),
+    "unet_gan": ("UNetGAN", "colourization and inpainting with a partitioned U-Net", "Zhang and Zhou (report)"),
 }
 
 

@@ -1,0 +1,284 @@
+"""The U-Net GAN: its partition, its networks against counts by hand, its stages, and what it makes of pictures."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from skimage.color import rgb2lab
+from tiny import go_on
+from typer.testing import CliRunner
+
+from tfgans import cli
+from tfgans.data.degrade import degrade
+from tfgans.errors import UserError
+from tfgans.export import Exported, export
+from tfgans.models.unet_gan import RECIPES, Partition, UNetGAN, build_discriminator, widths
+from tfgans.prepare import build
+from tfgans.recipe import Recipe
+
+SMALL = dict(image_shape=(16, 16, 3), part=8, width=4, discriminator_width=4)
+
+
+def small(task: str = "colorize", **changes: Any) -> Recipe:
+    recipe = RECIPES[task]
+    return dataclasses.replace(recipe, model={**recipe.model, **SMALL, **changes}, batch_size=4)
+
+
+def model(task: str = "colorize", **changes: Any) -> UNetGAN:
+    keras.utils.set_random_seed(0)
+    return UNetGAN(**small(task, **changes).model)
+
+
+def count(network: keras.Model) -> int:
+    return sum(int(np.prod(w.shape)) for w in network.trainable_weights)
+
+
+def noise(*shape: int, low: float = -1.0, high: float = 1.0) -> np.ndarray:
+    return np.random.default_rng(0).uniform(low, high, shape).astype(np.float32)
+
+
+# --- partition --------------------------------------------------------------------------------------------------------
+
+TILINGS = pytest.mark.parametrize(
+    "part, rows, columns", [((8, 8), 2, 2), ((16, 4), 1, 3), ((5, 7), 3, 2), ((1, 1), 4, 3), ((6, 9), 1, 1)]
+)
+
+
+@TILINGS
+def test_parts_come_back_in_place(part: tuple[int, int], rows: int, columns: int) -> None:
+    layer, (h, w) = Partition(part), part
+    images = noise(3, rows * h, columns * w, 2)
+    parts = layer(images).numpy()
+    assert parts.shape == (3 * rows * columns, h, w, 2)
+    for i in range(len(parts)):
+        image, row, column = i // (rows * columns), i // columns % rows, i % columns
+        expected = images[image, row * h : (row + 1) * h, column * w : (column + 1) * w]
+        np.testing.assert_array_equal(parts[i], expected)
+    np.testing.assert_array_equal(layer.join(parts, rows, columns), images)
+    dynamic = tf.function(
+        lambda x: layer.join(layer(x), *layer.tiling(x)), input_signature=[tf.TensorSpec((None, None, None, 2))]
+    )
+    np.testing.assert_array_equal(dynamic(images), images)
+
+
+@TILINGS
+def test_the_shrunken_whole_has_the_means_of_blocks(part: tuple[int, int], rows: int, columns: int) -> None:
+    images = noise(2, rows * part[0], columns * part[1], 3)
+    small = Partition(part).shrink(images).numpy()
+    assert small.shape == (2, *part, 3)
+    for y, x in ((0, 0), (part[0] - 1, part[1] // 2)):
+        block = images[:, y * rows : (y + 1) * rows, x * columns : (x + 1) * columns]
+        np.testing.assert_allclose(small[:, y, x], block.mean((1, 2)), atol=1e-6)
+
+
+def test_parts_that_do_not_fit() -> None:
+    with pytest.raises(ValueError, match="do not fill"):
+        Partition((8, 8))(np.zeros((1, 16, 20, 1), np.float32))
+
+
+def test_each_part_is_made_with_its_own_image() -> None:
+    generator = model().generator
+    images = noise(3, 16, 24, 1)  # three images, two by three parts each
+    together = generator(images, training=False).numpy()
+    for i in range(3):
+        np.testing.assert_allclose(together[i], generator(images[i : i + 1], training=False)[0], atol=1e-5)
+    changed = images.copy()
+    changed[0, :4, :4] += 1.0
+    moved = np.abs(generator(changed, training=False).numpy() - together).max(axis=-1)
+    assert moved[0, 12:, 20:].max() > 0, "a part hears of the others through the whole"
+    assert moved[1:].max() < 1e-5, "but not of other images"
+
+
+# --- networks ---------------------------------------------------------------------------------------------------------
+
+
+def test_parameters_are_those_of_the_document() -> None:
+    """Trainable ones of both networks, for colourization at 256x256: the document's 4,081,027 within 1%."""
+    full = UNetGAN(**{**RECIPES["colorize"].model, "image_shape": (256, 256, 3)})
+    down = [1, 32, 64, 128, 128, 128, 128]  # 64 pixels to a vector: six halvings; 4x4 kernels, then gamma and beta
+    encoder = sum(16 * a * b + 2 * b for a, b in zip(down, down[1:], strict=False))
+    up = [(256, 128), (256, 128), (256, 128), (256, 64), (128, 32), (64, 16)]  # two vectors, then with skips
+    decoder = sum(16 * a * b + 2 * b for a, b in up)
+    integrate = 5 * 5 * (16 + 1) * 2 + 2
+    assert count(full.generator) == encoder + decoder + integrate == 2_870_772
+    down = [3, 32, 64, 128, 128, 128, 128, 128]  # 256 pixels to 1: eight halvings
+    discriminator = sum(16 * a * b + 2 * b for a, b in zip(down, down[1:], strict=False)) + 16 * 128 + 1
+    assert count(full.discriminator) == discriminator == 1_217_473
+    assert abs(count(full.generator) + count(full.discriminator) - 4_081_027) < 0.01 * 4_081_027
+    assert widths(64, 32) == [32, 64, 128, 128, 128, 128]
+
+
+def test_the_variants_of_the_generator() -> None:
+    partitioned, whole, pooled = model(), model(part=16), model(pooling=True)
+    assert whole.generator.partition is None
+    # one halving more, and no second vector for the first transposed convolution
+    assert count(whole.generator) - count(partitioned.generator) == 2 * 16 * 16**2 + 2 * 2 * 16
+    assert count(pooled.generator) == count(partitioned.generator)
+    given, wanted = noise(4, 16, 16, 1), noise(4, 16, 16, 2)
+    for each in (partitioned, whole, pooled):
+        with tf.GradientTape() as tape:
+            made = each.generator(given, training=True)
+            assert made.shape == (4, 16, 16, 2)
+            loss = each.l1_loss(wanted, made)["l1_loss"] + each.adversarial_loss(given, made)
+        gradients = tape.gradient(loss, each.generator.trainable_variables)
+        assert all(np.isfinite(g).all() and np.abs(g).max() > 0 for g in gradients)
+        assert each.generator(noise(1, 32, 48, 1), training=False).shape == (1, 32, 48, 2)
+    pools = [each for each in pooled.generator.encoder.layers if isinstance(each, keras.layers.MaxPooling2D)]
+    strides = {e.strides for e in pooled.generator.encoder.layers if isinstance(e, keras.layers.Conv2D)}
+    assert len(pools) == 3 and strides == {(1, 1)}
+
+
+@pytest.mark.parametrize("side, halvings", [(16, 4), (96, 7), (256, 8)])
+def test_the_discriminator_goes_down_to_one_pixel(side: int, halvings: int) -> None:
+    network = build_discriminator((side, side, 3), 2)
+    convolutions = [each for each in network.layers if isinstance(each, keras.layers.Conv2D)]
+    assert len(convolutions) == halvings and network.output_shape == (None, 1)
+    assert convolutions[-1].output.shape[1:] == (1, 1, 1)
+
+
+# --- losses and stages ------------------------------------------------------------------------------------------------
+
+
+def test_lambda_falls() -> None:
+    falling = model(lambda_start=8.0, lambda_end=2.0, lambda_steps=3, pretrain_steps=2)
+    values = [float(falling.l1_weight(tf.constant(step))) for step in range(8)]
+    assert values == pytest.approx([8, 8, 8, 6, 4, 2, 2, 2])
+
+
+@pytest.mark.parametrize("adversarial", ["bce", "l2"])
+def test_losses_are_those_of_the_document(adversarial: str) -> None:
+    gan = model(adversarial=adversarial, lambda_start=7.0)
+    given, wanted, made = noise(4, 16, 16, 1), noise(4, 16, 16, 2), noise(4, 16, 16, 2)[::-1]
+    real, fake = (gan.discriminator(np.concatenate([given, y], -1), training=True).numpy() for y in (wanted, made))
+
+    def away_from(label: float, out: np.ndarray) -> float:
+        return np.mean(np.log1p(np.exp(out if label == 0 else -out)) if adversarial == "bce" else (label - out) ** 2)
+
+    loss = float(gan.discriminator_loss(given, wanted, made)["d_loss"])
+    assert loss == pytest.approx(away_from(1, real) + away_from(0, fake), rel=1e-4)
+    assert float(gan.adversarial_loss(given, made)) == pytest.approx(away_from(1, fake), rel=1e-4)
+    assert float(gan.l1_loss(wanted, made)["l1_loss"]) == pytest.approx(7 * np.abs(wanted - made).mean(), rel=1e-4)
+    shown = 1 / (1 + np.exp(-fake)) if adversarial == "bce" else fake
+    assert float(gan.logs()["d_fake"]) == pytest.approx(np.mean(shown), rel=1e-4)
+    assert float(gan.logs()["l1"]) == pytest.approx(np.abs(wanted - made).mean(), rel=1e-4)
+
+
+def test_the_stages() -> None:
+    gan = build("unet_gan", small(pretrain_steps=2, early_steps=2, early_discriminator_steps=3), 0)
+    made = tf.function(gan.train_step)
+    batch = {key: tf.constant(value) for key, value in gan.example_batch(4, np.random.default_rng(0)).items()}
+    before = gan.discriminator.get_weights()
+    updates = []
+    for i in range(6):
+        made(batch)
+        updates.append((int(gan.g_optimizer.iterations), int(gan.d_optimizer.iterations)))
+        if i == 1:
+            after = gan.discriminator.get_weights()
+            assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+    assert updates == [(1, 0), (2, 0), (3, 3), (4, 6), (5, 7), (6, 8)]
+    assert int(gan.steps_done) == 6
+
+
+def test_without_an_adversary_only_the_generator_learns() -> None:
+    gan = build("unet_gan", small(adversarial="none", pretrain_steps=0), 0)
+    logs = go_on(gan, 0, steps=2)
+    assert (int(gan.g_optimizer.iterations), int(gan.d_optimizer.iterations)) == (2, 0)
+    assert logs["l1"] > 0 and logs["d_loss"] == 0
+
+
+# --- colours and holes ------------------------------------------------------------------------------------------------
+
+
+def test_what_is_given_and_wanted_is_lab() -> None:
+    rgb = noise(2, 16, 16, 3)
+    lab = rgb2lab((rgb + 1) / 2)
+    gray = np.stack([degrade("lightness")(image, tf.constant([0, 0])) for image in rgb])
+    gan = model()
+    np.testing.assert_allclose(gan.given(gray)[..., 0], lab[..., 0] / 50 - 1, atol=1e-3)
+    np.testing.assert_allclose(gan.wanted(rgb), lab[..., 1:] / 50, atol=1e-3)
+    holed = model("inpaint")
+    np.testing.assert_array_equal(holed.given(rgb), rgb)
+    np.testing.assert_array_equal(holed.wanted(rgb), rgb)
+
+
+def test_true_colours_give_the_picture_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    gan = model()
+    rgb = noise(2, 16, 16, 3)
+    gray = np.stack([degrade("lightness")(image, tf.constant([0, 0])) for image in rgb])
+    monkeypatch.setattr(gan, "generate", lambda given: gan.wanted(rgb))
+    np.testing.assert_allclose(gan.restore((gray + 1) / 2), (rgb + 1) / 2, atol=2e-3)
+
+
+@pytest.mark.parametrize("height, width", [(16, 16), (37, 50), (90, 11)])
+def test_a_coloured_picture_keeps_its_lightness(height: int, width: int) -> None:
+    gan = model()
+    gan.generator.integrate.kernel.assign(0.1 * gan.generator.integrate.kernel)  # no colours beyond sRGB
+    gan.generator.integrate.bias.assign([0.1, 0.3])  # a = 5, b = 15
+    gray = noise(2, height, width, 1, low=0.3, high=0.7)
+    made = gan.restore(gray).numpy()
+    assert made.shape == (2, height, width, 3)
+    lab = rgb2lab(made)
+    np.testing.assert_allclose(lab[..., 0], rgb2lab(gray.repeat(3, -1))[..., 0], atol=0.05)
+    np.testing.assert_allclose(lab[..., 1:].mean((0, 1, 2)), [5, 15], atol=2)
+
+
+def test_padding_is_taken_off_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    gan = model("inpaint")
+    seen = []
+
+    def unchanged(images: tf.Tensor, training: bool) -> tf.Tensor:
+        seen.append(tuple(images.shape))
+        return images
+
+    monkeypatch.setattr(gan, "generator", unchanged)
+    for height, width in ((16, 8), (17, 30), (1, 3)):
+        images = noise(1, height, width, 3, low=0.0)
+        np.testing.assert_allclose(gan.restore(images), images, atol=1e-6)
+    assert seen == [(1, 16, 8, 3), (1, 24, 32, 3), (1, 8, 8, 3)]
+
+
+@pytest.mark.parametrize("task", ["colorize", "inpaint"])
+def test_the_endpoint_takes_any_size(task: str, tmp_path: Path) -> None:
+    exported = Exported(export(model(task), tmp_path / "m"))
+    assert (exported.channels, exported.made_channels) == ((1, 3) if task == "colorize" else (3, 3))
+    for height, width in ((1, 1), (33, 18), (24, 70)):
+        made = exported.restore(noise(2, height, width, exported.channels, low=0.0))
+        assert made.shape == (2, height, width, 3) and made.min() >= 0 and made.max() <= 1
+
+
+# --- settings ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "changes, says",
+    [
+        (dict(part=6), "power of two"),
+        (dict(part=32), "divides the image's sides"),
+        (dict(image_shape=(16, 16, 1)), "colour images"),
+        (dict(task="paint"), "colorize or inpaint"),
+        (dict(adversarial="hinge"), "bce, l2 or none"),
+    ],
+)
+def test_bad_settings(changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        UNetGAN(**{**small().model, **changes})
+
+
+def test_the_degradation_fits_the_task() -> None:
+    with pytest.raises(UserError, match="leaves images of 3 channels, but unet_gan is given 1"):
+        build("unet_gan", small().override({"degradation": "mask:4"}), 0)
+    assert small(pretrain_steps=5).override({"pretrain_steps": 0}).model["pretrain_steps"] == 0
+    with pytest.raises(UserError, match="at least 1"):
+        small().override({"width": 0})
+
+
+def test_a_task_is_a_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = {}
+    monkeypatch.setattr("tfgans.train.train", lambda name, **options: asked.update(name=name, **options))
+    done = CliRunner().invoke(cli.app, ["train", "unet_gan", "--task", "inpaint", "--dataset", "folder:somewhere"])
+    assert done.exit_code == 0, done.output
+    assert (asked["name"], asked["recipe_key"], asked["dataset"]) == ("unet_gan", "inpaint", "folder:somewhere")

@@ -1,0 +1,345 @@
+"""One GAN for colourization and inpainting. Zhang and Zhou, A GAN Model For Different Image Generation Tasks (report).
+
+A U-Net works on small parts of the image. Each part is encoded, and so is the whole image, shrunken to a part's size:
+down to one vector each. From both vectors the part is decoded; a last convolution joins the parts. The discriminator
+judges the whole. The generator is first trained with the L1 loss alone, then against the discriminator, while the
+weight lambda of the L1 loss falls.
+"""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers
+
+from tfgans.adversarial import Adversarial
+from tfgans.data.degrade import lab_to_rgb, mirror, rgb_to_lab
+from tfgans.errors import UserError
+from tfgans.layers import BatchNormalization
+from tfgans.recipe import Recipe
+
+CHANNELS = {"colorize": (1, 2), "inpaint": (3, 3)}  # of what the generator is given and what it makes
+LAB = 50.0  # L / 50 - 1, a / 50 and b / 50: L in [-1, 1], most colours too
+
+
+@keras.saving.register_keras_serializable(package="tfgans")
+class Partition(layers.Layer):
+    """Cuts images into parts of one size, and puts parts back in place. Section 3.3."""
+
+    def __init__(self, size: tuple[int, int], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.size = size
+
+    def tiling(self, images: Any) -> tuple[Any, Any]:
+        """How many parts images (n, h, w, c) hold down and across. Raises ValueError where they do not fit."""
+        for side, part in zip(images.shape[1:3], self.size, strict=True):
+            if side is not None and side % part:
+                raise ValueError(f"parts of {self.size} do not fill images of {tuple(images.shape[1:3])}")
+        _, height, width, _ = keras.ops.shape(images)
+        return height // self.size[0], width // self.size[1]
+
+    def call(self, images: Any) -> Any:
+        """(n, rows h, columns w, c) -> (n rows columns, h, w, c), image by image and row by row."""
+        (rows, columns), (h, w), c = self.tiling(images), self.size, images.shape[-1]
+        cut = tf.transpose(tf.reshape(images, (-1, rows, h, columns, w, c)), (0, 1, 3, 2, 4, 5))
+        return tf.reshape(cut, (-1, h, w, c))
+
+    def join(self, parts: Any, rows: Any, columns: Any) -> Any:
+        """The inverse of `call`: (n rows columns, h, w, c) -> (n, rows h, columns w, c)."""
+        (h, w), c = self.size, parts.shape[-1]
+        laid = tf.transpose(tf.reshape(parts, (-1, rows, columns, h, w, c)), (0, 1, 3, 2, 4, 5))
+        return tf.reshape(laid, (-1, rows * h, columns * w, c))
+
+    def shrink(self, images: Any) -> Any:
+        """The whole of each image at the size of a part: (n, rows h, columns w, c) -> (n, h, w, c), means of blocks."""
+        (rows, columns), (h, w), c = self.tiling(images), self.size, images.shape[-1]
+        return tf.reduce_mean(tf.reshape(images, (-1, h, rows, w, columns, c)), (2, 4))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "size": self.size}
+
+
+def widths(side: int, width: int) -> list[int]:
+    """The filters at each halving of `side` down to 1: width, 2 width, 4 width, 4 width, ..."""
+    return [width * min(1 << i, 4) for i in range((side - 1).bit_length())]
+
+
+def build_encoder(side: int, channels: int, width: int, pooling: bool) -> keras.Model:
+    """(n, side, side, c) -> the maps after each halving, from (n, side/2, side/2, width) to (n, 1, 1, 4 width)."""
+    image = x = keras.Input((None, None, channels))
+    maps = []
+    for filters in widths(side, width):
+        x = layers.Conv2D(filters, 4, 1 if pooling else 2, "same", use_bias=False)(x)
+        x = layers.ReLU()(BatchNormalization()(x))
+        x = layers.MaxPooling2D()(x) if pooling else x
+        maps.append(x)
+    return keras.Model(image, maps, name="encoder")
+
+
+def build_decoder(channels: list[int], width: int) -> keras.Model:
+    """Maps as `build_encoder` gives them, of these channels -> (n, side, side, width / 2)."""
+    maps = [keras.Input((None, None, c)) for c in channels]
+    x = maps[-1]
+    for skip in reversed(maps[:-1]):
+        x = layers.Conv2DTranspose(skip.shape[-1], 4, 2, "same", use_bias=False)(x)
+        x = layers.Concatenate()([layers.ReLU()(BatchNormalization()(x)), skip])
+    x = layers.Conv2DTranspose(width // 2, 4, 2, "same", use_bias=False)(x)
+    return keras.Model(maps, layers.ReLU()(BatchNormalization()(x)), name="decoder")
+
+
+@keras.saving.register_keras_serializable(package="tfgans")
+class UNet(keras.Model):
+    """The generator: (n, h, w, channels[0]) -> (n, h, w, channels[1]), not bounded; h and w multiples of `part`.
+
+    With `partitioned` one encoder serves the parts and the shrunken whole, whose vector joins that of each of its
+    parts; without, the U-Net is one for the whole image.
+    """
+
+    def __init__(self, part: int, channels: tuple[int, int], width: int, partitioned: bool, pooling: bool) -> None:
+        super().__init__(name="generator", dtype="float32")
+        self.partition = Partition((part, part), dtype="float32") if partitioned else None
+        self.encoder = build_encoder(part, channels[0], width, pooling)
+        *skips, vector = (output.shape[-1] for output in self.encoder.outputs)
+        self.decoder = build_decoder([*skips, 2 * vector if partitioned else vector], width)
+        self.integrate = layers.Conv2D(channels[1], 5, padding="same", dtype="float32")
+        self.integrate.build((None, None, None, width // 2 + channels[0]))
+        self.built = True
+
+    def call(self, image: Any, training: bool = False) -> Any:
+        if self.partition is None:
+            made = self.decoder(self.encoder(image, training=training), training=training)
+        else:
+            rows, columns = self.partition.tiling(image)
+            parts, whole = self.partition(image), self.partition.shrink(image)
+            n = tf.shape(parts)[0]
+            *skips, vectors = self.encoder(tf.concat([parts, whole], 0), training=training)
+            vector = tf.concat([vectors[:n], tf.repeat(vectors[n:], rows * columns, 0)], -1)
+            made = self.decoder([*(skip[:n] for skip in skips), vector], training=training)
+            made = self.partition.join(made, rows, columns)
+        return self.integrate(tf.concat([tf.cast(made, tf.float32), image], -1))
+
+
+def build_discriminator(image_shape: tuple[int, int, int], width: int) -> keras.Model:
+    """(n, h, w, c), what G was given and what is judged -> (n, 1): halved down to 1x1. Section 3.1."""
+    x = image = keras.Input(image_shape)
+    for filters in widths(max(image_shape[:2]), width)[:-1]:
+        x = layers.Conv2D(filters, 4, 2, "same", use_bias=False)(x)
+        x = layers.LeakyReLU(0.2)(BatchNormalization()(x))
+    x = layers.Conv2D(1, 4, 2, "same", dtype="float32")(x)
+    return keras.Model(image, layers.Flatten(dtype="float32")(x), name="discriminator")
+
+
+@keras.saving.register_keras_serializable(package="tfgans")
+class UNetGAN(Adversarial):
+    """`pretrain_steps` steps of the generator with L1 alone, then adversarial ones. Sections 3 and 4.
+
+    `steps_done` counts the steps and is saved with the weights. "l1_loss" is lambda times "l1", the mean absolute
+    difference of what is generated: a and b of Lab / 50, or RGB in [-1, 1].
+    """
+
+    kind = "restoration"
+    players = {"g_optimizer": ("generator",), "d_optimizer": ("discriminator",)}
+    terms = ("l1", "l1_loss", "adversarial_loss", "d_loss", "d_real", "d_fake")
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int] = (256, 256, 3),
+        task: str = "colorize",
+        part: int = 64,
+        width: int = 32,
+        discriminator_width: int = 32,
+        adversarial: str = "bce",
+        pooling: bool = False,
+        pretrain_steps: int = 0,
+        lambda_start: float = 100.0,
+        lambda_end: float = 10.0,
+        lambda_steps: int = 10_000,
+        early_steps: int = 1_000,
+        early_discriminator_steps: int = 3,
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        """`part` is the side of the parts, a power of two; as large as the image, it is not partitioned. `adversarial`
+        is "bce", "l2" or "none" (L1 alone throughout); `pooling` puts max-pooling in place of the generator's strides.
+
+        Lambda is `lambda_start` in pre-training and falls linearly to `lambda_end` in the `lambda_steps` steps after
+        it; in the first `early_steps` of these the discriminator makes `early_discriminator_steps` updates a step.
+        """
+        sides = image_shape[:2]
+        if part < 2 or part & (part - 1) or sides[0] % part or sides[1] % part:
+            raise UserError(f"part must be a power of two that divides the image's sides {tuple(sides)}, not {part}")
+        if image_shape[2] != 3:
+            raise UserError("unet_gan makes colour images: image_shape must end with 3")
+        if task not in CHANNELS:
+            raise UserError(f"task is {' or '.join(CHANNELS)}, not '{task}'")
+        if adversarial not in ("bce", "l2", "none"):
+            raise UserError(f"adversarial is bce, l2 or none, not '{adversarial}'")
+        super().__init__(seed=seed, **kwargs)
+        self.image_shape, self.task, self.part = image_shape, task, part
+        self.width, self.discriminator_width = width, discriminator_width
+        self.adversarial, self.pooling, self.pretrain_steps = adversarial, pooling, pretrain_steps
+        self.lambda_start, self.lambda_end, self.lambda_steps = lambda_start, lambda_end, lambda_steps
+        self.early_steps, self.early_discriminator_steps = early_steps, early_discriminator_steps
+        self.generator = UNet(part, CHANNELS[task], width, sides != (part, part), pooling)
+        self.discriminator = build_discriminator((*sides, sum(CHANNELS[task])), discriminator_width)
+        self.bce = keras.losses.BinaryCrossentropy(from_logits=True)
+        self.steps_done = self.add_weight(
+            shape=(), dtype="int32", initializer="zeros", trainable=False, name="steps_done"
+        )
+
+    @property
+    def source_channels(self) -> int:
+        return CHANNELS[self.task][0]
+
+    def given(self, source: tf.Tensor) -> tf.Tensor:
+        """What the generator is given, of images in [-1, 1]: the L of gray ones, or the RGB itself."""
+        return rgb_to_lab(tf.repeat(source, 3, -1))[..., :1] / LAB - 1.0 if self.task == "colorize" else source
+
+    def wanted(self, target: tf.Tensor) -> tf.Tensor:
+        """What the generator should make, of RGB images in [-1, 1]: their a and b, or the RGB itself."""
+        return rgb_to_lab(target)[..., 1:] / LAB if self.task == "colorize" else target
+
+    # -- losses -----------------------------------------------------------------------------------------------------
+
+    def l1_weight(self, step: tf.Tensor) -> tf.Tensor:
+        """Lambda at a step."""
+        share = (tf.cast(step, tf.float32) - self.pretrain_steps) / max(1, self.lambda_steps)
+        return self.lambda_start + (self.lambda_end - self.lambda_start) * tf.clip_by_value(share, 0.0, 1.0)
+
+    def l1_loss(self, wanted: tf.Tensor, made: tf.Tensor) -> dict[str, tf.Tensor]:
+        l1 = tf.reduce_mean(tf.abs(wanted - made))
+        self.track({"l1": l1})
+        return {"l1_loss": self.l1_weight(self.steps_done.value) * l1}
+
+    def versus(self, label: float, judged: tf.Tensor) -> tf.Tensor:
+        """How far D's output is from a label: binary cross-entropy of logits, or squared difference."""
+        labels = tf.fill(tf.shape(judged), label)
+        return self.bce(labels, judged) if self.adversarial == "bce" else tf.reduce_mean(tf.square(labels - judged))
+
+    def adversarial_loss(self, given: tf.Tensor, made: tf.Tensor) -> tf.Tensor:
+        """Section 3.2, not saturating: -log D(x, G(x)), or (1 - D(x, G(x)))^2."""
+        return self.versus(1.0, self.discriminator(tf.concat([given, made], -1), training=True))
+
+    def discriminator_loss(self, given: tf.Tensor, wanted: tf.Tensor, made: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Section 3.2. Tracks D's mean outputs: `d_real` of real pairs, `d_fake` of G's; probabilities with "bce"."""
+        on_real = self.discriminator(tf.concat([given, wanted], -1), training=True)
+        on_fake = self.discriminator(tf.concat([given, made], -1), training=True)
+        shown = tf.sigmoid if self.adversarial == "bce" else tf.identity
+        self.track({"d_real": tf.reduce_mean(shown(on_real)), "d_fake": tf.reduce_mean(shown(on_fake))})
+        return {"d_loss": self.versus(1.0, on_real) + self.versus(0.0, on_fake)}
+
+    # -- a step -----------------------------------------------------------------------------------------------------
+
+    def discriminator_updates(self, step: tf.Tensor) -> tf.Tensor:
+        """How many updates of D go with one of G: none in pre-training, then several, then one. Section 3.1."""
+        early = tf.where(step < self.pretrain_steps + self.early_steps, self.early_discriminator_steps, 1)
+        return tf.where(tf.logical_or(self.adversarial == "none", step < self.pretrain_steps), 0, early)
+
+    def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        given, wanted = self.given(batch["source"]), self.wanted(batch["target"])
+        updates = self.discriminator_updates(self.steps_done.value)
+        kept = {}
+
+        def generator_losses() -> dict[str, tf.Tensor]:
+            kept["made"] = made = self.generator(given, training=True)
+            against = tf.cond(updates > 0, lambda: self.adversarial_loss(given, made), lambda: tf.constant(0.0))
+            return {**self.l1_loss(wanted, made), "adversarial_loss": against}
+
+        self.minimize("g_optimizer", generator_losses)
+        made = tf.stop_gradient(kept["made"])
+
+        def discriminator_update(done: tf.Tensor) -> tuple[tf.Tensor]:
+            self.minimize("d_optimizer", lambda: self.discriminator_loss(given, wanted, made))
+            return (done + 1,)
+
+        tf.while_loop(lambda done: done < updates, discriminator_update, (tf.constant(0),))  # on the same images
+        self.steps_done.assign_add(1)
+        return self.logs()
+
+    # -- use --------------------------------------------------------------------------------------------------------
+
+    def generate(self, given: tf.Tensor) -> tf.Tensor:
+        """`generator` for any h and w: the images are mirrored outwards up to whole parts."""
+        height, width = tf.unstack(tf.shape(given)[1:3])
+        (above, below), (left, right) = (
+            (-side % self.part // 2, (1 + -side % self.part) // 2) for side in (height, width)
+        )
+        padded = mirror(mirror(given, 1, above, below), 2, left, right)
+        return self.generator(padded, training=False)[:, above : above + height, left : left + width]
+
+    def restore(self, images: tf.Tensor) -> tf.Tensor:
+        """Gray images (n, h, w, 1), or RGB ones with a hole, in [0, 1], any h and w -> RGB (n, h, w, 3) in [0, 1].
+
+        Inpainting works at the images' own size. Colours are found on as many pixels as there were in training, with
+        the images' proportions, then enlarged and laid on the images' own L.
+        """
+        given = self.given(images * 2.0 - 1.0)
+        if self.task == "inpaint":
+            return tf.clip_by_value((self.generate(given) + 1.0) / 2.0, 0.0, 1.0)
+        size = tf.shape(images)[1:3]
+        sides = tf.cast(size, tf.float32)
+        scale = tf.sqrt(self.image_shape[0] * self.image_shape[1] / tf.reduce_prod(sides))
+        small = tf.image.resize(given, tf.maximum(1, tf.cast(tf.round(scale * sides), tf.int32)), antialias=True)
+        colours = tf.image.resize(self.generate(small), size, antialias=True)
+        return (lab_to_rgb(LAB * tf.concat([given + 1.0, colours], -1)) + 1.0) / 2.0
+
+    def example_batch(self, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """`n` examples of noise in the shapes of a batch, for tests."""
+        shapes = {"source": (*self.image_shape[:2], self.source_channels), "target": self.image_shape}
+        return {key: rng.uniform(-1, 1, (n, *shape)).astype(np.float32) for key, shape in shapes.items()}
+
+
+MODEL = dict(
+    image_shape=(128, 128, 3),
+    task="colorize",
+    part=64,
+    width=32,
+    discriminator_width=32,
+    adversarial="bce",
+    pooling=False,
+    pretrain_steps=5_000,
+    lambda_start=100.0,
+    lambda_end=10.0,
+    lambda_steps=10_000,
+    early_steps=1_000,
+    early_discriminator_steps=3,
+)
+OPTIMIZERS = dict(
+    g_optimizer=dict(learning_rate=2e-4, beta_1=0.5),
+    d_optimizer=dict(learning_rate=2e-4, beta_1=0.5),
+)
+PAPER = "Zhang and Zhou, A Generative Adversarial Network Model For Different Image Generation Tasks"
+DEVIATIONS = (
+    "8,000 scenes of Intel's image classification set, random crops of 128x128, in place of 8,000 of Places365 at 256.",
+    "Kernels, filters, the parts' size, optimizers, batch size, steps and lambda are not given there: these are ours, "
+    "chosen so that both networks together have its number of parameters at 256x256 (4,081,027).",
+    "The generator's adversarial loss does not saturate.",
+)
+
+RECIPES = {
+    "colorize": Recipe(
+        dataset="folder:data/scenes",
+        model=MODEL,
+        optimizers=OPTIMIZERS,
+        batch_size=16,
+        steps=20_000,
+        paper=PAPER,
+        decay=0.25,
+        degradation="lightness",
+        reported={"parameters": 4_081_027},
+        deviations=DEVIATIONS,
+    ),
+    "inpaint": Recipe(
+        dataset="folder:data/scenes",
+        model=dict(MODEL, task="inpaint"),
+        optimizers=OPTIMIZERS,
+        batch_size=16,
+        steps=20_000,
+        paper=PAPER,
+        decay=0.25,
+        degradation="mask:32",
+        reported={"parameters": 4_081_027},
+        deviations=(*DEVIATIONS, "The zero of the hole is that of the images as the networks see them: mid gray."),
+    ),
+}
