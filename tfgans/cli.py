@@ -28,7 +28,10 @@ DataDir = Annotated[str | None, typer.Option(help="where TensorFlow Datasets kee
 def train(
     name: Annotated[str, typer.Argument(help="a GAN: see 'tfgans list'")],
     recipe: Annotated[str | None, typer.Option(help="one of the GAN's recipes; the first by default")] = None,
-    dataset: Annotated[str | None, typer.Option(help="a TFDS name, mnist5k, photos or folder:PATH")] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="a TFDS name, mnist5k, photos, stacked_mnist, gaussians8, gaussians25 or folder:PATH"),
+    ] = None,
     steps: Annotated[int | None, typer.Option(help="training steps")] = None,
     batch_size: Annotated[int | None, typer.Option(help="images in a batch")] = None,
     seed: Annotated[int, typer.Option(help="fixes the weights, the order of the data and the noise")] = 0,

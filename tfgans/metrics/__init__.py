@@ -3,9 +3,11 @@
 from tfgans.metrics.distances import classifier_score, frechet_distance, frechet_floor, kernel_distance
 from tfgans.metrics.fidelity import luma, psnr, ssim
 from tfgans.metrics.labels import class_histogram, kl_to_uniform, label_accuracy
+from tfgans.metrics.modes import Coverage, mode_coverage, stacked_digits
 from tfgans.metrics.neighbours import Neighbours, PrecisionRecall, nearest_neighbours, precision_recall
 
 __all__ = [
+    "Coverage",
     "Neighbours",
     "PrecisionRecall",
     "class_histogram",
@@ -16,8 +18,10 @@ __all__ = [
     "kl_to_uniform",
     "label_accuracy",
     "luma",
+    "mode_coverage",
     "nearest_neighbours",
     "precision_recall",
     "psnr",
     "ssim",
+    "stacked_digits",
 ]
