@@ -26,12 +26,12 @@ SMALL = dict(generator_width=5, discriminator_width=4, latent_dim=3)
 
 
 def small(unroll: int, **changes: Any) -> Any:
-    """A model for points in float64 arithmetic where it can be had: small enough for finite differences."""
+    """A model of points after three steps, small enough for finite differences; its optimizers have a state."""
     recipe = models.recipe("unrolled", "gaussians8")
     model = {**recipe.model, **SMALL, "unroll": unroll, **changes}
     optimizers = {player: dict(learning_rate=0.05, beta_1=0.5) for player in recipe.optimizers}
     made = build("unrolled", dataclasses.replace(recipe, model=model, optimizers=optimizers, batch_size=8), 3)
-    for i in range(3):  # so that the optimizer has a state to start from
+    for i in range(3):
         made.train_step({"image": points(i)})
     return made
 
@@ -40,7 +40,7 @@ def points(seed: int, n: int = 8) -> tf.Tensor:
     return tf.constant(np.random.default_rng(seed).uniform(-1, 1, (n, 1, 1, 2)).astype(np.float32))
 
 
-# --- an independent discriminator and Adam, in NumPy -------------------------------------------------------------------
+# --- an independent discriminator and Adam, in NumPy ------------------------------------------------------------------
 
 
 def logits(weights: list[np.ndarray], x: np.ndarray) -> np.ndarray:
@@ -153,8 +153,8 @@ def test_unroll_0_is_the_plain_gan() -> None:
         z = keras.random.normal((8, 3), seed=twin.seed_generator)
         with tf.GradientTape() as tape:
             fake = twin.generator(z)
-            loss = bce(ones, twin.discriminator(real)) + bce(zeros, twin.discriminator(fake))
-        gradients = tape.gradient(sign * loss, network.trainable_variables)
+            loss = sign * (bce(ones, twin.discriminator(real)) + bce(zeros, twin.discriminator(fake)))
+        gradients = tape.gradient(loss, network.trainable_variables)
         getattr(twin, player).apply(gradients, network.trainable_variables)
     for a, b in zip(model.trainable_variables, twin.trainable_variables, strict=True):
         np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-5, atol=1e-6)

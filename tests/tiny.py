@@ -36,7 +36,7 @@ def tiny(recipe: Recipe) -> Recipe:
         if "width" in name and isinstance(value, int) and not isinstance(value, bool)
     }
     if "unroll" in recipe.model:
-        narrow["unroll"] = 2
+        narrow["unroll"] = min(2, recipe.model["unroll"])
     if recipe.degradation:
         narrow["image_shape"] = (32, 32, recipe.model["image_shape"][2])
         small = {"blocks": 2, "pretrain_steps": 1, "content": "none"}

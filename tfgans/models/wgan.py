@@ -4,6 +4,7 @@ A critic in place of the discriminator: a real function whose mean over images l
 over functions of bounded slope, the Wasserstein distance between the two. Clipping its weights bounds the slope.
 """
 
+from functools import partial
 from typing import Any
 
 import keras
@@ -100,7 +101,7 @@ class WGAN(Adversarial):
     def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         reals = batch["image"]  # (n_critic, n, h, w, c)
         for i in range(self.n_critic):
-            self.minimize("d_optimizer", lambda real=reals[i]: self.critic_loss(real))
+            self.minimize("d_optimizer", partial(self.critic_loss, reals[i]))
             self.clip_weights()
         self.minimize("g_optimizer", lambda: self.generator_loss(reals.shape[1]))
         return self.logs()

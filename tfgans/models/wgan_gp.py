@@ -4,6 +4,7 @@ The best critic has slope 1 almost everywhere between images and samples (propos
 weights the loss pulls the norm of the critic's gradient towards 1, at random points between the two.
 """
 
+from functools import partial
 from typing import Any
 
 import keras
@@ -99,7 +100,7 @@ class WGANGP(Adversarial):
     def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         reals = batch["image"]  # (n_critic, n, h, w, c)
         for i in range(self.n_critic):
-            self.minimize("d_optimizer", lambda real=reals[i]: self.critic_loss(real))
+            self.minimize("d_optimizer", partial(self.critic_loss, reals[i]))
         self.minimize("g_optimizer", lambda: self.generator_loss(reals.shape[1]))
         return self.logs()
 
