@@ -74,13 +74,33 @@ def results_table() -> str:
             f"| {cell(metrics.get('smallest_class'), 1, 100)} | {quality} "
             f"| {len(card['training_seeds'])} | {protocol['n_fake']:,} / {protocol['n_real']:,} |"
         )
-    lines += _restorations()
+    lines += _modes() + _restorations()
     judges = [f"{n} ({100 * c['test_accuracy']:.2f}% on test)" for n, c in saved().items() if "test_accuracy" in c]
     lines += [
         "",
         f"Features and labels: {', '.join(judges)}. The floor is real training images scored in the same way.",
     ]
     return "\n".join(lines)
+
+
+def _modes() -> list[str]:
+    """The table of the models of data whose modes are counted; nothing where there are none."""
+    shown = {name: card for name, card in saved().items() if "modes" in card.get("protocol", {})}
+    if not shown:
+        return []
+    lines = [
+        "",
+        "| model | modes | of | high quality % | KL to uniform (nats) | seeds | n |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, card in shown.items():
+        found, protocol = card["metrics"], card["protocol"]
+        lines.append(
+            f"| [{name}](saved_models/{name}/card.json) | {cell(found['modes'], 1)} | {protocol['modes']:,} "
+            f"| {cell(found.get('high_quality'), 1, 100)} | {cell(found['kl_to_uniform'])} "
+            f"| {len(card['training_seeds'])} | {protocol['n_fake']:,} |"
+        )
+    return lines
 
 
 def _restorations() -> list[str]:

@@ -30,7 +30,10 @@ def train(
     recipe: Annotated[
         str | None, typer.Option("--recipe", "--task", help="one of the GAN's recipes, or tasks; the first by default")
     ] = None,
-    dataset: Annotated[str | None, typer.Option(help="a TFDS name, mnist5k, photos or folder:PATH")] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="a TFDS name, mnist5k, photos, stacked_mnist, gaussians8, gaussians25 or folder:PATH"),
+    ] = None,
     steps: Annotated[int | None, typer.Option(help="training steps")] = None,
     batch_size: Annotated[int | None, typer.Option(help="images in a batch")] = None,
     seed: Annotated[int, typer.Option(help="fixes the weights, the order of the data and the noise")] = 0,

@@ -8,18 +8,20 @@ from typing import Any
 import numpy as np
 
 from tfgans import cards, data, metrics, models
+from tfgans.coverage import STACKED, measure_points, measure_stacked
+from tfgans.data.points import MIXTURES
 from tfgans.errors import UserError
 from tfgans.export import ENDPOINTS, Exported, export_run
 from tfgans.features import load_features
 from tfgans.fidelity import Test, measure_restoration, restoration_sheet
-from tfgans.files import grid, plain, write_json, write_png
+from tfgans.files import plain, sheet, write_json, write_png
 from tfgans.report import LABELS, readable
 from tfgans.run import Run
 
 SEED = 1  # of the samples that are measured; training and previews never use it
 FEWEST = 16  # images that can be scored
 NEIGHBOURS = 1_000  # samples whose nearest training images are looked up
-JUDGES = {"mnist5k": "mnist"}  # data sets that another one's judge scores
+JUDGES = {"mnist5k": "mnist", STACKED: "mnist"}  # data sets that another one's judge scores
 
 
 def evaluate(
@@ -109,7 +111,7 @@ def evaluate_run(
         return _evaluate_restoration(run, features, data_dir, only_if_possible, tests)
     dataset = config["recipe"]["dataset"]
     try:
-        network = load_features(features or f"judge:{JUDGES.get(dataset, dataset)}")
+        network = _network(features or f"judge:{JUDGES.get(dataset, dataset)}", dataset)
     except UserError as error:
         if not only_if_possible:
             raise
@@ -170,16 +172,30 @@ def evaluate_saved(
         return measure_restoration(
             Exported(path), _test_sets(card, tests), card["protocol"]["degradation"], features, data_dir
         )
-    network = load_features(features or card["protocol"]["features"])
+    network = _network(features or card["protocol"]["features"], card["dataset"])
     return measure(Exported(path), card["dataset"], card["image_shape"], network, n, data_dir)
+
+
+def _network(features: str, dataset: str) -> Any:
+    """The feature network; None for points, which need none."""
+    return None if dataset in MIXTURES else load_features(features)
 
 
 def measure(
     model: Exported, dataset: str, image_shape: list[int], network: Any, n: int, data_dir: str | None
 ) -> dict[str, Any]:
-    """Every metric of `n` samples against as many test images, and the floor: training images in the samples' place."""
+    """Every metric of `n` samples against as many test images, and the floor: training images in the samples' place.
+
+    Of data whose modes are known and many, which of them the samples cover (`tfgans.coverage`), in place of distances.
+    """
     height, width, channels = image_shape
     shape = (height, width, channels)
+    if dataset in MIXTURES or dataset == STACKED:
+        if n < FEWEST:
+            raise UserError(f"{n} samples: fewer than {FEWEST} cannot be scored")
+        if dataset == STACKED:
+            return measure_stacked(model, shape, network, n, SEED, data_dir)
+        return measure_points(model, dataset, n, SEED)
     test = data.load(dataset, "test", data_dir=data_dir, image_shape=shape)
     train = data.load(dataset, "train", data_dir=data_dir, image_shape=shape)
     n = min(n, len(test))
@@ -336,11 +352,17 @@ def _losses(runs: list[Run]) -> dict[str, Any]:
 def _sheet(
     model: Exported, config: dict[str, Any], tests: list[str] | None = None, data_dir: str | None = None
 ) -> np.ndarray:
-    """Ten rows of ten samples, a column per label where there are labels; of a restoration crops of its test images."""
+    """Ten rows of ten samples, a column per label where there are labels; of a restoration crops of its test images.
+
+    Of points 2,000 samples over as many test points.
+    """
     if _restores(config):
         return restoration_sheet(
             model, _test_sets(config, tests), config["recipe"]["degradation"], data_dir or config["data_dir"]
         )
     columns = min(config["recipe"]["model"].get("classes") or 10, 10)
-    labels = np.tile(np.arange(columns, dtype=np.int32), 10)
-    return grid(model.sample(n=len(labels), labels=labels, seed=SEED), columns)
+    dataset, real, rows = config["recipe"]["dataset"], None, 10
+    if dataset in MIXTURES:
+        real, rows = (data.load(dataset, "test", limit=2_000).images + 1) / 2, 2_000 // columns
+    labels = np.tile(np.arange(columns, dtype=np.int32), rows)
+    return sheet(model.sample(n=len(labels), labels=labels, seed=SEED), columns, real)

@@ -11,7 +11,7 @@ import numpy as np
 from tfgans.cards import read_card
 from tfgans.errors import UserError
 from tfgans.export import Exported
-from tfgans.files import grid, to_uint8, write_png
+from tfgans.files import sheet, to_uint8, write_png
 
 
 def generate(
@@ -47,8 +47,10 @@ def generate(
         columns = int(np.ceil(np.sqrt(len(images))))
         names = [f"{i:05d}.png" for i in range(len(images))]
     if picture:
-        write_png(output, grid(images, columns), scale=2 if images.shape[1] <= 64 else 1)
+        write_png(output, sheet(images, columns), scale=2 if 1 < images.shape[1] <= 64 else 1)
         return output
+    if images.shape[1:] == (1, 1, 2):
+        raise UserError(f"{exported.path.name} draws points, not images; give a picture such as -o samples.png")
     output.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=output.parent))
     try:

@@ -22,9 +22,10 @@ def choose_mode(
     """The fastest of the allowed modes on this machine, and the time of a step in each, in milliseconds.
 
     The modes take turns and each keeps its fastest step, so that a busy moment does not decide. Plain float32 is left
-    only for a gain of 5%.
+    only for a gain of 5%, and never for points, which lie closer together than 16 bits can tell.
     """
     gpu = bool(tf.config.list_physical_devices("GPU"))
+    precision = "float32" if precision == "auto" and source.points else precision
     precisions = [precision] if precision != "auto" else ["float32", "mixed_float16" if gpu else "mixed_bfloat16"]
     modes = [(p, j) for p in precisions for j in ([False, True] if jit == "auto" else [jit == "on"])]
     if len(modes) == 1:

@@ -79,7 +79,10 @@ def _large_enough(source: data.Source, shape: tuple[int, int, int]) -> data.Sour
 def native_shape(dataset: str, data_dir: str | None, download: bool) -> tuple[int, ...]:
     """The shape to train on when another data set than the recipe's is given: its own where that can be generated."""
     if not dataset.startswith("folder:"):
-        shape = tuple(data.load(dataset, "train", data_dir=data_dir, download=download, limit=1).image(0).shape)
+        example = data.load(dataset, "train", data_dir=data_dir, download=download, limit=1)
+        shape = tuple(example.image(0).shape)
+        if example.points:
+            return shape
         if shape[0] == shape[1] and shape[0] in (28, 32, 48, 64, 96, 128):
             return shape
     return (64, 64, 3)

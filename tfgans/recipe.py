@@ -8,7 +8,7 @@ import yaml
 
 from tfgans.errors import UserError
 
-STAGES = ("pretrain_steps", "early_steps")  # of a training, which can do without
+STAGES = ("pretrain_steps", "early_steps", "unroll")  # counts that may be 0: a training can do without
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from tfgans import data
 from tfgans.adversarial import Adversarial
 from tfgans.data.degrade import bicubic_up, degrade, pair
-from tfgans.files import grid, write_png
+from tfgans.files import sheet, write_png
 from tfgans.machine import duration
 from tfgans.prepare import recipe_of
 from tfgans.run import Run
@@ -151,11 +151,14 @@ class Interruptible:
 class Preview:
     """The same latents (and labels) at every call: a grid that shows the training's progress.
 
+    Of points: many of them, over real ones.
     Of a restoration: a row of sources (enlarged to the targets' size), a row of restored images, a row of targets.
     """
 
     def __init__(self, model: Adversarial, source: data.Source | None = None, degradation: str = "") -> None:
         seed = tf.constant(PREVIEW_SEED)
+        points = source is not None and source.points
+        self.real = (source.images[:1000] + 1) / 2 if source is not None and points else None
         if model.kind == "restoration":
             if source is None:
                 raise ValueError("the preview of a restoration needs the images to restore")
@@ -164,18 +167,20 @@ class Preview:
             return
         if model.kind == "conditional":
             self.columns = min(model.classes, 10)
-            labels = tf.constant([i % model.classes for i in range(10 * self.columns)], tf.int32)
+            n = 1000 if points else 10 * self.columns
+            labels = tf.constant([i % model.classes for i in range(n)], tf.int32)
             self.sample = tf.function(lambda: model.sample(labels, seed))
         else:
             self.columns = 10
-            self.sample = tf.function(lambda: model.sample(tf.constant(10 * self.columns), seed))
+            n = 1000 if points else 10 * self.columns
+            self.sample = tf.function(lambda: model.sample(tf.constant(n), seed))
 
     def images(self) -> np.ndarray:
         """(rows * columns, h, w, c) in [0, 1]."""
         return self.sample().numpy()
 
     def picture(self) -> np.ndarray:
-        return grid(self.images(), self.columns)
+        return sheet(self.images(), self.columns, self.real)
 
 
 def _restorations(model: Adversarial, source: data.Source, degradation: str, n: int) -> Callable[[], tf.Tensor]:

@@ -100,7 +100,7 @@ def batches(
         if flip:
             mirrored = random_bits(seed, FLIP, position) % 2 == 1
             image = tf.where(mirrored[..., None, None, None], image[..., ::-1, :], image)
-        example = {"image": tf.cast(image, tf.float32) / 127.5 - 1.0}
+        example = {"image": image if source.points else tf.cast(image, tf.float32) / 127.5 - 1.0}
         if labels is not None:
             example["label"] = tf.gather(labels, index)
         return example

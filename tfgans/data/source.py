@@ -16,10 +16,10 @@ MODES = {1: "L", 3: "RGB"}
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """Images in memory, in a fixed order, possibly of different sizes."""
+    """Images in memory, in a fixed order, possibly of different sizes; or points (`tfgans.data.points`)."""
 
     name: str
-    pixels: np.ndarray  # uint8, flat: the images one after the other
+    pixels: np.ndarray  # uint8, flat: the images one after the other; of points float32 in [-1, 1]
     shapes: np.ndarray  # int64 (n, 3): h, w, c
     labels: np.ndarray | None = None  # int32 (n,)
     class_names: tuple[str, ...] = ()
@@ -34,17 +34,22 @@ class Source:
         return np.concatenate([[0], np.cumsum(self.shapes.prod(axis=1))])
 
     @property
+    def points(self) -> bool:
+        """Whether these are points of the plane, shape (1, 1, 2), in float32, rather than images."""
+        return self.pixels.dtype == np.float32
+
+    @property
     def uniform(self) -> bool:
         return bool((self.shapes == self.shapes[:1]).all())
 
     def image(self, i: int) -> np.ndarray:
-        """Image `i`, uint8 (h, w, c)."""
+        """Image `i`, (h, w, c)."""
         i = range(len(self))[i]  # negative indices count from the end, others raise IndexError
         return self.pixels[self.offsets[i] : self.offsets[i + 1]].reshape(self.shapes[i])
 
     @property
     def images(self) -> np.ndarray:
-        """All images, uint8 (n, h, w, c), without a copy. ValueError when their sizes differ."""
+        """All images, (n, h, w, c), without a copy. ValueError when their sizes differ."""
         if not self.uniform:
             low, high = self.shapes.min(axis=0).tolist(), self.shapes.max(axis=0).tolist()
             raise ValueError(
@@ -54,7 +59,10 @@ class Source:
 
     def subset(self, indices: np.ndarray) -> "Source":
         """The images at `indices` (integers), in that order."""
-        pixels, shapes = pack(self.name, (self.image(i) for i in indices))
+        if self.points:
+            pixels, shapes = self.images[indices].ravel(), self.shapes[indices]
+        else:
+            pixels, shapes = pack(self.name, (self.image(i) for i in indices))
         return replace(self, pixels=pixels, shapes=shapes, labels=None if self.labels is None else self.labels[indices])
 
 

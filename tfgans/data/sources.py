@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from tfgans.data.folder import load_folder
+from tfgans.data.points import MIXTURES, load_points
 from tfgans.data.source import Source, check_options, check_size, fit, fit_arrays, pack, spread, to_8_bits
 from tfgans.errors import UserError
 
@@ -33,13 +34,17 @@ def load(
     """Read the images of a source into memory.
 
     `name` is a TensorFlow Datasets name such as "cifar10" (its data in `data_dir`, $TFDS_DATA_DIR or TFDS's default
-    place), "mnist5k", "photos" or "folder:PATH". `split` is "train", "test", or what else the source has.
+    place), "mnist5k", "photos", "stacked_mnist" (three digits of mnist), "gaussians8" or "gaussians25" (points) or
+    "folder:PATH". `split` is "train", "test", or what else the source has.
     Images are scaled and cropped to `image_shape` (h, w, c); with `keep_size` only their channels are converted, for
     `batches` to crop. `limit` takes fewer images, chosen without chance. `minimum`: how many a folder must hold
     (None: 16 for "train", else 1).
 
     Raises UserError when the source is absent, unknown, unusable or too large for memory.
     """
+    if name in MIXTURES:
+        check_options(None, limit)
+        return load_points(name, split, image_shape, limit)
     check_options(image_shape, limit)
     if name.startswith("folder:"):
         return load_folder(name, split, image_shape, limit, keep_size, minimum)
@@ -47,6 +52,8 @@ def load(
         return _mnist5k(split, image_shape, limit, keep_size)
     if name == "photos":
         return _photos(split, image_shape, limit, keep_size)
+    if name == "stacked_mnist":
+        return _stacked_mnist(split, data_dir, image_shape, limit, download, keep_size)
     return _tfds(name, split, data_dir, image_shape, limit, download, keep_size)
 
 
@@ -168,6 +175,34 @@ def _tfds(
     return Source(name, pixels, shapes, numbers, tuple(getattr(label, "names", None) or ()))
 
 
+def _stacked_mnist(
+    split: str,
+    data_dir: str | None,
+    image_shape: tuple[int, int, int] | None,
+    limit: int | None,
+    download: bool,
+    keep_size: bool,
+) -> Source:
+    """Three MNIST digits as the colours of an image, its label their number: 1,000 modes (arXiv:1611.02163, 3.3.1).
+
+    As many images as MNIST has in the split, each of its digits once in each channel, always the same three together.
+    """
+    if image_shape is not None and image_shape[2] != 3:
+        raise UserError(f"'stacked_mnist' has 3 channels, a digit in each, not {image_shape[2]}")
+    single = None if image_shape is None else (image_shape[0], image_shape[1], 1)
+    digits = _tfds("mnist", split, data_dir, single, None, download, keep_size)
+    rng = np.random.default_rng(len(digits))
+    thirds = np.stack([rng.permutation(len(digits)) for _ in range(3)], axis=1)[spread(len(digits), limit)]
+    check_size("stacked_mnist", thirds.size * int(np.prod(digits.shapes[0])))
+    images = np.stack([digits.images[thirds[:, k], ..., 0] for k in range(3)], axis=-1)
+    assert digits.labels is not None
+    labels = digits.labels[thirds] @ np.array([100, 10, 1])
+    shapes = np.tile(np.array(images.shape[1:], np.int64), (len(images), 1))
+    return Source(
+        "stacked_mnist", images.ravel(), shapes, labels.astype(np.int32), tuple(f"{i:03d}" for i in range(1_000))
+    )
+
+
 def _builder(name: str, data_dir: str | None, download: bool) -> Any:
     """The TFDS builder of a prepared dataset; UserError when it is unknown, or absent and not to be downloaded."""
     import tensorflow_datasets as tfds
@@ -180,7 +215,8 @@ def _builder(name: str, data_dir: str | None, download: bool) -> Any:
         if name.split(":")[0].split("/")[0] in known:
             reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
             raise UserError(f"TensorFlow Datasets cannot give '{name}': {reason}") from error
-        close = difflib.get_close_matches(name, [*known, "mnist5k", "photos"], n=3)
+        own = ["mnist5k", "photos", "stacked_mnist", *MIXTURES]
+        close = difflib.get_close_matches(name, [*known, *own], n=3)
         hint = f"did you mean {' or '.join(close)}?" if close else "for a folder of images write folder:PATH"
         raise UserError(f"there is no dataset '{name}'; {hint}") from error
     if not builder.is_prepared():

@@ -13,9 +13,11 @@ from tfgans.metrics.fidelity import (
     ssim,
 )
 from tfgans.metrics.labels import class_histogram, kl_to_uniform, label_accuracy
+from tfgans.metrics.modes import Coverage, mode_coverage, stacked_digits
 from tfgans.metrics.neighbours import Neighbours, PrecisionRecall, nearest_neighbours, precision_recall
 
 __all__ = [
+    "Coverage",
     "Neighbours",
     "PrecisionRecall",
     "class_histogram",
@@ -32,10 +34,12 @@ __all__ = [
     "kl_to_uniform",
     "label_accuracy",
     "luma",
+    "mode_coverage",
     "nearest_neighbours",
     "precision_recall",
     "psnr",
     "seam_contrast",
     "spectrum",
     "ssim",
+    "stacked_digits",
 ]

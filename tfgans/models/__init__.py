@@ -12,6 +12,10 @@ from tfgans.recipe import Recipe
 MODELS = {
     "gan": ("GAN", "multilayer perceptrons", "Goodfellow 2014, arXiv:1406.2661"),
     "dcgan": ("DCGAN", "deep convolutional networks", "Radford 2015, arXiv:1511.06434"),
+    "lsgan": ("LSGAN", "least squares in place of cross-entropy", "Mao 2016, arXiv:1611.04076"),
+    "wgan": ("WGAN", "a critic with clipped weights", "Arjovsky 2017, arXiv:1701.07875"),
+    "wgan_gp": ("WGANGP", "a critic with a gradient penalty", "Gulrajani 2017, arXiv:1704.00028"),
+    "unrolled": ("UnrolledGAN", "a generator that looks some discriminator steps ahead", "Metz 2016, arXiv:1611.02163"),
     "cgan": ("CGAN", "conditioned on labels, multilayer perceptrons", "Mirza 2014, arXiv:1411.1784"),
     "cdcgan": ("CDCGAN", "conditioned on labels, convolutional", "Bohnstedt 2020 (report)"),
     "srgan": ("SRGAN", "super-resolution by 4", "Ledig 2016, arXiv:1609.04802"),

@@ -105,5 +105,20 @@ RECIPES = {
             "Images in [-1, 1] and a tanh output in place of [0, 1] and a sigmoid.",
             "The paper's Parzen-window likelihood is not computed: it was found unreliable (arXiv:1511.01844).",
         ),
-    )
+    ),
+    # points of the plane (tfgans.data.points): what a plain GAN makes of many modes, in a minute
+    "gaussians8": Recipe(
+        dataset="gaussians8",
+        model=dict(image_shape=(1, 1, 2), latent_dim=100, generator_width=128, discriminator_width=128, dropout=0.0),
+        optimizers=dict(
+            g_optimizer=dict(learning_rate=2e-4, beta_1=0.5),
+            d_optimizer=dict(learning_rate=2e-4, beta_1=0.5),
+        ),
+        batch_size=256,
+        steps=10_000,
+        paper="arXiv:1406.2661",
+        deviations=(
+            "Not in the paper: the ring of eight Gaussians of arXiv:1611.02163, with small networks and no dropout.",
+        ),
+    ),
 }

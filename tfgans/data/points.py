@@ -1,0 +1,69 @@
+"""Mixtures of Gaussians in the plane: data whose modes can be counted without a judge.
+
+A point is an "image" of shape (1, 1, 2): its two coordinates, divided by `extent` so that they lie in [-1, 1]. They are
+float32: 8 bits would be coarser than the Gaussians are wide.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from tfgans.data.source import Source, spread
+from tfgans.errors import UserError
+
+SHAPE = (1, 1, 2)
+SIZES = {"train": 100_000, "test": 10_000}
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Equally frequent round Gaussians."""
+
+    means: np.ndarray  # float64 (modes, 2)
+    sigma: float
+    extent: float  # a coordinate of this size is stored as 1
+
+    def coordinates(self, samples: np.ndarray) -> np.ndarray:
+        """What an exported model's `sample` gives, (n, 1, 1, 2) in [0, 1], as points in the plane, (n, 2)."""
+        return (2.0 * samples.reshape(-1, 2).astype(np.float64) - 1.0) * self.extent
+
+
+def _ring(modes: int, radius: float) -> np.ndarray:
+    angles = 2.0 * math.pi * np.arange(modes) / modes
+    return radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+
+
+def _grid(side: int, step: float) -> np.ndarray:
+    line = step * (np.arange(side) - (side - 1) / 2)
+    return np.stack(np.meshgrid(line, line, indexing="ij"), axis=-1).reshape(-1, 2)
+
+
+MIXTURES = {
+    "gaussians8": Mixture(_ring(8, 2.0), 0.02, 4.0),  # Metz et al. 2016, arXiv:1611.02163, appendix A
+    "gaussians25": Mixture(_grid(5, 2.0), 0.05, 5.0),  # as in Srivastava et al. 2017, arXiv:1705.07761, and later
+}
+
+
+def load_points(name: str, split: str, image_shape: tuple[int, int, int] | None, limit: int | None) -> Source:
+    """The points of a mixture; labels say from which Gaussian. The Gaussians take turns: 0, 1, ... 7, 0, ...
+
+    Raises:
+        UserError: another split than train and test, or another shape than (1, 1, 2).
+    """
+    if split not in SIZES:
+        raise UserError(f"'{name}' has no split '{split}'; it has {', '.join(SIZES)}")
+    if image_shape is not None and tuple(image_shape) != SHAPE:
+        raise UserError(f"'{name}' holds points, images of shape {list(SHAPE)}, not {list(image_shape)}")
+    mixture, n = MIXTURES[name], SIZES[split]
+    labels = np.arange(n) % len(mixture.means)
+    noise = np.random.default_rng(list(SIZES).index(split)).standard_normal((n, 2))
+    points = (mixture.means[labels] + mixture.sigma * noise) / mixture.extent
+    chosen = spread(n, limit)
+    return Source(
+        name,
+        points[chosen].astype(np.float32).ravel(),
+        np.tile(np.array(SHAPE, np.int64), (len(chosen), 1)),
+        labels[chosen].astype(np.int32),
+        tuple(map(str, range(len(mixture.means)))),
+    )

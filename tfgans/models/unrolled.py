@@ -1,0 +1,219 @@
+"""Unrolled GAN. Metz, Poole, Pfau and Sohl-Dickstein 2016, arXiv:1611.02163.
+
+The generator is judged not by the discriminator as it is but as it will be `unroll` updates later. What it gains by
+moving all samples to one mode, those updates take away again, and its gradient passes through them.
+"""
+
+import math
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import layers
+
+from tfgans.adversarial import Adversarial
+from tfgans.errors import UserError
+from tfgans.layers import BatchNormalization
+from tfgans.recipe import Recipe
+
+POINT = (1, 1, 2)  # see tfgans.data.points
+Weights = list[tf.Tensor]
+
+
+def build_generator(image_shape: tuple[int, int, int], latent_dim: int, width: int) -> keras.Model:
+    """(n, latent_dim) noise -> (n, h, w, c) in [-1, 1]: points by two dense layers, images by convolutions."""
+    z = x = keras.Input((latent_dim,))
+    if image_shape == POINT:  # appendix A
+        for _ in range(2):
+            x = layers.Dense(width, activation="relu", kernel_initializer=keras.initializers.Orthogonal(0.8))(x)
+        x = layers.Dense(2, kernel_initializer=keras.initializers.Orthogonal(0.8))(x)
+        x = layers.Reshape(POINT)(x)
+    else:  # appendix on the 1000-class MNIST: 4x4x64, halving the channels while the sides double
+        height, wide, channels = image_shape
+        if height % 4 or wide % 4:
+            raise UserError(f"images of {height}x{wide} cannot be unrolled; take sides that are multiples of 4")
+        start = (math.ceil(height / 8), math.ceil(wide / 8))
+        x = layers.Dense(start[0] * start[1] * width, use_bias=False)(x)
+        x = layers.ReLU()(BatchNormalization()(layers.Reshape((*start, width))(x)))
+        # the first one gives 2 start, or 2 start - 1 for the odd 7 = 28 / 4
+        odd = (height // 4 - 2 * start[0] + 1, wide // 4 - 2 * start[1] + 1)
+        for i, extra in enumerate([odd, (1, 1), (1, 1)], start=1):
+            x = layers.Conv2DTranspose(max(1, width >> i), 3, 2, "same", output_padding=extra, use_bias=False)(x)
+            x = layers.ReLU()(BatchNormalization()(x))
+        x = layers.Conv2D(channels, 3, padding="same")(x)
+    return keras.Model(z, layers.Activation("tanh", dtype="float32")(x), name="generator")
+
+
+def build_discriminator(image_shape: tuple[int, int, int], width: int) -> keras.Model:
+    """(n, h, w, c) in [-1, 1] -> (n, 1) logits of being real. Nothing random: unrolling calls it as a function."""
+    image = x = keras.Input(image_shape)
+    if image_shape == POINT:
+        x = layers.Flatten()(x)
+        for _ in range(2):
+            x = layers.Dense(width, activation="tanh", kernel_initializer=keras.initializers.Orthogonal(0.8))(x)
+    else:
+        for i in range(3):
+            x = layers.Conv2D(width << i, 3, 2, "same", use_bias=i == 0)(x)
+            # of Keras, not the fused one: it is differentiated twice
+            x = layers.LeakyReLU(0.3)(x if i == 0 else layers.BatchNormalization()(x))
+        x = layers.Flatten()(x)
+    return keras.Model(image, layers.Dense(1, dtype="float32")(x), name="discriminator")
+
+
+@keras.saving.register_keras_serializable(package="tfgans")
+class UnrolledGAN(Adversarial):
+    """Equations 7 to 9 with the updates of Adam in place of plain gradient steps; `unroll` = 0 is the plain GAN.
+
+    `saturating`: the generator minimizes f itself, as in appendix A; otherwise -log D(G(z)).
+    """
+
+    players = {"g_optimizer": ("generator",), "d_optimizer": ("discriminator",)}
+    terms = ("d_loss", "g_loss")
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int] = POINT,
+        latent_dim: int = 256,
+        generator_width: int = 128,
+        discriminator_width: int = 128,
+        unroll: int = 10,
+        saturating: bool = True,
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(seed=seed, **kwargs)
+        self.image_shape, self.latent_dim = image_shape, latent_dim
+        self.generator_width, self.discriminator_width = generator_width, discriminator_width
+        self.unroll, self.saturating = unroll, saturating
+        self.generator = build_generator(image_shape, latent_dim, generator_width)
+        self.discriminator = build_discriminator(image_shape, discriminator_width)
+        self.bce = keras.losses.BinaryCrossentropy(from_logits=True)
+
+    def generate(self, n: int) -> tf.Tensor:
+        z = keras.random.normal((n, self.latent_dim), seed=self.seed_generator)
+        return self.generator(z, training=True)
+
+    def judge(self, weights: Weights, images: tf.Tensor) -> tf.Tensor:
+        """The logits (n, 1) that the discriminator would give with these weights; it keeps its own, and its state."""
+        state = [tf.convert_to_tensor(v) for v in self.discriminator.non_trainable_variables]
+        return self.discriminator.stateless_call(weights, state, images, training=True)[0]
+
+    def minus_f(self, weights: Weights, real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
+        """Equation 2 with the sign of a loss: -log D(x) - log(1 - D(G(z))), of a discriminator with these weights."""
+        on_real, on_fake = self.judge(weights, real), self.judge(weights, fake)
+        return self.bce(tf.ones_like(on_real), on_real) + self.bce(tf.zeros_like(on_fake), on_fake)
+
+    def unrolled(self, real: tf.Tensor, fake: tf.Tensor) -> Weights:
+        """Equation 7: the discriminator's weights after `unroll` updates on this batch, as a function of `fake`.
+
+        The updates are Adam's, from the state that `d_optimizer` is in, written out so that they can be differentiated.
+        """
+        adam: Any = getattr(self.d_optimizer, "inner_optimizer", self.d_optimizer)  # of a LossScaleOptimizer
+        beta_1, beta_2, done = adam.beta_1, adam.beta_2, tf.cast(adam.iterations, tf.float32)
+        weights = [tf.convert_to_tensor(w) for w in self.weights_of("d_optimizer")]
+        means = [tf.convert_to_tensor(m) for m in adam._momentums]
+        squares = [tf.convert_to_tensor(v) for v in adam._velocities]
+        scale = self.d_optimizer.scale_loss(tf.constant(1.0))
+        for k in range(1, self.unroll + 1):
+            with tf.GradientTape() as tape:
+                tape.watch(weights)
+                loss = scale * self.minus_f(weights, real, fake)
+            gradients = [g / scale for g in tape.gradient(loss, weights)]
+            rate = adam.learning_rate * tf.sqrt(1.0 - beta_2 ** (done + k)) / (1.0 - beta_1 ** (done + k))
+            means = [m + (1.0 - beta_1) * (g - m) for m, g in zip(means, gradients, strict=True)]
+            squares = [v + (1.0 - beta_2) * (g**2 - v) for v, g in zip(squares, gradients, strict=True)]
+            # a weight that never had a gradient: at 0 the root has no derivative
+            roots = [tf.sqrt(tf.maximum(v, 1e-30)) + adam.epsilon for v in squares]
+            weights = [w - rate * m / root for w, m, root in zip(weights, means, roots, strict=True)]
+        return weights
+
+    def discriminator_loss(self, real: tf.Tensor) -> dict[str, tf.Tensor]:
+        """-f, with the weights as they are."""
+        on_real = self.discriminator(real, training=True)
+        on_fake = self.discriminator(self.generate(real.shape[0]), training=True)
+        return {"d_loss": self.bce(tf.ones_like(on_real), on_real) + self.bce(tf.zeros_like(on_fake), on_fake)}
+
+    def generator_loss(self, real: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Equation 8: f_K, that is f of the unrolled discriminator; it depends on the samples through that, too."""
+        fake = self.generate(real.shape[0])
+        weights = self.unrolled(real, fake)
+        if self.saturating:
+            return {"g_loss": -self.minus_f(weights, real, fake)}
+        on_fake = self.judge(weights, fake)
+        return {"g_loss": self.bce(tf.ones_like(on_fake), on_fake)}
+
+    def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        real = batch["image"]
+        self.minimize("d_optimizer", lambda: self.discriminator_loss(real))
+        self.minimize("g_optimizer", lambda: self.generator_loss(real))
+        return self.logs()
+
+    def sample(self, n: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """`n` images or points in [0, 1]; the same seed gives the same ones."""
+        z = tf.random.stateless_normal((n, self.latent_dim), (seed, 0))
+        return (self.generator(z, training=False) + 1.0) / 2.0
+
+
+RING = dict(
+    image_shape=POINT,
+    latent_dim=256,
+    generator_width=128,
+    discriminator_width=128,
+    unroll=10,
+    saturating=True,
+)
+RING_OPTIMIZERS = dict(
+    g_optimizer=dict(learning_rate=1e-4, beta_1=0.5),
+    d_optimizer=dict(learning_rate=1e-4, beta_1=0.5),
+)
+RING_DEVIATIONS = (
+    "Samples pass a tanh and are coordinates over 4, the scale at which the paper's discriminator sees them.",
+    "Two hidden tanh layers in the discriminator, as in the authors' demonstration.",
+    "All updates of an unrolling are on one batch, of 512 points as in the authors' demonstration.",
+)
+
+RECIPES = {
+    "gaussians8": Recipe(
+        dataset="gaussians8",
+        model=RING,
+        optimizers=RING_OPTIMIZERS,
+        batch_size=512,
+        steps=25_000,
+        paper="arXiv:1611.02163",
+        deviations=RING_DEVIATIONS,
+    ),
+    # figure 2, second row: the same without unrolling
+    "gaussians8_plain": Recipe(
+        dataset="gaussians8",
+        model=dict(RING, unroll=0),
+        optimizers=RING_OPTIMIZERS,
+        batch_size=512,
+        steps=25_000,
+        paper="arXiv:1611.02163",
+        deviations=RING_DEVIATIONS,
+    ),
+    "stacked_mnist": Recipe(
+        dataset="stacked_mnist",
+        model=dict(
+            image_shape=(28, 28, 3),
+            latent_dim=256,
+            generator_width=64,
+            discriminator_width=4,
+            unroll=5,
+            saturating=False,
+        ),
+        optimizers=dict(
+            g_optimizer=dict(learning_rate=1e-4, beta_1=0.5),
+            d_optimizer=dict(learning_rate=2e-4, beta_1=0.5),
+        ),
+        batch_size=64,
+        steps=20_000,
+        paper="arXiv:1611.02163",
+        reported={"modes (table 1: discriminator of half the size, 5 steps)": "732 +- 45", "KL to uniform": 1.66},
+        deviations=(
+            "28x28 images from 4x4 by way of 7 and 14; batch normalization everywhere but in the first convolution "
+            "of the discriminator.",
+            "60,000 images, fixed, in place of fresh triples.",
+        ),
+    ),
+}
