@@ -14,6 +14,7 @@ MODELS = {
     "dcgan": ("DCGAN", "deep convolutional networks", "Radford 2015, arXiv:1511.06434"),
     "cgan": ("CGAN", "conditioned on labels, multilayer perceptrons", "Mirza 2014, arXiv:1411.1784"),
     "cdcgan": ("CDCGAN", "conditioned on labels, convolutional", "Bohnstedt 2020 (report)"),
+    "acgan": ("ACGAN", "the discriminator also classifies", "Odena 2016, arXiv:1610.09585"),
     "srgan": ("SRGAN", "super-resolution by 4", "Ledig 2016, arXiv:1609.04802"),
 }
 
