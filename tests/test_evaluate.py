@@ -22,7 +22,7 @@ from tfgans.train import train
 class Reciter:
     """Stands in for a conditional SavedModel: returns given images."""
 
-    conditional = True
+    conditional, categories = True, 0
 
     def __init__(self, images: np.ndarray) -> None:
         self.images = images

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from tfgans import data
 from tfgans.adversarial import Adversarial
 from tfgans.data.degrade import bicubic_up, degrade, pair
+from tfgans.export import traversal
 from tfgans.files import grid, write_png
 from tfgans.machine import duration
 from tfgans.prepare import recipe_of
@@ -151,7 +152,8 @@ class Interruptible:
 class Preview:
     """The same latents (and labels) at every call: a grid that shows the training's progress.
 
-    Of a restoration: a row of sources (enlarged to the targets' size), a row of restored images, a row of targets.
+    Of latent codes: categories as columns, the first continuous code rising down the rows. Of a restoration: a row of
+    sources (enlarged to the targets' size), a row of restored images, a row of targets.
     """
 
     def __init__(self, model: Adversarial, source: data.Source | None = None, degradation: str = "") -> None:
@@ -166,6 +168,11 @@ class Preview:
             self.columns = min(model.classes, 10)
             labels = tf.constant([i % model.classes for i in range(10 * self.columns)], tf.int32)
             self.sample = tf.function(lambda: model.sample(labels, seed))
+        elif model.kind == "codes":
+            self.columns = min(model.categories, 10)
+            rows = [tf.constant(codes[: self.columns]) for codes in traversal(model.categories, model.continuous)]
+            sample = tf.function(model.sample)  # one seed for all rows: a column differs in its code alone
+            self.sample = lambda: tf.concat([sample(codes, seed) for codes in rows], axis=0)
         else:
             self.columns = 10
             self.sample = tf.function(lambda: model.sample(tf.constant(10 * self.columns), seed))
