@@ -27,13 +27,16 @@ STEPS = 2
 def tiny(recipe: Recipe) -> Recipe:
     """The recipe with batches of 4, and every integer argument of the model whose name contains "width" at 12.
 
-    Restorations also get small crops, two blocks, one step of pre-training and no content network.
+    Glimpses are at most 3. Restorations also get small crops, two blocks, one step of pre-training and no content
+    network.
     """
     narrow = {
         name: min(12, value)
         for name, value in recipe.model.items()
         if "width" in name and isinstance(value, int) and not isinstance(value, bool)
     }
+    if "glimpses" in recipe.model:
+        narrow["glimpses"] = min(3, recipe.model["glimpses"])
     if recipe.degradation:
         narrow["image_shape"] = (32, 32, recipe.model["image_shape"][2])
         small = {"blocks": 2, "pretrain_steps": 1, "content": "none"}

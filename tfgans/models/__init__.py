@@ -16,6 +16,7 @@ MODELS = {
     "cdcgan": ("CDCGAN", "conditioned on labels, convolutional", "Bohnstedt 2020 (report)"),
     "acgan": ("ACGAN", "the discriminator also classifies", "Odena 2016, arXiv:1610.09585"),
     "infogan": ("InfoGAN", "finds codes of its own, without labels", "Chen 2016, arXiv:1606.03657"),
+    "draw": ("DRAW", "recurrent autoencoder with attention, no adversary", "Gregor 2015, arXiv:1502.04623"),
     "srgan": ("SRGAN", "super-resolution by 4", "Ledig 2016, arXiv:1609.04802"),
 }
 
