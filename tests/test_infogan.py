@@ -12,7 +12,7 @@ from tiny import BATCH, batch_of, tiny
 
 from tfgans import metrics, models
 from tfgans.errors import UserError
-from tfgans.evaluate import _sheet
+from tfgans.evaluate import SEED, _sheet, measure
 from tfgans.export import Exported, export, traversal
 from tfgans.generate import generate
 from tfgans.prepare import build
@@ -93,6 +93,26 @@ def test_matching_of_categories_and_labels() -> None:
     assert metrics.category_accuracy(pairs[:, 0], pairs[:, 1]) == pytest.approx(8 / 13)
     with pytest.raises(ValueError, match="same shape"):
         metrics.category_accuracy(categories, labels[1:])
+
+
+def test_the_score_finds_the_categories_that_were_drawn(exported: Exported, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A judge that reads the category, and one time in five the next one."""
+    n = 100
+    asked = exported.prior(n, SEED)[:, :10].argmax(axis=1)
+    read = np.where(np.arange(n) % 5 == 0, (asked + 1) % 10, asked)
+
+    class Judge:
+        name = dataset = sha256 = "stub"
+        n_classes = 10
+
+        def features(self, images: np.ndarray) -> np.ndarray:
+            return images.reshape(len(images), -1)[:, 300:310] + RNG.normal(0, 1e-3, (len(images), 10))
+
+        def logits(self, images: np.ndarray) -> np.ndarray:
+            return 9.0 * np.eye(10, dtype=np.float32)[(read + 4) % 10]
+
+    found = measure(exported, "mnist5k", [28, 28, 1], Judge(), n, None)["metrics"]
+    assert found["category_accuracy"] == pytest.approx(0.8)
 
 
 def test_traversal() -> None:
