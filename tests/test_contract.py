@@ -28,7 +28,7 @@ from tiny import (
 )
 
 from tfgans import models
-from tfgans.export import ENDPOINTS, export
+from tfgans.export import ENDPOINTS, export, signatures_of
 from tfgans.prepare import build
 
 EVERY = pytest.mark.parametrize("name, key", cases())
@@ -96,7 +96,7 @@ def images(source: Any, model: Any, seed: int = 5) -> dict[str, np.ndarray]:
     """What each endpoint of the model's kind gives, of `source`: the model itself or what was exported."""
     rng = np.random.default_rng(0)
     made = {}
-    for name, signature in ENDPOINTS[model.kind].items():
+    for name, signature in signatures_of(model).items():
         inputs = []
         for argument, spec in signature.items():
             if argument in ("n", "seed"):

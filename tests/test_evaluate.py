@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from tfgans import cards, data
 from tfgans.errors import UserError
-from tfgans.evaluate import evaluate, evaluate_folders, measure
+from tfgans.evaluate import _by_the_model, evaluate, evaluate_folders, measure
 from tfgans.export import Exported
 from tfgans.features import load_features
 from tfgans.report import readable, write_report
@@ -22,7 +23,7 @@ from tfgans.train import train
 class Reciter:
     """Stands in for a conditional SavedModel: returns given images."""
 
-    conditional = True
+    conditional, categories = True, 0
 
     def __init__(self, images: np.ndarray) -> None:
         self.images = images
@@ -169,3 +170,39 @@ def test_summary() -> None:
 def test_readme_table_is_that_of_the_cards() -> None:
     readme = (cards.ROOT / "README.md").read_text(encoding="utf-8")
     assert cards.with_table(readme) == readme, "run python -m tfgans.cards"
+
+
+class Loaded:
+    """Stands in for a run and for the model of its checkpoint: it counts white pixels and knows all labels."""
+
+    def __init__(self, gan: str, labels: np.ndarray) -> None:
+        self.config = {"gan": gan, "recipe": {"dataset": "mnist5k", "model": {"image_shape": [28, 28, 1]}}}
+        self.labels, self.read = labels, 0
+
+    def latest(self) -> int:
+        return 7
+
+    def load(self, step: int) -> "Loaded":
+        assert step == 7
+        return self
+
+    def bound(self, images: Any, seed: Any) -> Any:
+        assert images.shape[1:] == (28, 28, 1)
+        return tf.reduce_sum(images, axis=(1, 2, 3))
+
+    def recognize(self, images: np.ndarray) -> Any:
+        self.read += len(images)
+        return tf.constant((self.labels[self.read - len(images) : self.read] + 3) % 10)  # under names of its own
+
+
+def test_what_only_the_model_can_say() -> None:
+    test = data.load("mnist5k", "test")
+    found = _by_the_model(Loaded("draw", test.labels), None, batch=200)  # type: ignore[arg-type]
+    white = test.images.sum(axis=(1, 2, 3)) / 255
+    assert found.keys() == {"nll_bound"}
+    # binarized by brightness: on the average as many white pixels as there was light
+    assert found["nll_bound"] == pytest.approx(white.mean(), abs=4 * (784 / 4 / len(test)) ** 0.5)
+    assert found == _by_the_model(Loaded("draw", test.labels), None, batch=500)  # type: ignore[arg-type]
+    found = _by_the_model(Loaded("infogan", test.labels), None, batch=200)  # type: ignore[arg-type]
+    assert found == {"recognition_accuracy": 1.0}
+    assert _by_the_model(Loaded("dcgan", test.labels), None) == {}  # type: ignore[arg-type]

@@ -27,8 +27,8 @@ STEPS = 2
 def tiny(recipe: Recipe) -> Recipe:
     """The recipe with batches of 4, and every integer argument of the model whose name contains "width" at 12.
 
-    Restorations also get small crops (parts, holes), two blocks, one step of pre-training and no content network; the
-    unrolled look two steps ahead.
+    Glimpses are at most 3. Restorations also get small crops (parts, holes), two blocks, one step of pre-training and
+    no content network; the unrolled look two steps ahead.
     """
     narrow = {
         name: min(12, value)
@@ -37,6 +37,8 @@ def tiny(recipe: Recipe) -> Recipe:
     }
     if "unroll" in recipe.model:
         narrow["unroll"] = min(2, recipe.model["unroll"])
+    if "glimpses" in recipe.model:
+        narrow["glimpses"] = min(3, recipe.model["glimpses"])
     if recipe.degradation:
         narrow["image_shape"] = (32, 32, recipe.model["image_shape"][2])
         small = {"blocks": 2, "pretrain_steps": 1, "content": "none", "part": 8}

@@ -136,6 +136,9 @@ def generate(
     model: Annotated[str, typer.Argument(help="a SavedModel: a folder, or a name from 'tfgans list'")],
     n: Annotated[int, typer.Option("-n", help="images to draw; with --labels, of each label")] = 0,
     labels: Annotated[str | None, typer.Option(help="0-9, or 3,1,4; all of them by default")] = None,
+    code: Annotated[
+        int, typer.Option(help="of a model with latent codes: which continuous one varies down the rows, from 0")
+    ] = 0,
     seed: Annotated[int, typer.Option(help="the same seed draws the same images")] = 0,
     output: Annotated[
         Path, typer.Option("-o", "--output", help="a .png for a grid, anything else for a folder of files")
@@ -145,7 +148,7 @@ def generate(
     """Draw images from an exported model."""
     from tfgans.generate import generate as draw
 
-    print(draw(model, n=n, labels=labels, seed=seed, output=output, force=force))
+    print(draw(model, n=n, labels=labels, code=code, seed=seed, output=output, force=force))
 
 
 @app.command()

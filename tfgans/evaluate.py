@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from tfgans import cards, data, metrics, models
 from tfgans.coverage import STACKED, measure_points, measure_stacked
@@ -14,7 +15,7 @@ from tfgans.errors import UserError
 from tfgans.export import ENDPOINTS, Exported, export_run
 from tfgans.features import load_features
 from tfgans.fidelity import Test, measure_restoration, restoration_sheet
-from tfgans.files import plain, sheet, write_json, write_png
+from tfgans.files import grid, plain, sheet, write_json, write_png
 from tfgans.report import LABELS, readable
 from tfgans.run import Run
 
@@ -122,8 +123,34 @@ def evaluate_run(
         result = measure(
             model, dataset, config["recipe"]["model"]["image_shape"], network, n, data_dir or config["data_dir"]
         )
+    result["metrics"] |= _by_the_model(run, data_dir or config["data_dir"])
     write_json(run.path / "metrics.json", result)
     return result
+
+
+def _by_the_model(run: Run, data_dir: str | None, batch: int = 500) -> dict[str, float]:
+    """What a model can say of all test images beyond its endpoints: from the checkpoint, so not of a SavedModel.
+
+    `bound(images)`, nats of binary images: each pixel is drawn once, by its brightness, with a fixed seed;
+    `recognize(images)`, the category that each image is of.
+    """
+    recipe = run.config["recipe"]
+    kind = models.model_class(run.config["gan"])
+    if not (hasattr(kind, "bound") or hasattr(kind, "recognize")):
+        return {}
+    model = run.load(run.latest() or 0)
+    test = data.load(recipe["dataset"], "test", data_dir=data_dir, image_shape=tuple(recipe["model"]["image_shape"]))
+    images = test.images.astype(np.float32) / 255
+    found = {}
+    if hasattr(kind, "bound"):
+        binary = (np.random.default_rng(SEED).random(images.shape) < images).astype(np.float32)
+        bound = tf.function(model.bound)
+        parts = [bound(binary[i : i + batch], tf.constant(i)).numpy() for i in range(0, len(binary), batch)]
+        found["nll_bound"] = float(np.concatenate(parts).mean())
+    if hasattr(kind, "recognize") and test.labels is not None:
+        parts = [model.recognize(images[i : i + batch]).numpy() for i in range(0, len(images), batch)]
+        found["recognition_accuracy"] = metrics.category_accuracy(np.concatenate(parts), test.labels)
+    return found
 
 
 def _restores(config: dict[str, Any]) -> bool:
@@ -236,6 +263,9 @@ def measure(
         }
         if asked is not None:
             found["label_accuracy"] = float(np.mean(read == asked))
+        if model.categories:
+            categories = model.prior(n, SEED)[:, : model.categories].argmax(axis=1)  # that `sample` drew
+            found["category_accuracy"] = metrics.category_accuracy(categories, read)
     found |= _neighbours(fake, train, test)
     protocol = {
         "features": network.name,
@@ -352,14 +382,16 @@ def _losses(runs: list[Run]) -> dict[str, Any]:
 def _sheet(
     model: Exported, config: dict[str, Any], tests: list[str] | None = None, data_dir: str | None = None
 ) -> np.ndarray:
-    """Ten rows of ten samples, a column per label where there are labels; of a restoration crops of its test images.
+    """Ten rows of ten samples, a column per label or category, where there are any.
 
-    Of points 2,000 samples over as many test points.
+    Of a restoration crops of its test images; of points 2,000 samples over as many test points.
     """
     if _restores(config):
         return restoration_sheet(
             model, _test_sets(config, tests), config["recipe"]["degradation"], data_dir or config["data_dir"]
         )
+    if model.codes:
+        return grid(model.traverse(), model.categories)
     columns = min(config["recipe"]["model"].get("classes") or 10, 10)
     dataset, real, rows = config["recipe"]["dataset"], None, 10
     if dataset in MIXTURES:

@@ -4,6 +4,8 @@ Endpoints by the model's kind; images are float32 in [0, 1], (n, h, w, c), seeds
 
 * unconditional: `sample(n: int32, seed: int32)`
 * conditional: `sample(labels: int32 (n,), seed: int32)`
+* codes: `sample(codes: float32 (n, c), seed: int32)`: a one-hot category, of as many entries as the variable
+  `categories` beside the endpoint says, then continuous codes, which in training lay in [-1, 1]
 * restoration: `restore(images: float32 (n, h, w, c))`, any h and w
 """
 
@@ -27,6 +29,12 @@ ENDPOINTS: dict[str, dict[str, dict[str, tf.TensorSpec]]] = {
     "unconditional": {"sample": {"n": tf.TensorSpec((), tf.int32, "n"), "seed": tf.TensorSpec((), tf.int32, "seed")}},
     "conditional": {
         "sample": {"labels": tf.TensorSpec((None,), tf.int32, "labels"), "seed": tf.TensorSpec((), tf.int32, "seed")}
+    },
+    "codes": {
+        "sample": {
+            "codes": tf.TensorSpec((None, None), tf.float32, "codes"),
+            "seed": tf.TensorSpec((), tf.int32, "seed"),
+        }
     },
     "restoration": {"restore": {"images": tf.TensorSpec((None, None, None, None), tf.float32, "images")}},
 }
@@ -55,6 +63,8 @@ def export(model: Adversarial, folder: str | Path) -> Path:
         setattr(module, name, function)
     captured = {id(v): v for f in functions.values() for v in f.variables}
     module.weights = list(captured.values())
+    if model.kind == "codes":
+        module.categories = tf.Variable(model.categories, trainable=False)
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=folder.parent))
     try:
@@ -77,13 +87,15 @@ def export(model: Adversarial, folder: str | Path) -> Path:
 
 
 def signatures_of(model: Adversarial) -> dict[str, dict[str, tf.TensorSpec]]:
-    """The endpoints of a model and their inputs; images have as many channels as what the model is given."""
+    """The endpoints of a model and their inputs; images have as many channels as what it is given, codes its number."""
 
     def own(spec: tf.TensorSpec) -> tf.TensorSpec:
+        if spec.shape.rank == 2:
+            return tf.TensorSpec((None, model.categories + model.continuous), spec.dtype, spec.name)
         return tf.TensorSpec((None, None, None, model.source_channels), spec.dtype, spec.name)
 
     return {
-        name: {key: own(spec) if spec.shape.rank == 4 else spec for key, spec in signature.items()}
+        name: {key: own(spec) if spec.shape.rank in (2, 4) else spec for key, spec in signature.items()}
         for name, signature in ENDPOINTS[model.kind].items()
     }
 
@@ -134,6 +146,8 @@ class Exported:
             self.channels = signatures["restore"]["images"].shape[-1]
             made = next(iter(self.model.signatures["restore"].structured_outputs.values()))
             self.made_channels = made.shape[-1] or self.channels
+        self.codes = signatures["sample"]["codes"].shape[-1] if "codes" in signatures.get("sample", {}) else 0
+        self.categories = int(self.model.categories) if self.codes else 0
 
     @property
     def conditional(self) -> bool:
@@ -153,13 +167,47 @@ class Exported:
             raise UserError(f"{self.path} has no 'restore' endpoint; it has {', '.join(self.endpoints)}")
         return self.model.restore(tf.constant(images, tf.float32)).numpy()
 
-    def sample(self, n: int | None = None, labels: np.ndarray | None = None, seed: int = 0) -> np.ndarray:
-        """`n` images (or one per label) in [0, 1], float32."""
+    def sample(
+        self,
+        n: int | None = None,
+        labels: np.ndarray | None = None,
+        seed: int = 0,
+        codes: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """`n` images (or one per label, or per row of codes) in [0, 1], float32; without codes, those of `prior`."""
         if "sample" not in self.endpoints:
             raise UserError(f"{self.path} has no 'sample' endpoint; it has {', '.join(self.endpoints)}")
         if self.conditional and labels is None:
             raise UserError(f"{self.path} is conditional: say which labels")
+        if self.codes:
+            return draw(self.model.sample, None, self.prior(n or 0, seed) if codes is None else codes, seed)
         return draw(self.model.sample, n, labels if self.conditional else None, seed)
+
+    def prior(self, n: int, seed: int = 0) -> np.ndarray:
+        """Codes as in training, float32 (n, c): a category, one-hot, and continuous codes, uniform in [-1, 1]."""
+        rng = np.random.default_rng(seed)
+        category = np.eye(self.categories)[rng.integers(self.categories, size=n)]
+        continuous = rng.uniform(-1, 1, (n, self.codes - self.categories))
+        return np.concatenate([category, continuous], axis=1).astype(np.float32)
+
+    def traverse(self, rows: int = 10, code: int = 0, categories: list[int] | None = None, seed: int = 0) -> np.ndarray:
+        """A column of `rows` images per category, the continuous code rising; a column's noise is the same."""
+        blocks = traversal(self.categories, self.codes - self.categories, rows, code)
+        blocks = blocks if categories is None else blocks[:, categories]
+        return np.concatenate([self.sample(codes=block, seed=seed) for block in blocks])
+
+
+def traversal(categories: int, continuous: int, rows: int = 10, code: int = 0) -> np.ndarray:
+    """Codes, float32 (rows, categories, c): along a row the categories, down the rows one continuous code over [-1, 1].
+
+    The other continuous codes are 0. Raises UserError for a continuous code that is not there.
+    """
+    if not 0 <= code < continuous:
+        raise UserError(f"this model has the continuous codes 0-{continuous - 1}, not {code}")
+    codes = np.zeros((rows, categories, categories + continuous), np.float32)
+    codes[..., :categories] = np.eye(categories)
+    codes[..., categories + code] = np.linspace(-1, 1, rows)[:, None]
+    return codes
 
 
 def draw(
@@ -167,7 +215,8 @@ def draw(
 ) -> np.ndarray:
     """Images in [0, 1] from a `sample` endpoint, `batch` at a time; block i is drawn with the seed 1000 * seed + i."""
     if labels is not None:
-        inputs = [tf.constant(labels[i : i + batch], tf.int32) for i in range(0, len(labels), batch)]
+        kind = tf.float32 if labels.ndim == 2 else tf.int32  # codes or labels
+        inputs = [tf.constant(labels[i : i + batch], kind) for i in range(0, len(labels), batch)]
     else:
         inputs = [tf.constant(min(batch, (n or 0) - i)) for i in range(0, n or 0, batch)]
     seeds = [tf.constant((1_000 * seed + i) % 2**31, tf.int32) for i in range(len(inputs))]

@@ -15,11 +15,20 @@ from tfgans.files import sheet, to_uint8, write_png
 
 
 def generate(
-    model: str | Path, *, n: int = 0, labels: str | None = None, seed: int = 0, output: str | Path, force: bool = False
+    model: str | Path,
+    *,
+    n: int = 0,
+    labels: str | None = None,
+    code: int = 0,
+    seed: int = 0,
+    output: str | Path,
+    force: bool = False,
 ) -> Path:
     """Write `n` samples (of each label, where there are labels) and return where.
 
     `n` = 0 stands for 64, or 10 of each label. A path that ends in .png becomes one grid, any other a folder of files.
+    Of a model with latent codes, `labels` are categories, and the continuous code of number `code` rises over the `n`
+    images of each.
 
     Raises:
         UserError: no such model, labels it does not know, or an output that exists and is not to be replaced.
@@ -40,9 +49,16 @@ def generate(
         drawn = np.tile(np.array(wanted, np.int32), n)
         images, columns = exported.sample(labels=drawn, seed=seed), len(wanted)
         names = [f"{i:05d}-label{label}.png" for i, label in enumerate(drawn)]
+    elif exported.codes:
+        wanted = parse_labels(labels or f"0-{exported.categories - 1}", exported.categories)
+        images = exported.traverse(n or 10, code, wanted, seed)
+        columns = len(wanted)
+        names = [f"{i:05d}-category{wanted[i % columns]}.png" for i in range(len(images))]
     else:
         if labels is not None:
             raise UserError(f"{exported.path.name} takes no labels; leave --labels out")
+        if code:
+            raise UserError(f"{exported.path.name} has no latent codes; leave --code out")
         images = exported.sample(n=n or 64, seed=seed)
         columns = int(np.ceil(np.sqrt(len(images))))
         names = [f"{i:05d}.png" for i in range(len(images))]

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from tfgans import data
 from tfgans.adversarial import Adversarial
 from tfgans.data.degrade import bicubic_up, degrade, pair
+from tfgans.export import traversal
 from tfgans.files import sheet, write_png
 from tfgans.machine import duration
 from tfgans.prepare import recipe_of
@@ -152,7 +153,8 @@ class Preview:
     """The same latents (and labels) at every call: a grid that shows the training's progress.
 
     Of points: many of them, over real ones.
-    Of a restoration: a row of sources (enlarged to the targets' size), a row of restored images, a row of targets.
+    Of latent codes: categories as columns, the first continuous code rising down the rows. Of a restoration: a row of
+    sources (enlarged to the targets' size), a row of restored images, a row of targets.
     """
 
     def __init__(self, model: Adversarial, source: data.Source | None = None, degradation: str = "") -> None:
@@ -170,6 +172,11 @@ class Preview:
             n = 1000 if points else 10 * self.columns
             labels = tf.constant([i % model.classes for i in range(n)], tf.int32)
             self.sample = tf.function(lambda: model.sample(labels, seed))
+        elif model.kind == "codes":
+            self.columns = min(model.categories, 10)
+            rows = [tf.constant(codes[: self.columns]) for codes in traversal(model.categories, model.continuous)]
+            sample = tf.function(model.sample)  # one seed for all rows: a column differs in its code alone
+            self.sample = lambda: tf.concat([sample(codes, seed) for codes in rows], axis=0)
         else:
             self.columns = 10
             n = 1000 if points else 10 * self.columns

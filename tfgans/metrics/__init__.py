@@ -12,7 +12,7 @@ from tfgans.metrics.fidelity import (
     spectrum,
     ssim,
 )
-from tfgans.metrics.labels import class_histogram, kl_to_uniform, label_accuracy
+from tfgans.metrics.labels import category_accuracy, class_histogram, kl_to_uniform, label_accuracy
 from tfgans.metrics.modes import Coverage, mode_coverage, stacked_digits
 from tfgans.metrics.neighbours import Neighbours, PrecisionRecall, nearest_neighbours, precision_recall
 
@@ -20,6 +20,7 @@ __all__ = [
     "Coverage",
     "Neighbours",
     "PrecisionRecall",
+    "category_accuracy",
     "class_histogram",
     "classifier_score",
     "colourfulness",

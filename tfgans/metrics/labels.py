@@ -1,6 +1,7 @@
 """What a classifier makes of generated images: how often each class appears, and whether it is the one asked for."""
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 
 def class_histogram(labels: np.ndarray, n_classes: int) -> np.ndarray:
@@ -33,3 +34,16 @@ def label_accuracy(found: np.ndarray, wanted: np.ndarray) -> float:
     if found.shape != wanted.shape or found.ndim != 1 or not len(found):
         raise ValueError(f"labels must have the same shape (n,), n >= 1, not {found.shape} and {wanted.shape}")
     return float((found == wanted).mean())
+
+
+def category_accuracy(categories: np.ndarray, labels: np.ndarray) -> float:
+    """The share, in [0, 1], of examples whose category stands for their label, when each category may stand for one
+    label and each label for one category, in the best way: for categories (n,) that nobody has named.
+    """
+    categories, labels = np.asarray(categories), np.asarray(labels)
+    if categories.shape != labels.shape or categories.ndim != 1 or not len(labels):
+        raise ValueError(f"both must have the same shape (n,), n >= 1, not {categories.shape} and {labels.shape}")
+    together = np.zeros((categories.max() + 1, labels.max() + 1), np.int64)
+    np.add.at(together, (categories, labels), 1)
+    matched = linear_sum_assignment(together, maximize=True)
+    return float(together[matched].sum() / len(labels))

@@ -18,6 +18,9 @@ MODELS = {
     "unrolled": ("UnrolledGAN", "a generator that looks some discriminator steps ahead", "Metz 2016, arXiv:1611.02163"),
     "cgan": ("CGAN", "conditioned on labels, multilayer perceptrons", "Mirza 2014, arXiv:1411.1784"),
     "cdcgan": ("CDCGAN", "conditioned on labels, convolutional", "Bohnstedt 2020 (report)"),
+    "acgan": ("ACGAN", "the discriminator also classifies", "Odena 2016, arXiv:1610.09585"),
+    "infogan": ("InfoGAN", "finds codes of its own, without labels", "Chen 2016, arXiv:1606.03657"),
+    "draw": ("DRAW", "recurrent autoencoder with attention, no adversary", "Gregor 2015, arXiv:1502.04623"),
     "srgan": ("SRGAN", "super-resolution by 4", "Ledig 2016, arXiv:1609.04802"),
     "unet_gan": ("UNetGAN", "colourization and inpainting with a partitioned U-Net", "Zhang and Zhou (report)"),
 }
