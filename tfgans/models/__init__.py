@@ -15,6 +15,8 @@ MODELS = {
     "cgan": ("CGAN", "conditioned on labels, multilayer perceptrons", "Mirza 2014, arXiv:1411.1784"),
     "cdcgan": ("CDCGAN", "conditioned on labels, convolutional", "Bohnstedt 2020 (report)"),
     "srgan": ("SRGAN", "super-resolution by 4", "Ledig 2016, arXiv:1609.04802"),
+    "resgan": ("ResGAN", "restores extremely coarse images", "Wang et al. (report)"),
+    "coarse_gan": ("CoarseGAN", "GAN, DCGAN, WGAN, CGAN restoring coarse images: baselines", "Wang et al. (report)"),
     "unet_gan": ("UNetGAN", "colourization and inpainting with a partitioned U-Net", "Zhang and Zhou (report)"),
 }
 
