@@ -66,14 +66,14 @@ def build_generator(channels: int, factor: int, width: int, blocks: int, join: s
 
 
 def build_discriminator(image_shape: tuple[int, int, int], classes: int, width: int) -> keras.Model:
-    """(n, h, w, c) images in [-1, 1] -> (n, 1) logits of being real and (n, classes) logits of what they show; the
-    latter (n, 1) and of no use without classes. Figure 1."""
+    """(n, h, w, c) images in [-1, 1] -> (n, 1) logits of being real and, where there are classes, (n, classes) logits
+    of what they show. Figure 1."""
     image = x = keras.Input(image_shape)
     for i in range(halvings(image_shape) + 1):
         x = layers.Conv2D(width << i, 4, 2, "same", use_bias=i == 0)(x)
         x = layers.LeakyReLU(0.2)(x if i == 0 else BatchNormalization()(x))
     x = layers.Flatten()(x)
-    heads = [layers.Dense(1, dtype="float32")(x), layers.Dense(max(1, classes), dtype="float32")(x)]
+    heads = [layers.Dense(units, dtype="float32")(x) for units in (1, classes) if units]
     return keras.Model(image, heads, name="discriminator")
 
 
@@ -117,17 +117,22 @@ class ResGAN(Adversarial):
 
     # -- losses -----------------------------------------------------------------------------------------------------
 
-    def class_loss(self, labels: tf.Tensor | None, logits: tf.Tensor) -> tf.Tensor:
-        """Cross-entropy in nats, of the classes or the mean over attributes; 0 without labels."""
-        if labels is None or not self.classes:
+    def judged(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """What D says of images: logits of being real, and of what they show, if there is a classifier."""
+        outputs = self.discriminator(images, training=True)
+        return (outputs[0], outputs[1]) if self.classes else (outputs[0], None)
+
+    def class_loss(self, labels: tf.Tensor | None, logits: tf.Tensor | None) -> tf.Tensor:
+        """Cross-entropy in nats, of the classes or the mean over attributes; 0 without a classifier."""
+        if labels is None or logits is None:
             return tf.constant(0.0)
         if self.attributes:
             return self.bce(tf.cast(labels, tf.float32), logits)
         return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
 
-    def accuracy(self, labels: tf.Tensor | None, logits: tf.Tensor) -> tf.Tensor:
-        """The share of images whose class is read right, or of attributes."""
-        if labels is None or not self.classes:
+    def accuracy(self, labels: tf.Tensor | None, logits: tf.Tensor | None) -> tf.Tensor:
+        """The share of images whose class is read right, or of attributes; 0 without a classifier."""
+        if labels is None or logits is None:
             return tf.constant(0.0)
         if self.attributes:
             right = (logits > 0) == (labels > 0)
@@ -137,15 +142,15 @@ class ResGAN(Adversarial):
 
     def discriminator_loss(self, target: tf.Tensor, made: tf.Tensor, labels: tf.Tensor | None) -> dict[str, tf.Tensor]:
         """Equations 6 and 7. The classifier learns from real images alone."""
-        on_target, seen = self.discriminator(target, training=True)
-        on_made, _ = self.discriminator(made, training=True)
+        on_target, seen = self.judged(target)
+        on_made, _ = self.judged(made)
         self.track({"accuracy_real": self.accuracy(labels, seen)})
         loss = self.bce(tf.ones_like(on_target), on_target) + self.bce(tf.zeros_like(on_made), on_made)
         return {"d_loss": loss / 2, "d_class_loss": self.class_weight * self.class_loss(labels, seen)}
 
     def generator_loss(self, target: tf.Tensor, made: tf.Tensor, labels: tf.Tensor | None) -> dict[str, tf.Tensor]:
         """Equation 8, not saturating: restored images should pass for real and be read as what they were."""
-        on_made, seen = self.discriminator(made, training=True)
+        on_made, seen = self.judged(made)
         self.track({"accuracy": self.accuracy(labels, seen)})
         return {
             "g_loss": self.bce(tf.ones_like(on_made), on_made),
