@@ -40,7 +40,9 @@ def tiny(recipe: Recipe) -> Recipe:
     if "glimpses" in recipe.model:
         narrow["glimpses"] = min(3, recipe.model["glimpses"])
     if recipe.degradation:
-        narrow["image_shape"] = (32, 32, recipe.model["image_shape"][2])
+        side = 28 if recipe.model.get("factor") == 7 else 32
+        narrow["image_shape"] = (side, side, recipe.model["image_shape"][2])
+        narrow |= {"classes": min(10, recipe.model["classes"])} if "classes" in recipe.model else {}
         small = {"blocks": 2, "pretrain_steps": 1, "content": "none", "part": 8}
         narrow |= {name: value for name, value in small.items() if name in recipe.model}
     degradation = "mask:8" if recipe.degradation.startswith("mask") else recipe.degradation

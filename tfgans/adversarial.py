@@ -30,7 +30,7 @@ class Adversarial(keras.Model):
     kind: ClassVar[str] = "unconditional"
     players: ClassVar[dict[str, tuple[str, ...]]] = {}
     terms: ClassVar[tuple[str, ...]] = ()
-    factor: ClassVar[int] = 1
+    factor: int = 1
     group: int | None = None
 
     def __init__(self, seed: int = 0, **kwargs: Any) -> None:

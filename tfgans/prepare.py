@@ -1,5 +1,6 @@
 """From a recipe to what a training needs: a model, its images, its batches."""
 
+import dataclasses
 import sys
 from typing import Any
 
@@ -51,7 +52,7 @@ def build(name: str, recipe: Recipe, seed: int, precision: str = "float32", jit_
 def load_source(recipe: Recipe, data_dir: str | None = None, download: bool = False) -> data.Source:
     """The training images of a recipe; with a degradation whole ones, as large as the crops or larger."""
     shape: Any = recipe.model.get("image_shape")
-    crops = bool(recipe.degradation)
+    crops = bool(recipe.degradation) and recipe.crop
     source = data.load(
         recipe.dataset, "train", data_dir=data_dir, image_shape=shape, download=download, keep_size=crops
     )
@@ -95,21 +96,28 @@ def check_degradation(name: str, recipe: Recipe) -> None:
         return
     if not recipe.degradation:
         raise UserError(f"'{name}' restores what a degradation spoils; name one with --set degradation=bicubic:4")
-    factor = degrade(recipe.degradation).factor
-    if factor != model.factor:
-        raise UserError(f"'{recipe.degradation}' shrinks by {factor}, but '{name}' enlarges by {model.factor}")
+    factor, enlarges = degrade(recipe.degradation).factor, recipe.model.get("factor", model.factor)
+    if factor != enlarges:
+        raise UserError(f"'{recipe.degradation}' shrinks by {factor}, but '{name}' enlarges by {enlarges}")
 
 
 def fit_classes(name: str, recipe: Recipe, source: data.Source) -> Recipe:
-    """Give a conditional model as many classes as the data have."""
-    if models.model_class(name).kind != "conditional":
+    """Give a model that has classes as many as the data have; attributes, where the data have those. A restoration can
+    do without (0), a conditional model cannot."""
+    if "classes" not in recipe.model:
         return recipe
-    if source.labels is None:
+    if source.labels is None and models.model_class(name).kind == "conditional":
         raise UserError(
             f"'{name}' needs labels and {recipe.dataset} has none; put the images into one folder per class"
         )
-    classes = max(len(source.class_names), int(source.labels.max()) + 1)
-    return recipe.override({"classes": classes}) if "classes" in recipe.model else recipe
+    if source.labels is None:
+        return dataclasses.replace(recipe, model={**recipe.model, "classes": 0})
+    attributes = source.labels.ndim == 2
+    if attributes != recipe.model.get("attributes", False):
+        has = "attributes" if attributes else "classes"
+        raise UserError(f"{recipe.dataset} has {has}; this takes --set attributes={str(attributes).lower()}")
+    classes = source.labels.shape[1] if attributes else max(len(source.class_names), int(source.labels.max()) + 1)
+    return dataclasses.replace(recipe, model={**recipe.model, "classes": classes})
 
 
 def batches(
@@ -118,7 +126,7 @@ def batches(
     """The batches of steps `start` to `start + steps` of a run."""
     options: dict[str, Any] = {}
     if recipe.degradation:
-        options = dict(
-            image_shape=recipe.model["image_shape"], crop="random", flip=True, transform=pair(recipe.degradation)
-        )
+        options = dict(flip=recipe.flip, transform=pair(recipe.degradation))
+        if recipe.crop:
+            options |= dict(image_shape=recipe.model["image_shape"], crop="random")
     return data.batches(source, recipe.batch_size, seed=seed, start=start, steps=steps, group=group, **options)

@@ -18,7 +18,8 @@ class Recipe:
     `optimizers` maps each player to the arguments of a Keras optimizer, its class under "name" (Adam if absent).
     `decay` is the share of the run, at its end, over which all learning rates fall linearly to zero.
     `degradation` (`tfgans.data.degrade`) makes the source of a restoration: batches are then random crops of the
-    model's `image_shape`, flipped at random, as `target`, and what the degradation leaves of them as `source`.
+    model's `image_shape`, flipped at random, as `target`, and what the degradation leaves of them as `source`. Without
+    `crop` whole images are scaled to `image_shape`; without `flip` none is flipped, as digits must not be.
     `reported` is what the paper reports, `deviations` each difference from the paper, in a sentence.
     """
 
@@ -30,6 +31,8 @@ class Recipe:
     paper: str
     decay: float = 0.0
     degradation: str = ""
+    crop: bool = True
+    flip: bool = True
     reported: dict[str, Any] = dataclasses.field(default_factory=dict)
     deviations: tuple[str, ...] = ()
 

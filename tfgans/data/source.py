@@ -21,8 +21,8 @@ class Source:
     name: str
     pixels: np.ndarray  # uint8, flat: the images one after the other; of points float32 in [-1, 1]
     shapes: np.ndarray  # int64 (n, 3): h, w, c
-    labels: np.ndarray | None = None  # int32 (n,)
-    class_names: tuple[str, ...] = ()
+    labels: np.ndarray | None = None  # int32 (n,), or (n, k) of 0 and 1: k attributes
+    class_names: tuple[str, ...] = ()  # or the attributes'
     skipped: tuple[tuple[str, str], ...] = ()  # (file, reason), of a folder
 
     def __len__(self) -> int:

@@ -130,7 +130,8 @@ def _tfds(
     download: bool,
     keep_size: bool,
 ) -> Source:
-    """The images of a TFDS dataset in the order of its files, and its `label`s if it has a feature of that name."""
+    """The images of a TFDS dataset in the order of its files, and its `label`s or, as in celeb_a, its boolean
+    `attributes`, if it has a feature of that name."""
     import tensorflow as tf
     import tensorflow_datasets as tfds  # takes seconds: only when asked for
 
@@ -152,7 +153,13 @@ def _tfds(
 
     label = features.get("label")
     labelled = label is not None and label.shape == () and np.issubdtype(label.np_dtype, np.integer)
-    wanted = {"image": True, "label": True} if labelled else {"image": True}
+    attributes = {} if labelled else dict(getattr(features.get("attributes"), "items", dict)())
+    attributes = {key: each for key, each in attributes.items() if each.shape == () and each.np_dtype == np.bool_}
+    wanted: dict[str, Any] = {"image": True}
+    if labelled:
+        wanted["label"] = True
+    elif attributes:
+        wanted["attributes"] = dict.fromkeys(attributes, True)
     config = tfds.ReadConfig(try_autocache=False, num_parallel_calls_for_decode=2)
     examples = builder.as_dataset(
         split=split, shuffle_files=False, decoders=tfds.decode.PartialDecoding(wanted), read_config=config
@@ -166,13 +173,15 @@ def _tfds(
         for batch in tfds.as_numpy(examples):
             if labelled:
                 labels.append(batch["label"])
+            elif attributes:
+                labels.append(np.stack([batch["attributes"][key] for key in attributes], axis=-1))
             yield batch["image"]
 
     pixels, shapes = pack(name, fit_arrays(images(), image_shape, keep_size))
     numbers = np.concatenate(labels).astype(np.int32) if labels else None
     if numbers is None or numbers.min() < 0:  # some test splits hide their labels behind -1
         return Source(name, pixels, shapes)
-    return Source(name, pixels, shapes, numbers, tuple(getattr(label, "names", None) or ()))
+    return Source(name, pixels, shapes, numbers, tuple(attributes or getattr(label, "names", None) or ()))
 
 
 def _stacked_mnist(

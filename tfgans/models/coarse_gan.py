@@ -1,0 +1,204 @@
+"""What ResGAN is compared with: GAN, DCGAN, WGAN and CGAN that restore the same coarse images.
+
+Table 1 of the report on ResGAN (see resgan.py), which does not say how these were made to restore. Here each takes the
+coarse image where it would take noise, and differs from the others as their papers do: GAN has dense layers; the others
+are convolutional; WGAN has a critic with clipped weights and several updates a step; CGAN's discriminator sees the
+coarse image beside the fine one. None has a way past its layers, nor a classifier that guides it.
+"""
+
+import functools
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers
+
+from tfgans.adversarial import Adversarial
+from tfgans.errors import UserError
+from tfgans.layers import BatchNormalization, halvings
+from tfgans.recipe import Recipe
+
+VARIANTS = ("gan", "dcgan", "wgan", "cgan")
+CLIP = 0.01  # of WGAN
+
+
+def build_dense_generator(image_shape: tuple[int, int, int], factor: int, width: int) -> keras.Model:
+    """(n, h / factor, w / factor, c) coarse images in [-1, 1] -> (n, h, w, c) in [-1, 1]."""
+    height, wide, channels = image_shape
+    coarse = keras.Input((height // factor, wide // factor, channels))
+    x = layers.Flatten()(coarse)
+    for _ in range(2):
+        x = layers.Dense(width * 16, activation="relu")(x)
+    x = layers.Reshape(image_shape)(layers.Dense(height * wide * channels)(x))
+    return keras.Model(coarse, layers.Activation("tanh", dtype="float32")(x), name="generator")
+
+
+def build_generator(image_shape: tuple[int, int, int], factor: int, width: int) -> keras.Model:
+    """The same with DCGAN's transposed convolutions."""
+    height, wide, channels = image_shape
+    times = halvings(image_shape)
+    h, w, deep = height >> times, wide >> times, width << (times - 1)
+    coarse = keras.Input((height // factor, wide // factor, channels))
+    x = layers.Dense(h * w * deep, use_bias=False)(layers.Flatten()(coarse))
+    x = layers.ReLU()(BatchNormalization()(layers.Reshape((h, w, deep))(x)))
+    for i in reversed(range(times - 1)):
+        x = layers.Conv2DTranspose(width << i, 4, 2, "same", use_bias=False)(x)
+        x = layers.ReLU()(BatchNormalization()(x))
+    x = layers.Conv2DTranspose(channels, 4, 2, "same")(x)
+    return keras.Model(coarse, layers.Activation("tanh", dtype="float32")(x), name="generator")
+
+
+def build_judge(image_shape: tuple[int, int, int], width: int, outputs: int, dense: bool, name: str) -> keras.Model:
+    """(n, h, w, c) images -> (n, outputs): discriminator, critic, and the classifier that looks on."""
+    image = x = keras.Input(image_shape)
+    if dense:
+        x = layers.Flatten()(x)
+        for _ in range(2):
+            x = layers.LeakyReLU(0.2)(layers.Dense(width * 8)(x))
+    else:
+        for i in range(halvings(image_shape)):
+            x = layers.Conv2D(width << i, 4, 2, "same", use_bias=i == 0)(x)
+            x = layers.LeakyReLU(0.2)(x if i == 0 else BatchNormalization()(x))
+        x = layers.Flatten()(x)
+    return keras.Model(image, layers.Dense(outputs, dtype="float32")(x), name=name)
+
+
+@keras.saving.register_keras_serializable(package="tfgans")
+class CoarseGAN(Adversarial):
+    """One of four GANs, by `variant`. `classifier` learns from real images and looks on: "accuracy" is the share of
+    restored images whose class it reads right. It guides nobody."""
+
+    kind = "restoration"
+    players = {"g_optimizer": ("generator",), "d_optimizer": ("discriminator",), "c_optimizer": ("classifier",)}
+    terms = ("d_loss", "g_loss", "pixel_loss", "class_loss", "accuracy")
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int] = (28, 28, 1),
+        factor: int = 7,
+        classes: int = 10,
+        variant: str = "dcgan",
+        width: int = 48,
+        critic_steps: int = 1,
+        pixel_weight: float = 0.0,
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        """`critic_steps` updates of the discriminator, each with a fresh batch, go with one of the generator."""
+        if variant not in VARIANTS:
+            raise UserError(f"variant is {', '.join(VARIANTS)}, not '{variant}'")
+        super().__init__(seed=seed, **kwargs)
+        self.image_shape, self.factor, self.classes, self.variant = image_shape, factor, classes, variant
+        self.width, self.critic_steps, self.pixel_weight = width, critic_steps, pixel_weight
+        self.group = critic_steps
+        dense = variant == "gan"
+        self.generator = (build_dense_generator if dense else build_generator)(image_shape, factor, width)
+        seen = (*image_shape[:2], image_shape[2] * (2 if variant == "cgan" else 1))
+        self.discriminator = build_judge(seen, width, 1, dense, "discriminator")
+        self.classifier = build_judge(image_shape, width // 2, max(1, classes), False, "classifier")
+        self.bce = keras.losses.BinaryCrossentropy(from_logits=True)
+
+    # -- losses -----------------------------------------------------------------------------------------------------
+
+    def judged(self, image: tf.Tensor, source: tf.Tensor) -> tf.Tensor:
+        """The discriminator's output for images, beside which CGAN's sees what they were made of."""
+        if self.variant == "cgan":
+            enlarged = tf.repeat(tf.repeat(source, self.factor, 1), self.factor, 2)
+            image = tf.concat([image, enlarged], -1)
+        return self.discriminator(image, training=True)
+
+    def discriminator_loss(self, source: tf.Tensor, target: tf.Tensor) -> dict[str, tf.Tensor]:
+        on_target = self.judged(target, source)
+        on_made = self.judged(self.generator(source, training=True), source)
+        if self.variant == "wgan":
+            return {"d_loss": tf.reduce_mean(on_made) - tf.reduce_mean(on_target)}
+        return {
+            "d_loss": (self.bce(tf.ones_like(on_target), on_target) + self.bce(tf.zeros_like(on_made), on_made)) / 2
+        }
+
+    def generator_loss(self, source: tf.Tensor, target: tf.Tensor, labels: tf.Tensor | None) -> dict[str, tf.Tensor]:
+        made = self.generator(source, training=True)
+        on_made = self.judged(made, source)
+        g_loss = -tf.reduce_mean(on_made) if self.variant == "wgan" else self.bce(tf.ones_like(on_made), on_made)
+        if labels is not None and self.classes:
+            read = tf.argmax(self.classifier(made, training=False), -1, output_type=tf.int32)
+            self.track({"accuracy": tf.reduce_mean(tf.cast(read == labels, tf.float32))})
+        return {"g_loss": g_loss, "pixel_loss": self.pixel_weight * tf.reduce_mean(tf.abs(target - made))}
+
+    def classifier_loss(self, target: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
+        logits = self.classifier(target, training=True)
+        return {"class_loss": tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))}
+
+    def train_step(self, batches: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        sources, targets, labels = batches["source"], batches["target"], batches.get("label")
+        for source, target in zip(tf.unstack(sources), tf.unstack(targets), strict=True):
+            self.minimize("d_optimizer", functools.partial(self.discriminator_loss, source, target))
+            if self.variant == "wgan":
+                for weight in self.discriminator.trainable_variables:
+                    weight.assign(tf.clip_by_value(weight, -CLIP, CLIP))
+        last = None if labels is None else labels[-1]
+        if last is not None and self.classes:
+            self.minimize("c_optimizer", lambda: self.classifier_loss(targets[-1], last))
+        self.minimize("g_optimizer", lambda: self.generator_loss(sources[-1], targets[-1], last))
+        return self.logs()
+
+    # -- use --------------------------------------------------------------------------------------------------------
+
+    def restore(self, images: tf.Tensor) -> tf.Tensor:
+        """(n, h / factor, w / factor, c) coarse images in [0, 1] -> (n, h, w, c) in [0, 1]."""
+        return (self.generator(images * 2.0 - 1.0, training=False) + 1.0) / 2.0
+
+    def example_batch(self, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """`n` examples of noise in the shapes of a batch, for tests."""
+        height, wide, channels = self.image_shape
+        shapes = {"source": (height // self.factor, wide // self.factor, channels), "target": self.image_shape}
+        batch = {key: rng.uniform(-1, 1, (n, *shape)).astype(np.float32) for key, shape in shapes.items()}
+        return batch | ({"label": rng.integers(0, self.classes, n).astype(np.int32)} if self.classes else {})
+
+
+ADAM = dict(learning_rate=2e-4, beta_1=0.5)
+RMSPROP = dict(name="rmsprop", learning_rate=5e-5)
+DEVIATIONS = (
+    "The report does not say how its baselines restore: each takes the coarse image in the place of noise.",
+    "CGAN is conditioned on the coarse image, which is what there is when an image is to be restored, not on labels.",
+    "The accuracy is that of a classifier trained on real images beside the GAN; the report does not say what reads.",
+)
+
+
+def _recipe(variant: str, dataset: str, shape: tuple[int, int, int], factor: int, classes: int, steps: int) -> Recipe:
+    adversary = RMSPROP if variant == "wgan" else ADAM
+    return Recipe(
+        dataset=dataset,
+        model=dict(
+            image_shape=shape,
+            factor=factor,
+            classes=classes,
+            variant=variant,
+            width=48,
+            critic_steps=5 if variant == "wgan" else 1,
+            pixel_weight=0.0,
+        ),
+        optimizers=dict(g_optimizer=adversary, d_optimizer=adversary, c_optimizer=ADAM),
+        batch_size=64 if variant == "wgan" else 128,
+        steps=steps,
+        paper="Wang et al., Generative Adversarial Network based on Resnet for Conditional Image Restoration (report)",
+        decay=0.0 if variant == "wgan" else 0.5,
+        degradation=f"pool:{factor}",
+        crop=False,
+        flip=dataset != "mnist",
+        deviations=DEVIATIONS,
+    )
+
+
+DATASETS = (
+    ("mnist", (28, 28, 1), 7, 10, 9_380),
+    ("cifar10", (32, 32, 3), 4, 10, 11_730),
+    ("cifar100", (32, 32, 3), 4, 100, 11_730),
+    ("folder:data/faces", (64, 64, 3), 8, 0, 10_000),
+)
+RECIPES = {
+    f"{variant}_{dataset.split('/')[-1]}": _recipe(variant, dataset, shape, factor, classes, steps)
+    for dataset, shape, factor, classes, steps in DATASETS
+    for variant in VARIANTS
+}

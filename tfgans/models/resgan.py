@@ -1,0 +1,237 @@
+"""ResGAN: restores extremely coarse images, with a classifier inside the discriminator.
+
+Wang et al., "Generative Adversarial Network based on Resnet for Conditional Image Restoration" (report). The coarse
+image is the generator's input and goes past its layers too, enlarged to each scale; what passes by and what the layers
+made are concatenated, not added. The discriminator says from one trunk whether an image is real and what it shows.
+"""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers
+
+from tfgans.adversarial import Adversarial
+from tfgans.errors import UserError
+from tfgans.layers import BatchNormalization, halvings
+from tfgans.recipe import Recipe
+
+
+def strides(factor: int) -> list[int]:
+    """The prime factors of an enlargement, largest first: 7 -> [7], 8 -> [2, 2, 2], 6 -> [3, 2]."""
+    found, p = [], 2
+    while factor > 1:
+        while factor % p == 0:
+            found.append(p)
+            factor //= p
+        p += 1
+    return found[::-1]
+
+
+def unit(x: Any, y: Any, join: str) -> Any:
+    """What went past some layers and what they made of it, joined: section 2.2.2. To be added, both must be as wide."""
+    if join == "concat":
+        return layers.Concatenate()([x, y])
+    if x.shape[-1] != y.shape[-1]:
+        x = layers.Conv2D(y.shape[-1], 1, use_bias=False)(x)
+    return layers.Add()([x, y])
+
+
+def block(x: Any, filters: int, join: str) -> Any:
+    """Two convolutions and the way past them."""
+    y = x
+    for _ in range(2):
+        y = layers.LeakyReLU(0.2)(BatchNormalization()(layers.Conv2D(filters, 3, padding="same", use_bias=False)(y)))
+    return unit(x, y, join)
+
+
+def build_generator(channels: int, factor: int, width: int, blocks: int, join: str) -> keras.Model:
+    """(n, h, w, c) coarse images in [-1, 1], any h and w -> (n, factor h, factor w, c) in [-1, 1]. Figure 2."""
+    coarse = keras.Input((None, None, channels))
+    steps = strides(factor)
+    filters, scale = width << len(steps), 1
+    x = layers.LeakyReLU(0.2)(layers.Conv2D(filters, 3, padding="same")(coarse))
+    for _ in range(blocks):
+        x = block(x, filters, join)
+    for stride in steps:
+        filters, scale = filters // 2, scale * stride
+        x = layers.Conv2DTranspose(filters, 2 * stride, stride, "same", use_bias=False)(x)
+        x = layers.LeakyReLU(0.2)(BatchNormalization()(x))
+        x = block(unit(layers.UpSampling2D(scale)(coarse), x, join), filters, join)
+    x = layers.Conv2D(channels, 3, padding="same")(x)
+    if join == "add":  # equation 9: the layers make what the coarse image lacks
+        x = layers.Add()([layers.UpSampling2D(factor)(coarse), x])
+    return keras.Model(coarse, layers.Activation("tanh", dtype="float32")(x), name="generator")
+
+
+def build_discriminator(image_shape: tuple[int, int, int], classes: int, width: int) -> keras.Model:
+    """(n, h, w, c) images in [-1, 1] -> (n, 1) logits of being real and, where there are classes, (n, classes) logits
+    of what they show. Figure 1."""
+    image = x = keras.Input(image_shape)
+    for i in range(halvings(image_shape) + 1):
+        x = layers.Conv2D(width << i, 4, 2, "same", use_bias=i == 0)(x)
+        x = layers.LeakyReLU(0.2)(x if i == 0 else BatchNormalization()(x))
+    x = layers.Flatten()(x)
+    heads = [layers.Dense(units, dtype="float32")(x) for units in (1, classes) if units]
+    return keras.Model(image, heads, name="discriminator")
+
+
+@keras.saving.register_keras_serializable(package="tfgans")
+class ResGAN(Adversarial):
+    """Equations 4 to 8. Labels are classes, int32 (n,), or with `attributes` independent of each other, 0 or 1, int32
+    (n, classes); with `classes` 0 there are none, and no classifier."""
+
+    kind = "restoration"
+    players = {"g_optimizer": ("generator",), "d_optimizer": ("discriminator",)}
+    terms = ("d_loss", "d_class_loss", "g_loss", "g_class_loss", "pixel_loss", "accuracy", "accuracy_real")
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int] = (28, 28, 1),
+        factor: int = 7,
+        classes: int = 10,
+        attributes: bool = False,
+        width: int = 32,
+        blocks: int = 2,
+        discriminator_width: int = 48,
+        join: str = "concat",
+        class_weight: float = 1.0,
+        pixel_weight: float = 0.0,
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        """`factor` is the enlargement, `join` "concat" or "add"; G's loss is the adversarial one, and `class_weight`
+        times the classifier's and `pixel_weight` times the mean absolute difference from the original."""
+        if join not in ("concat", "add"):
+            raise UserError(f"join is concat or add, not '{join}'")
+        if image_shape[0] % factor or image_shape[1] % factor:
+            raise UserError(f"the sides of image_shape must be multiples of the factor {factor}, not {image_shape[:2]}")
+        super().__init__(seed=seed, **kwargs)
+        self.image_shape, self.factor, self.classes, self.attributes = image_shape, factor, classes, attributes
+        self.width, self.blocks, self.discriminator_width, self.join = width, blocks, discriminator_width, join
+        self.class_weight, self.pixel_weight = class_weight, pixel_weight
+        self.generator = build_generator(image_shape[2], factor, width, blocks, join)
+        self.discriminator = build_discriminator(image_shape, classes, discriminator_width)
+        self.bce = keras.losses.BinaryCrossentropy(from_logits=True)
+
+    # -- losses -----------------------------------------------------------------------------------------------------
+
+    def judged(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """What D says of images: logits of being real, and of what they show, if there is a classifier."""
+        outputs = self.discriminator(images, training=True)
+        return (outputs[0], outputs[1]) if self.classes else (outputs[0], None)
+
+    def class_loss(self, labels: tf.Tensor | None, logits: tf.Tensor | None) -> tf.Tensor:
+        """Cross-entropy in nats, of the classes or the mean over attributes; 0 without a classifier."""
+        if labels is None or logits is None:
+            return tf.constant(0.0)
+        if self.attributes:
+            return self.bce(tf.cast(labels, tf.float32), logits)
+        return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+
+    def accuracy(self, labels: tf.Tensor | None, logits: tf.Tensor | None) -> tf.Tensor:
+        """The share of images whose class is read right, or of attributes; 0 without a classifier."""
+        if labels is None or logits is None:
+            return tf.constant(0.0)
+        if self.attributes:
+            right = (logits > 0) == (labels > 0)
+        else:
+            right = tf.argmax(logits, -1, output_type=tf.int32) == labels
+        return tf.reduce_mean(tf.cast(right, tf.float32))
+
+    def discriminator_loss(self, target: tf.Tensor, made: tf.Tensor, labels: tf.Tensor | None) -> dict[str, tf.Tensor]:
+        """Equations 6 and 7. The classifier learns from real images alone."""
+        on_target, seen = self.judged(target)
+        on_made, _ = self.judged(made)
+        self.track({"accuracy_real": self.accuracy(labels, seen)})
+        loss = self.bce(tf.ones_like(on_target), on_target) + self.bce(tf.zeros_like(on_made), on_made)
+        return {"d_loss": loss / 2, "d_class_loss": self.class_weight * self.class_loss(labels, seen)}
+
+    def generator_loss(self, target: tf.Tensor, made: tf.Tensor, labels: tf.Tensor | None) -> dict[str, tf.Tensor]:
+        """Equation 8, not saturating: restored images should pass for real and be read as what they were."""
+        on_made, seen = self.judged(made)
+        self.track({"accuracy": self.accuracy(labels, seen)})
+        return {
+            "g_loss": self.bce(tf.ones_like(on_made), on_made),
+            "g_class_loss": self.class_weight * self.class_loss(labels, seen),
+            "pixel_loss": self.pixel_weight * tf.reduce_mean(tf.abs(target - made)),
+        }
+
+    def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        source, target, labels = batch["source"], batch["target"], batch.get("label")
+        kept = {}
+
+        def losses() -> dict[str, tf.Tensor]:
+            kept["made"] = self.generator(source, training=True)
+            return self.generator_loss(target, kept["made"], labels)
+
+        self.minimize("g_optimizer", losses)
+        self.minimize("d_optimizer", lambda: self.discriminator_loss(target, tf.stop_gradient(kept["made"]), labels))
+        return self.logs()
+
+    # -- use --------------------------------------------------------------------------------------------------------
+
+    def restore(self, images: tf.Tensor) -> tf.Tensor:
+        """(n, h, w, c) coarse images in [0, 1] -> (n, factor h, factor w, c) in [0, 1]."""
+        return (self.generator(images * 2.0 - 1.0, training=False) + 1.0) / 2.0
+
+    def example_batch(self, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """`n` examples of noise in the shapes of a batch, for tests."""
+        height, wide, channels = self.image_shape
+        shapes = {"source": (height // self.factor, wide // self.factor, channels), "target": self.image_shape}
+        batch = {key: rng.uniform(-1, 1, (n, *shape)).astype(np.float32) for key, shape in shapes.items()}
+        if self.classes:
+            shape, largest = ((n, self.classes), 2) if self.attributes else ((n,), self.classes)
+            batch["label"] = rng.integers(0, largest, shape).astype(np.int32)
+        return batch
+
+
+MODEL = dict(
+    image_shape=(28, 28, 1),
+    factor=7,
+    classes=10,
+    attributes=False,
+    width=32,
+    blocks=2,
+    discriminator_width=48,
+    join="concat",
+    class_weight=1.0,
+    pixel_weight=0.0,
+)
+OPTIMIZERS = dict(
+    g_optimizer=dict(learning_rate=2e-4, beta_1=0.5),
+    d_optimizer=dict(learning_rate=2e-4, beta_1=0.5),
+)
+PAPER = "Wang et al., Generative Adversarial Network based on Resnet for Conditional Image Restoration (report)"
+DEVIATIONS = (
+    "The report gives no layers, sizes nor rates: these are ours.",
+    "Classes by a softmax; the report has independent attributes throughout (`attributes`), as CelebA's are.",
+    "The classifier learns from real images alone; G's adversarial loss does not saturate.",
+)
+
+
+def _recipe(dataset: str, shape: tuple[int, int, int], factor: int, classes: int, steps: int, **more: Any) -> Recipe:
+    return Recipe(
+        dataset=dataset,
+        model=dict(MODEL, image_shape=shape, factor=factor, classes=classes, **more),
+        optimizers=OPTIMIZERS,
+        batch_size=128,
+        steps=steps,
+        paper=PAPER,
+        decay=0.5,
+        degradation=f"pool:{factor}",
+        crop=False,
+        flip=dataset != "mnist",
+        deviations=DEVIATIONS,
+    )
+
+
+RECIPES = {
+    "mnist": _recipe("mnist", (28, 28, 1), 7, 10, 9_380),
+    "cifar10": _recipe("cifar10", (32, 32, 3), 4, 10, 11_730),
+    "cifar100": _recipe("cifar100", (32, 32, 3), 4, 100, 11_730),
+    "faces": _recipe("folder:data/faces", (64, 64, 3), 8, 0, 10_000),
+    # 40 attributes; tested on a data set of the same form
+    "celeb_a": _recipe("celeb_a", (64, 64, 3), 8, 40, 30_000, attributes=True),
+}
