@@ -104,7 +104,8 @@ def images(source: Any, model: Any, seed: int = 5) -> dict[str, np.ndarray]:
             elif spec.dtype.is_integer:
                 value = np.arange(3)
             else:
-                image = (*model.image_shape[:2], model.source_channels)
+                sides = [side // model.factor for side in model.image_shape[:2]]
+                image = (*sides, model.source_channels)
                 shape = image if spec.shape.rank == 4 else spec.shape[1:]
                 value = rng.uniform(0, 1, (3, *shape))
             inputs.append(tf.constant(value.astype(spec.dtype.as_numpy_dtype)))

@@ -138,6 +138,17 @@ def test_the_stage_changes_at_its_step() -> None:
     assert iterations == [3, 2, 2] and int(model.steps_done) == 5
 
 
+def test_what_was_built_before_changes_no_bit() -> None:
+    states = []
+    for others in (0, 98):  # the names of layers would pass from conv2d_99 to conv2d_100
+        for _ in range(others):
+            keras.layers.Conv2D(1, 1)
+        model = build("srgan", small(pretrain_steps=0), 0)
+        go_on(model, 0, steps=3)
+        states.append(state(model))
+    assert differences(*states) == []
+
+
 @pytest.mark.parametrize("cut", [2, 3, 4])  # before, at and after the border of the stages
 def test_a_saved_model_goes_on_in_its_stage(tmp_path: Path, cut: int) -> None:
     model = build("srgan", small(), 0)

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
+from keras.src.utils import naming  # `reset_uids` is not public in Keras 3
 
 
 class Adversarial(keras.Model):
@@ -34,6 +35,9 @@ class Adversarial(keras.Model):
     group: int | None = None
 
     def __init__(self, seed: int = 0, **kwargs: Any) -> None:
+        # layers get the same names whatever was built before: TensorFlow orders some sums by the names of operations,
+        # so that conv2d_99 and conv2d_100 in the place of conv2d_1 and conv2d_2 change the last bit
+        naming.reset_uids()
         super().__init__(**kwargs)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
