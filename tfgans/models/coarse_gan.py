@@ -193,11 +193,7 @@ def _recipe(variant: str, dataset: str, shape: tuple[int, int, int], factor: int
     )
 
 
-DATASETS = (
-    ("mnist", (28, 28, 1), 7, 10, 9_380),
-    ("cifar10", (32, 32, 3), 4, 10, 11_730),
-    ("cifar100", (32, 32, 3), 4, 100, 11_730),
-)
+DATASETS = (("mnist", (28, 28, 1), 7, 10, 9_380),)
 RECIPES = {
     f"{variant}_{dataset.split('/')[-1]}": _recipe(variant, dataset, shape, factor, classes, steps)
     for dataset, shape, factor, classes, steps in DATASETS
