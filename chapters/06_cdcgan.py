@@ -169,8 +169,9 @@ for statement in claims.survivors(found):
 #   label costs next to nothing; sixteen times the time has to come from somewhere else than the condition.
 # * **FID.** The cDCGAN is *told* how many of each digit to draw; the DCGAN has to find that out. Part of any lead
 #   is this gift.
-# * **Tuning.** The cDCGAN here is ours, tuned until it did not collapse: the deviations above say what did, and that
-#   less dropout in the discriminator was what helped most. So labels alone do not protect from collapse. Against a
+# * **Tuning.** The cDCGAN here is ours, tuned against collapse within classes; less dropout in the discriminator helped
+#   most, and still not every training seed escaped: compare their recalls on the card, a recall near 0 is a class of
+#   images that are all alike. So labels alone do not protect from collapse. Against a
 #   DCGAN with the report's settings, a tuned network meets an untuned one; with decent settings the comparison is
 #   fairer, though that DCGAN was not tuned as long.
 # * **One training is an anecdote.** The report shows one of each. Collapse may come and go with the seed: that is

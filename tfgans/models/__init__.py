@@ -22,8 +22,16 @@ MODELS = {
     "infogan": ("InfoGAN", "finds codes of its own, without labels", "Chen 2016, arXiv:1606.03657"),
     "draw": ("DRAW", "recurrent autoencoder with attention, no adversary", "Gregor 2015, arXiv:1502.04623"),
     "srgan": ("SRGAN", "super-resolution by 4", "Ledig 2016, arXiv:1609.04802"),
-    "resgan": ("ResGAN", "restores extremely coarse images", "Wang et al. (report)"),
-    "coarse_gan": ("CoarseGAN", "GAN, DCGAN, WGAN, CGAN restoring coarse images: baselines", "Wang et al. (report)"),
+    "resgan": (
+        "ResGAN",
+        "restores extremely coarse images",
+        "GAN based on Resnet for Conditional Image Restoration (report)",
+    ),
+    "coarse_gan": (
+        "CoarseGAN",
+        "GAN, DCGAN, WGAN, CGAN restoring coarse images: baselines",
+        "GAN based on Resnet for Conditional Image Restoration (report)",
+    ),
     "unet_gan": ("UNetGAN", "colourization and inpainting with a partitioned U-Net", "Zhang and Zhou (report)"),
 }
 

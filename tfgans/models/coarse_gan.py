@@ -184,7 +184,7 @@ def _recipe(variant: str, dataset: str, shape: tuple[int, int, int], factor: int
         optimizers=dict(g_optimizer=adversary, d_optimizer=adversary, c_optimizer=ADAM),
         batch_size=64 if variant == "wgan" else 128,
         steps=steps,
-        paper="Wang et al., Generative Adversarial Network based on Resnet for Conditional Image Restoration (report)",
+        paper="Generative Adversarial Network based on Resnet for Conditional Image Restoration (report)",
         decay=0.0 if variant == "wgan" else 0.5,
         degradation=f"pool:{factor}",
         crop=False,

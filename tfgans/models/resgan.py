@@ -1,6 +1,6 @@
 """ResGAN: restores extremely coarse images, with a classifier inside the discriminator.
 
-Wang et al., "Generative Adversarial Network based on Resnet for Conditional Image Restoration" (report). The coarse
+"Generative Adversarial Network based on Resnet for Conditional Image Restoration" (report). The coarse
 image is the generator's input and goes past its layers too, enlarged to each scale; what passes by and what the layers
 made are concatenated, not added. The discriminator says from one trunk whether an image is real and what it shows.
 """
@@ -203,7 +203,7 @@ OPTIMIZERS = dict(
     g_optimizer=dict(learning_rate=2e-4, beta_1=0.5),
     d_optimizer=dict(learning_rate=2e-4, beta_1=0.5),
 )
-PAPER = "Wang et al., Generative Adversarial Network based on Resnet for Conditional Image Restoration (report)"
+PAPER = "Generative Adversarial Network based on Resnet for Conditional Image Restoration (report)"
 DEVIATIONS = (
     "The report gives no layers, sizes nor rates: these are ours.",
     "Classes by a softmax; the report has independent attributes throughout (`attributes`), as CelebA's are.",
