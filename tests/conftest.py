@@ -12,6 +12,13 @@ import pytest
 from PIL import Image
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What shares fixtures runs in one worker: a file, or what the contract tests group themselves."""
+    for item in items:
+        if item.path.name != "test_contract.py":
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
 @pytest.fixture(autouse=True)
 def float32_policy() -> Iterator[None]:
     """Leaves the process at float32, whatever a test trained in."""

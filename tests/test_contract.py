@@ -31,7 +31,18 @@ from tfgans import models
 from tfgans.export import ENDPOINTS, export, signatures_of
 from tfgans.prepare import build
 
-EVERY = pytest.mark.parametrize("name, key", cases())
+SHARDS = 2  # of the recipes: each trains and continues its own, in a worker of its own
+
+
+def shard_of(name: str, key: str) -> int:
+    return cases().index((name, key)) * SHARDS // len(cases())
+
+
+def sharded(name: str, key: str, *marks: pytest.MarkDecorator) -> Any:
+    return pytest.param(name, key, marks=[pytest.mark.xdist_group(f"recipes {shard_of(name, key)}"), *marks])
+
+
+EVERY = pytest.mark.parametrize("name, key", [sharded(*case) for case in cases()])
 DISTINCT = pytest.mark.parametrize("name, key", distinct_cases())
 FIRST = pytest.mark.parametrize("name, key", first_cases())
 
@@ -50,29 +61,41 @@ class Trained:
 
 
 class Zoo:
-    """Trains a recipe when a test first asks; recipes that are alike at tiny width share a model."""
+    """Trains a shard of the recipes when a test first asks for one; alike ones (at tiny width) share a model."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.trained: dict[str, Trained] = {}
 
     def get(self, name: str, key: str, precision: str = "float32") -> Trained:
+        if self.alike(name, key, precision) not in self.trained:
+            for case in cases():
+                if shard_of(*case) == shard_of(name, key):
+                    self.train(*case, "float32")
+            self.train(name, key, precision)
+        return self.trained[self.alike(name, key, precision)]
+
+    def alike(self, name: str, key: str, precision: str) -> str:
         small = tiny(models.recipe(name, key))
-        alike = repr((name, precision, small.model, small.optimizers))
-        if alike not in self.trained:
-            model = tiny_model(name, key, precision)
-            logs = go_on(model, 0)
-            counts = {term: float(tracker.count) for term, tracker in model.trackers.items()}
-            path = self.folder / f"{name}-{key}-{precision}.keras"
-            model.save(path)
-            exported = export(model, path.with_suffix("")) if precision == "float32" else None
-            drawn = images(model, model) if exported else {}  # before the weights move on
-            go_on(model, STEPS)
-            self.trained[alike] = Trained(model, logs, counts, path, state(model), exported, drawn)
-        return self.trained[alike]
+        return repr((name, precision, small.model, small.optimizers))
+
+    def train(self, name: str, key: str, precision: str) -> None:
+        alike = self.alike(name, key, precision)
+        if alike in self.trained:
+            return
+        keras.config.set_dtype_policy("float32")
+        model = tiny_model(name, key, precision)
+        logs = go_on(model, 0)
+        counts = {term: float(tracker.count) for term, tracker in model.trackers.items()}
+        path = self.folder / f"{name}-{key}-{precision}.keras"
+        model.save(path)
+        exported = export(model, path.with_suffix("")) if precision == "float32" else None
+        drawn = images(model, model) if exported else {}  # before the weights move on
+        go_on(model, STEPS)
+        self.trained[alike] = Trained(model, logs, counts, path, state(model), exported, drawn)
 
     def continuation(self, trained: Trained) -> list[np.ndarray]:
-        """The state that a fresh process reached from the file; one process for all that were asked for till now."""
+        """The state that a fresh process reached from the file; one process for all that were trained till now."""
         result = trained.path.with_suffix(".npz")
         if not result.exists():
             script = Path(__file__).parent / "tiny.py"
@@ -84,12 +107,7 @@ class Zoo:
 
 @pytest.fixture(scope="module")
 def zoo(tmp_path_factory: pytest.TempPathFactory) -> Zoo:
-    zoo = Zoo(tmp_path_factory.mktemp("zoo"))
-    for name, key in cases():
-        zoo.get(name, key)
-    zoo.get(*first_cases()[1], "mixed_bfloat16")
-    keras.config.set_dtype_policy("float32")
-    return zoo
+    return Zoo(tmp_path_factory.mktemp("zoo"))
 
 
 def images(source: Any, model: Any, seed: int = 5) -> dict[str, np.ndarray]:
@@ -154,7 +172,7 @@ def test_a_fresh_process_continues_to_the_same_bits(zoo: Zoo, name: str, key: st
 
 
 @pytest.mark.parametrize(
-    "name, key", [pytest.param(*case, marks=[pytest.mark.slow] * (i != 1)) for i, case in enumerate(first_cases())]
+    "name, key", [sharded(*case, *[pytest.mark.slow] * (i != 1)) for i, case in enumerate(first_cases())]
 )
 def test_a_fresh_process_continues_in_bfloat16_to_the_same_bits(zoo: Zoo, name: str, key: str) -> None:
     trained = zoo.get(name, key, "mixed_bfloat16")

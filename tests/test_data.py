@@ -482,7 +482,7 @@ def shifted(example, seed):
 @pytest.mark.parametrize(
     "options",
     [{}, {"group": 3}, {"flip": True, "group": 2}, {"transform": shifted}, {"transform": shifted, "group": 2}],
-    ids=str,
+    ids=["alone", "group", "flip", "transform", "transform-group"],
 )
 def test_resumes_exactly(digits, options):
     """From step s on it is what the run from 0 yields, on either path."""

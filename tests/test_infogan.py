@@ -33,14 +33,14 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
 
 def test_information_is_the_log_likelihood_of_the_codes(monkeypatch: pytest.MonkeyPatch) -> None:
     model = small(category_weight=2.0, continuous_weight=0.5)
-    logits, mean, log_std = (RNG.normal(size=(BATCH, size)).astype(np.float32) for size in (10, 2, 2))
+    logits, mean = (RNG.normal(size=(BATCH, size)).astype(np.float32) for size in (10, 2))
     category, place = np.array([3, 0, 9, 3]), RNG.uniform(-1, 1, (BATCH, 2)).astype(np.float32)
-    monkeypatch.setattr(model, "recognition", lambda features, training: (logits, mean, log_std))
+    monkeypatch.setattr(model, "recognition", lambda features, training: (logits, mean))
     codes = tf.constant(np.concatenate([np.eye(10, dtype=np.float32)[category], place], axis=1))
     loss = model.information_loss(tf.zeros((BATCH, 12)), codes)
 
     of_category = logits[range(BATCH), category] - np.log(np.exp(logits).sum(axis=1))
-    of_place = norm.logpdf(place, mean, np.exp(log_std)).sum(axis=1)
+    of_place = norm.logpdf(place, mean, 1.0).sum(axis=1)
     assert float(loss["category_loss"]) == pytest.approx(-2.0 * (of_category.mean() + np.log(10)), rel=1e-5)
     assert float(loss["continuous_loss"]) == pytest.approx(-0.5 * (of_place.mean() + 2 * np.log(2)), rel=1e-5)
     assert float(model.logs()["category_information"]) == pytest.approx(of_category.mean() + np.log(10), rel=1e-5)
@@ -51,7 +51,7 @@ def test_a_code_that_is_read_surely_is_worth_its_entropy(monkeypatch: pytest.Mon
     model, codes, nothing = small(), np.zeros((BATCH, 12), np.float32), np.zeros((BATCH, 2), np.float32)
     codes[:, 4] = 1
     for sure, expected in ((50.0, np.log(10)), (0.0, 0.0)):
-        answer = (np.float32(sure) * codes[:, :10], nothing, nothing)
+        answer = (np.float32(sure) * codes[:, :10], nothing)
         monkeypatch.setattr(model, "recognition", lambda *_, answer=answer, **__: answer)
         model.reset_metrics()
         model.information_loss(tf.zeros((BATCH, 12)), tf.constant(codes))

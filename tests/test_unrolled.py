@@ -44,7 +44,7 @@ def points(seed: int, n: int = 8) -> tf.Tensor:
 
 
 def logits(weights: list[np.ndarray], x: np.ndarray) -> np.ndarray:
-    hidden = x.reshape(len(x), 2)
+    hidden = 2.0 * x.reshape(len(x), 2)
     for kernel, bias in zip(weights[0:4:2], weights[1:4:2], strict=True):
         hidden = np.tanh(hidden @ kernel + bias)
     return hidden @ weights[4] + weights[5]

@@ -12,26 +12,9 @@ import tensorflow as tf
 from keras import layers
 
 from tfgans.adversarial import Adversarial
-from tfgans.layers import BatchNormalization, halvings
+from tfgans.layers import halvings
+from tfgans.models.dcgan import build_generator
 from tfgans.recipe import Recipe
-
-INIT = keras.initializers.RandomNormal(stddev=0.02)  # of the DCGAN paper, section 4
-
-
-def build_generator(image_shape: tuple[int, int, int], latent_dim: int, width: int) -> keras.Model:
-    """(n, latent_dim) noise -> (n, h, w, c) images in [-1, 1]."""
-    height, wide, channels = image_shape
-    times = halvings(image_shape)
-    start = (height >> times, wide >> times, width << (times - 1))
-    z = keras.Input((latent_dim,))
-    x = layers.Dense(start[0] * start[1] * start[2], use_bias=False, kernel_initializer=INIT.clone())(z)
-    x = layers.ReLU()(BatchNormalization()(layers.Reshape(start)(x)))
-    for i in reversed(range(times)):
-        stride = 1 if i == times - 1 else 2
-        x = layers.Conv2DTranspose(width << i, 4, stride, "same", use_bias=False, kernel_initializer=INIT.clone())(x)
-        x = layers.ReLU()(BatchNormalization()(x))
-    x = layers.Conv2DTranspose(channels, 4, 2, "same", kernel_initializer=INIT.clone())(x)
-    return keras.Model(z, layers.Activation("tanh", dtype="float32")(x), name="generator")
 
 
 def build_critic(image_shape: tuple[int, int, int], width: int) -> keras.Model:
