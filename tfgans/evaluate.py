@@ -16,12 +16,14 @@ from tfgans.export import ENDPOINTS, Exported, export_run
 from tfgans.features import load_features
 from tfgans.fidelity import Test, measure_restoration, restoration_sheet
 from tfgans.files import grid, plain, sheet, write_json, write_png
+from tfgans.recognition import measure_small, small_sheet
 from tfgans.report import LABELS, readable
 from tfgans.run import Run
 
 SEED = 1  # of the samples that are measured; training and previews never use it
 FEWEST = 16  # images that can be scored
 NEIGHBOURS = 1_000  # samples whose nearest training images are looked up
+READ = ("mnist", "fashion_mnist", "cifar10", "cifar100")  # data sets whose restored images a judge of theirs reads
 JUDGES = {"mnist5k": "mnist", STACKED: "mnist"}  # data sets that another one's judge scores
 
 
@@ -109,7 +111,7 @@ def evaluate_run(
     run = Run.open(path)
     config = run.config
     if _restores(config):
-        return _evaluate_restoration(run, features, data_dir, only_if_possible, tests)
+        return _evaluate_restoration(run, features, n, data_dir, only_if_possible, tests)
     dataset = config["recipe"]["dataset"]
     try:
         network = _network(features or f"judge:{JUDGES.get(dataset, dataset)}", dataset)
@@ -165,15 +167,15 @@ def _test_sets(config: dict[str, Any], tests: list[str] | None) -> list[Test]:
 
 
 def _evaluate_restoration(
-    run: Run, features: str | None, data_dir: str | None, only_if_possible: bool, tests: list[str] | None
+    run: Run, features: str | None, n: int, data_dir: str | None, only_if_possible: bool, tests: list[str] | None
 ) -> dict[str, Any]:
     config = run.config
     data_dir = data_dir or config["data_dir"]
     with tempfile.TemporaryDirectory() as folder:
         model = Exported(export_run(run.path, Path(folder) / "model"))
         try:
-            result = measure_restoration(
-                model, _test_sets(config, tests), config["recipe"]["degradation"], features, data_dir
+            result = _measure_restored(
+                model, _test_sets(config, tests), config["recipe"]["degradation"], features, n, data_dir
             )
         except UserError as error:
             if not only_if_possible:
@@ -194,13 +196,30 @@ def evaluate_saved(
             f"{path} has no card.json that names its data; write it with 'tfgans evaluate RUN --card {path}'"
         )
     if "restore" in card["endpoints"]:
-        if not tests:
+        if _judged(card):
+            features = features or card["protocol"]["features"]
+        elif not tests:
             raise UserError(f"say on which images to measure {path}: --test folder:PATH")
-        return measure_restoration(
-            Exported(path), _test_sets(card, tests), card["protocol"]["degradation"], features, data_dir
+        return _measure_restored(
+            Exported(path), _test_sets(card, tests), card["protocol"]["degradation"], features, n, data_dir
         )
     network = _network(features or card["protocol"]["features"], card["dataset"])
     return measure(Exported(path), card["dataset"], card["image_shape"], network, n, data_dir)
+
+
+def _judged(config: dict[str, Any]) -> bool:
+    """Whether what a run or card was trained on has labels and a name: then a judge reads what is restored."""
+    dataset = config["recipe"]["dataset"] if isinstance(config["recipe"], dict) else config["dataset"]
+    return dataset in READ
+
+
+def _measure_restored(
+    model: Exported, tests: list[Test], degradation: str, features: str | None, n: int, data_dir: str | None
+) -> dict[str, Any]:
+    dataset = tests[0][0]
+    if len(tests) == 1 and dataset in READ and not (features or "judge").startswith("squeezenet"):
+        return measure_small(model, dataset, degradation, features or f"judge:{dataset}", n, data_dir)
+    return measure_restoration(model, tests, degradation, features, data_dir)
 
 
 def _network(features: str, dataset: str) -> Any:
@@ -386,6 +405,11 @@ def _sheet(
 
     Of a restoration crops of its test images; of points 2,000 samples over as many test points.
     """
+    if _restores(config) and _judged(config):
+        shape = tuple(config["recipe"]["model"]["image_shape"])
+        return small_sheet(
+            model, config["recipe"]["dataset"], config["recipe"]["degradation"], shape, data_dir or config["data_dir"]
+        )
     if _restores(config):
         return restoration_sheet(
             model, _test_sets(config, tests), config["recipe"]["degradation"], data_dir or config["data_dir"]

@@ -2,7 +2,7 @@
 
 Noise and label each pass a dense and a reshape layer and are concatenated before the upsampling; in the discriminator
 the label passes dense layers, is reshaped to a plane, and joins the image. LeakyReLU throughout, dropout in the
-discriminator, and a discriminator that is held back: a lower learning rate and two generator steps for each of its own.
+discriminator, and a discriminator that is held back: two generator steps for each of its own.
 """
 
 from typing import Any
@@ -107,7 +107,7 @@ class CDCGAN(Adversarial):
 MODEL = dict(image_shape=(28, 28, 1), classes=10, latent_dim=100, width=48, dropout=0.1, generator_steps=2)
 OPTIMIZERS = dict(
     g_optimizer=dict(learning_rate=2e-4, beta_1=0.5),
-    d_optimizer=dict(learning_rate=1.8e-4, beta_1=0.5),
+    d_optimizer=dict(learning_rate=4e-4, beta_1=0.5),
 )
 
 RECIPES = {
@@ -121,7 +121,10 @@ RECIPES = {
         decay=0.5,
         deviations=(
             "The report gives no sizes nor learning rates; ours fall linearly to zero over the second half.",
-            "Dropout of 0.1, before the discriminator's last layer: with 0.3 the samples of a class are too alike.",
+            "The report holds the discriminator back twice, by a lower learning rate, too. Ours has twice the "
+            "generator's rate: at 0.9 of it one of three seeds ended with classes of one image, at 0.5 within 1,000 "
+            "steps.",
+            "Dropout of 0.1, before the discriminator's last layer: with 0.3 the samples of a class were too alike.",
             "Three convolutions in each network in place of two, and batch normalization in the discriminator: with "
             "dropout of 0.3 either was needed against classes of one image. Neither was tried again with 0.1.",
         ),

@@ -1,0 +1,130 @@
+"""What small restored images are worth to a judge: a classifier that was trained on real images, not on restored ones.
+
+Beside it stands a reader of the coarse images themselves. Restoring adds no information, so nobody can be expected to
+read restored images better than a good reader of what they were made from.
+"""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfgans import data, metrics
+from tfgans.data.degrade import bicubic_up, degrade, pair
+from tfgans.errors import UserError
+from tfgans.export import Exported
+from tfgans.features import load_features
+from tfgans.files import grid, to_uint8
+
+BATCH = 250
+COLUMNS = 10  # of the sheet
+COARSE = 64  # numbers in a coarse image, at most, for it to be read by a network without convolutions
+
+
+def coarse(images: np.ndarray, degradation: str) -> np.ndarray:
+    """uint8 (n, h, w, c) -> what the degradation makes of each, uint8; image i with the seed i."""
+    transform = pair(degradation)
+
+    @tf.function
+    def batch(part: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
+        def one(given: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+            image, i = given
+            return transform({"image": tf.cast(image, tf.float32) / 127.5 - 1.0}, tf.stack([0, i]))["source"]
+
+        return tf.map_fn(one, (part, numbers), fn_output_signature=tf.float32)
+
+    parts = [batch(images[i : i + BATCH], np.arange(i, min(i + BATCH, len(images)))) for i in _starts(images)]
+    return to_uint8((np.concatenate([part.numpy() for part in parts]) + 1) / 2)
+
+
+def restored(model: Exported, sources: np.ndarray) -> np.ndarray:
+    """uint8 (n, h, w, c) -> what the model makes of them, uint8."""
+    parts = [model.restore(sources[i : i + BATCH].astype(np.float32) / 255) for i in _starts(sources)]
+    return to_uint8(np.concatenate(parts))
+
+
+def enlarged(sources: np.ndarray, factor: int) -> np.ndarray:
+    """uint8 (n, h, w, c) -> bicubically enlarged, uint8."""
+    return to_uint8((bicubic_up(sources.astype(np.float32) / 127.5 - 1.0, factor).numpy() + 1) / 2)
+
+
+def _starts(images: np.ndarray) -> range:
+    return range(0, len(images), BATCH)
+
+
+def measure_small(
+    model: Exported, dataset: str, degradation: str, features: str, n: int, data_dir: str | None = None
+) -> dict[str, Any]:
+    """PSNR, SSIM, the judge's accuracy and the Frechet distance in its features, of `n` restored test images.
+
+    Beside the accuracy on restored images: on the originals ("..._real"), on enlarged coarse images ("..._bicubic"),
+    and of a network that learnt to read coarse images (`coarse_accuracy`).
+
+    Raises:
+        UserError: no such judge, or one of images of another size.
+    """
+    judge: Any = load_features(features)
+    if not hasattr(judge, "logits"):  # a network of features alone
+        raise UserError(f"restored images are read by a judge: --features judge:NAME, not {features}")
+    test = data.load(dataset, "test", data_dir=data_dir, image_shape=judge.image_shape)
+    n = min(n, len(test))
+    original = test.images[:n]
+    source = coarse(original, degradation)
+    sets = {
+        "": restored(model, source),
+        "_bicubic": enlarged(source, degrade(degradation).factor),
+        "_real": original,
+    }
+    seen = {end: judge.features(images) for end, images in sets.items()}
+    found: dict[str, Any] = {}
+    for end in ("", "_bicubic"):
+        found |= {
+            f"psnr{end}": float(np.mean(metrics.psnr(sets[end], original))),
+            f"ssim{end}": float(np.mean(metrics.ssim(sets[end], original))),
+            f"frechet_distance{end}": metrics.frechet_distance(seen["_real"], seen[end]),
+        }
+    train = data.load(dataset, "train", data_dir=data_dir, image_shape=judge.image_shape)
+    unseen = judge.features(train.images[:n])  # a judge has not seen the first training images
+    found["frechet_floor"] = metrics.frechet_distance(seen["_real"], unseen)
+    if test.labels is not None and test.labels.ndim == 1:
+        labels = test.labels[:n]
+        for end, images in sets.items():
+            found[f"judge_accuracy{end}"] = float(np.mean(judge.logits(images).argmax(axis=1) == labels))
+        if source[0].size <= COARSE:
+            found["coarse_accuracy"] = coarse_accuracy(coarse(train.images, degradation), train.labels, source, labels)
+    protocol = {
+        "features": judge.name,
+        "features_sha256": judge.sha256,
+        "degradation": degradation,
+        "tests": [dataset],
+        "n_images": {dataset: n},
+        "border": 0,
+        "channel": "gray" if original.shape[-1] == 1 else "RGB",
+    }
+    return {"protocol": protocol, "metrics": found}
+
+
+def coarse_accuracy(train: np.ndarray, train_labels: Any, test: np.ndarray, test_labels: np.ndarray) -> float:
+    """How many coarse images, uint8 (n, h, w, c), a network of two hidden layers reads that learnt on coarse images."""
+    from sklearn.neural_network import MLPClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    network = MLPClassifier((256, 256), alpha=1e-3, batch_size=256, early_stopping=True, max_iter=60, random_state=0)
+    reader = make_pipeline(StandardScaler(), network)
+    reader.fit(train.reshape(len(train), -1), train_labels)
+    return float(reader.score(test.reshape(len(test), -1), test_labels))
+
+
+def small_sheet(
+    model: Exported, dataset: str, degradation: str, shape: tuple[int, int, int], data_dir: str | None = None
+) -> np.ndarray:
+    """Of test images, COLUMNS a row: coarse ones in squares, below them restored, below them the originals."""
+    test = data.load(dataset, "test", data_dir=data_dir, image_shape=shape, limit=3 * COLUMNS)
+    factor = degrade(degradation).factor
+    rows = []
+    for i in range(0, len(test), COLUMNS):
+        original = test.images[i : i + COLUMNS]
+        source = coarse(original, degradation)
+        rows += [source.repeat(factor, axis=1).repeat(factor, axis=2), restored(model, source), original]
+    return grid(np.concatenate(rows).astype(np.float32) / 255, COLUMNS)
