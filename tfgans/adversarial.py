@@ -26,6 +26,7 @@ class Adversarial(keras.Model):
     * `players`: optimizer name -> names of the attributes (networks) whose trainable weights it moves;
     * `terms`: the names of everything that is logged: loss terms and what `track` is given;
     * `factor`: of a restoration, by how much the target is larger than the source;
+    * `estimate`: the term that is said to fall as the samples get better, if any;
     * `group`: how many fresh batches a step takes (None: one batch, without the extra leading axis);
 
     builds its networks in `__init__`, which stores each argument under its own name (`get_config` reads them back),
@@ -35,6 +36,7 @@ class Adversarial(keras.Model):
     kind: ClassVar[str] = "unconditional"
     players: ClassVar[dict[str, tuple[str, ...]]] = {}
     terms: ClassVar[tuple[str, ...]] = ()
+    estimate: ClassVar[str] = ""
     factor: int = 1
     group: int | None = None
 

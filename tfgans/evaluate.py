@@ -16,6 +16,7 @@ from tfgans.export import ENDPOINTS, Exported, export_run
 from tfgans.features import load_features
 from tfgans.fidelity import Test, measure_restoration, restoration_sheet
 from tfgans.files import grid, plain, sheet, write_json, write_png
+from tfgans.over_time import follow
 from tfgans.recognition import measure_small, small_sheet
 from tfgans.report import LABELS, readable
 from tfgans.run import Run
@@ -126,6 +127,9 @@ def evaluate_run(
             model, dataset, config["recipe"]["model"]["image_shape"], network, n, data_dir or config["data_dir"]
         )
     result["metrics"] |= _by_the_model(run, data_dir or config["data_dir"])
+    term = models.model_class(config["gan"]).estimate
+    if term and hasattr(network, "logits"):
+        result["metrics"] |= follow(run, term, network, n // 4, SEED, data_dir or config["data_dir"])
     write_json(run.path / "metrics.json", result)
     return result
 
@@ -282,9 +286,14 @@ def measure(
         }
         if asked is not None:
             found["label_accuracy"] = float(np.mean(read == asked))
+            if min(height, width) >= 28:
+                for end, images in (("", fake), ("_real", real)):
+                    found[f"ms_ssim_within{end}"] = metrics.ms_ssim_within(images, asked).tolist()
         if model.categories:
             categories = model.prior(n, SEED)[:, : model.categories].argmax(axis=1)  # that `sample` drew
             found["category_accuracy"] = metrics.category_accuracy(categories, read)
+            effects = metrics.code_effects(model.prior(n, SEED)[:, model.categories :], categories, fake)
+            found |= {f"code_{name}": values for name, values in effects.items()}
     found |= _neighbours(fake, train, test)
     protocol = {
         "features": network.name,

@@ -20,6 +20,7 @@ class Recipe:
     `degradation` (`tfgans.data.degrade`) makes the source of a restoration: batches are then random crops of the
     model's `image_shape`, flipped at random, as `target`, and what the degradation leaves of them as `source`. Without
     `crop` whole images are scaled to `image_shape`; without `flip` none is flipped, as digits must not be.
+    `keep` is how many checkpoints are kept, the newest ones; a run makes 20.
     `reported` is what the paper reports, `deviations` each difference from the paper, in a sentence.
     """
 
@@ -30,6 +31,7 @@ class Recipe:
     steps: int
     paper: str
     decay: float = 0.0
+    keep: int = 3
     degradation: str = ""
     crop: bool = True
     flip: bool = True

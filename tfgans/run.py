@@ -21,7 +21,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-KEEP = 3  # checkpoints
+KEEP = 3  # checkpoints, where the recipe does not say
 CONTENT = {"metadata.json", "config.json", "model.weights.h5"}  # of a .keras file
 # what zipfile raises on damaged files, by where the damage is
 DAMAGED = (zipfile.BadZipFile, OSError, EOFError, RuntimeError, ValueError, zlib.error, struct.error)
@@ -98,7 +98,7 @@ class Run:
         path = self.checkpoint(step)
         with whole(path) as temporary:
             model.save(temporary)
-        for old in self.steps()[:-KEEP]:
+        for old in self.steps()[: -self.config["recipe"].get("keep", KEEP)]:
             self.checkpoint(old).unlink()
         return path
 

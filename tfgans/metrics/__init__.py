@@ -1,7 +1,9 @@
 """Scores of generated images. Features and logits come from `tfgans.features`; everything here takes NumPy arrays."""
 
+from tfgans.metrics.codes import code_effects, slant
 from tfgans.metrics.colour import colourfulness, green_blue_share, seam_contrast
 from tfgans.metrics.distances import classifier_score, frechet_distance, frechet_floor, kernel_distance
+from tfgans.metrics.diversity import ms_ssim_within
 from tfgans.metrics.fidelity import (
     fill_biharmonic,
     fill_with_mean,
@@ -23,6 +25,7 @@ __all__ = [
     "category_accuracy",
     "class_histogram",
     "classifier_score",
+    "code_effects",
     "colourfulness",
     "fill_biharmonic",
     "fill_with_mean",
@@ -36,10 +39,12 @@ __all__ = [
     "label_accuracy",
     "luma",
     "mode_coverage",
+    "ms_ssim_within",
     "nearest_neighbours",
     "precision_recall",
     "psnr",
     "seam_contrast",
+    "slant",
     "spectrum",
     "ssim",
     "stacked_digits",

@@ -45,6 +45,7 @@ class WGAN(Adversarial):
 
     players = {"g_optimizer": ("generator",), "d_optimizer": ("critic",)}
     terms = ("d_loss", "distance", "g_loss")
+    estimate = "distance"
 
     def __init__(
         self,
@@ -107,6 +108,7 @@ RECIPES = {
         optimizers=dict(g_optimizer=RMSPROP, d_optimizer=RMSPROP),
         batch_size=64,
         steps=10_000,
+        keep=20,
         paper="arXiv:1701.07875",
         deviations=(
             "28x28 digits and our DCGAN's networks; the paper shows 64x64 bedrooms. 10,000 generator steps.",

@@ -35,6 +35,7 @@ class WGANGP(Adversarial):
 
     players = {"g_optimizer": ("generator",), "d_optimizer": ("critic",)}
     terms = ("d_loss", "gradient_penalty", "distance", "g_loss")
+    estimate = "distance"
 
     def __init__(
         self,
@@ -103,6 +104,7 @@ RECIPES = {
         ),
         batch_size=64,
         steps=10_000,
+        keep=20,
         paper="arXiv:1704.00028",
         deviations=(
             "28x28 digits and our DCGAN's generator; the paper's networks are for 32x32 images and larger ones.",

@@ -1,0 +1,104 @@
+"""Measures over a training, within a class, and of what a code does."""
+
+import types
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from skimage.metrics import structural_similarity
+
+from tfgans import data, metrics, over_time
+
+
+def bars(shears: np.ndarray, width: int = 2) -> np.ndarray:
+    """Images (n, 28, 28, 1) of a bar 20 rows high that leans `shear` columns to the right for each row upwards."""
+    images = np.zeros((len(shears), 28, 28, 1), np.float32)
+    for image, shear in zip(images, shears, strict=True):
+        for row in range(4, 24):
+            left = round(14 + shear * (14 - row)) - width // 2
+            image[row, left : left + width] = 1.0
+    return images
+
+
+def test_slant_is_the_shear() -> None:
+    shears = np.array([-0.5, 0.0, 0.25, 0.5])
+    np.testing.assert_allclose(metrics.slant(bars(shears)), shears, atol=0.02)
+    np.testing.assert_allclose(metrics.slant((255 * bars(shears)).astype(np.uint8)), shears, atol=0.02)
+    flat = np.zeros((2, 28, 28, 1), np.float32)
+    flat[1, 14, 4:20] = 1
+    assert metrics.slant(flat).tolist() == [0.0, 0.0]
+
+
+def test_effects_of_codes() -> None:
+    """The first code turns, the second thickens; the category does both, which must not count."""
+    rng = np.random.default_rng(0)
+    codes, categories = rng.uniform(-1, 1, (60, 2)), np.repeat([0, 1, 2], 20)
+    images = np.concatenate(
+        [
+            bars(np.array([0.3 * turn + 0.3 * (c - 1)]), width=2 * c + 3 + round(2 * thick))
+            for (turn, thick), c in zip(codes, categories, strict=True)
+        ]
+    )
+    found = metrics.code_effects(codes, categories, images)
+    assert found["turns"][0] > 0.95 and abs(found["turns"][1]) < 0.4
+    assert found["thickens"][1] > 0.85 and abs(found["thickens"][0]) < 0.4
+    same = metrics.code_effects(codes, categories, np.ones_like(images))
+    assert same == {"turns": [0.0, 0.0], "thickens": [0.0, 0.0]}
+
+
+def test_alikeness_within_a_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    one, labels = rng.uniform(0, 1, (1, 28, 28, 1)), np.repeat([3, 7], 10)
+    images = np.concatenate([np.repeat(one, 10, axis=0), rng.uniform(0, 1, (10, 28, 28, 1))])
+    same, different = metrics.ms_ssim_within(images, labels)
+    assert same == pytest.approx(1.0) and abs(different) < 0.2
+    digits = data.load("mnist5k", "test")
+    assert 0.1 < metrics.ms_ssim_within(digits.images, digits.labels).mean() < 0.6
+    with pytest.raises(ValueError, match="28 pixels"):
+        metrics.ms_ssim_within(images[:, :20], labels)
+    with pytest.raises(ValueError, match="no pair"):
+        metrics.ms_ssim_within(images, np.array([1] * 19 + [2]))
+    # with a single scale it is the mean SSIM of the pairs, which scikit-image computes too
+    monkeypatch.setattr("tfgans.metrics.diversity.SCALES", (1.0,))
+    two = digits.images[np.flatnonzero(digits.labels == 4)[:2]]
+    expected = structural_similarity(
+        *two[..., 0], win_size=7, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, truncate=2.0
+    )
+    found = metrics.ms_ssim_within(two, np.array([4, 4]))[0]
+    assert found == pytest.approx(expected, abs=0.02)
+
+
+class Judge:
+    """Its features are an image's first three pixels."""
+
+    def features(self, images: np.ndarray) -> np.ndarray:
+        images = images / 255.0 if images.dtype == np.uint8 else images
+        return images.reshape(len(images), -1)[:, :3].astype(np.float64)
+
+
+def run_with(distances: list[float], losses: list[float]) -> Any:
+    """A run whose checkpoint k makes uniform noise that is lighter by distances[k]."""
+
+    def load(step: int) -> Any:
+        return types.SimpleNamespace(
+            sample=lambda n, seed: tf.random.stateless_uniform((n, 28, 28, 1), (seed, 0)) * 0.1 + distances[step]
+        )
+
+    rows = [{"step": float(i), "d": loss} for i, loss in enumerate(losses)]
+    config = {"recipe": {"dataset": "mnist5k", "model": {"image_shape": [28, 28, 1]}}}
+    return types.SimpleNamespace(
+        config=config, read_history=lambda: rows, steps=lambda: list(range(len(distances))), load=load
+    )
+
+
+def test_a_loss_that_tells_of_quality() -> None:
+    distances = [0.9, 0.6, 0.7, 0.3, 0.1]  # digits are black at the corner
+    found = over_time.follow(run_with(distances, [9.0, 6.0, 7.0, 3.0, 1.0]), "d", Judge(), 100, 1, None)
+    assert found["quality_correlation"] == pytest.approx(1.0)
+    steps, losses, scores = zip(*found["quality_over_time"], strict=True)
+    assert steps == (0, 1, 2, 3, 4) and losses == (9.0, 6.0, 7.0, 3.0, 1.0)
+    np.testing.assert_allclose(scores, [3 * (d + 0.05) ** 2 for d in distances], atol=0.1)
+    turned = over_time.follow(run_with(distances, [1.0, 3.0, 7.0, 6.0, 9.0]), "d", Judge(), 100, 1, None)
+    assert turned["quality_correlation"] == pytest.approx(-0.7)
+    assert over_time.follow(run_with(distances[:4], [1.0] * 4), "d", Judge(), 100, 1, None) == {}

@@ -1,0 +1,40 @@
+"""Whether a loss tells how good the samples are: its history beside the Frechet distance of each checkpoint's samples.
+
+The claim of the WGAN paper (section 4.2, figures 3 and 4). A class whose loss is said to tell names the term as
+`estimate`; its recipe keeps every checkpoint (`keep`).
+"""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from scipy.stats import spearmanr
+from tqdm import tqdm
+
+from tfgans import data, metrics
+from tfgans.run import Run
+
+FEWEST = 5  # checkpoints
+
+
+def follow(run: Run, term: str, judge: Any, n: int, seed: int, data_dir: str | None) -> dict[str, Any]:
+    """The Frechet distance in the judge's features of `n` samples of each checkpoint, and how it goes with a term.
+
+    Returns {} of a run with fewer than FEWEST checkpoints; otherwise `quality_over_time`, a list of [step, value of the
+    term, Frechet distance], and `quality_correlation`, the rank correlation of the last two.
+    """
+    recipe = run.config["recipe"]
+    history = {int(row["step"]): row[term] for row in run.read_history()}
+    steps = [step for step in run.steps() if step in history]
+    if len(steps) < FEWEST:
+        return {}
+    test = data.load(recipe["dataset"], "test", data_dir=data_dir, image_shape=tuple(recipe["model"]["image_shape"]))
+    real = judge.features(test.images[:n])
+    rows = []
+    for step in tqdm(steps, desc="checkpoints", leave=False):
+        sample = tf.function(run.load(step).sample)
+        parts = [sample(tf.constant(500), tf.constant(seed + i)).numpy() for i in range(0, n, 500)]
+        seen = judge.features(np.concatenate(parts)[:n])
+        rows.append([step, history[step], metrics.frechet_distance(real, seen)])
+    _, values, distances = zip(*rows, strict=True)
+    return {"quality_correlation": float(spearmanr(values, distances).statistic), "quality_over_time": rows}
