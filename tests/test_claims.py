@@ -36,6 +36,7 @@ def card(gan: str = "dcgan", **values: Any) -> dict[str, Any]:
         "batch_size": 128,
         "precision": "float32",
         "machine": {"cpu": "one"},
+        "cores": [2] * n,
         "protocol": {"features_sha256": "ab", "split": "mnist test", "n_real": 100, "n_fake": 100, "sample_seed": 1},
         "metrics": {"frechet_floor": listed(0.5), **metrics},
         "losses": {"d_loss": parts, "g_loss": parts},
@@ -188,8 +189,13 @@ def test_sixteen_times(seconds: float, expected: str) -> None:
 
 
 def test_seconds_of_an_epoch() -> None:
-    made = card(train_seconds=listed(100.0, 200.0), steps=600, batch_size=100)  # one pass over 60,000
-    assert criteria.epoch_seconds(made) == [100.0, 200.0]
+    made = card(train_seconds=listed(100.0, 200.0, 300.0), steps=600, batch_size=100)  # one pass over 60,000
+    made["cores"] = [2, 1, 2]
+    assert criteria.epoch_seconds(made, 2) == [100.0, 300.0] and criteria.epoch_seconds(made, 4) == []
+    one, two = card(train_seconds=listed(1.0)), card(train_seconds=listed(1.0))
+    one["cores"] = [1]
+    with pytest.raises(criteria.Untestable, match="equally many cores"):
+        criteria.sixteen_times(one, two)
 
 
 def test_cards_of_different_protocols_are_not_compared() -> None:

@@ -64,7 +64,7 @@ def results_table() -> str:
     ]
     for name, card in saved().items():
         metrics = card.get("metrics", {})
-        if "frechet_distance" not in metrics or "gan" not in card:
+        if "frechet_distance" not in metrics or "gan" not in card or "restore" in card["endpoints"]:
             continue
         protocol = card["protocol"]
         quality = f"{cell(metrics['precision'])} | {cell(metrics['recall'])}"
@@ -74,7 +74,7 @@ def results_table() -> str:
             f"| {cell(metrics.get('smallest_class'), 1, 100)} | {quality} "
             f"| {len(card['training_seeds'])} | {protocol['n_fake']:,} / {protocol['n_real']:,} |"
         )
-    lines += _modes() + _restorations()
+    lines += _modes() + _restorations() + _small_restorations()
     judges = [f"{n} ({100 * c['test_accuracy']:.2f}% on test)" for n, c in saved().items() if "test_accuracy" in c]
     lines += [
         "",
@@ -106,6 +106,7 @@ def _modes() -> list[str]:
 def _restorations() -> list[str]:
     """The table of the restorations, one line for each model and test set; nothing where there are none."""
     shown = {name: card for name, card in saved().items() if "restore" in card.get("endpoints", {})}
+    shown = {name: card for name, card in shown.items() if "judge_accuracy" not in card["metrics"]}
     if not shown:
         return []
     lines = [
@@ -125,6 +126,29 @@ def _restorations() -> list[str]:
                 f"| [{name}](saved_models/{name}/card.json) | {test} ({protocol['n_images'][test]}, "
                 f"{protocol['degradation']}) | {' | '.join(cells)} | {len(card['training_seeds'])} |"
             )
+    return lines
+
+
+def _small_restorations() -> list[str]:
+    """The table of the restorations that a judge reads; nothing where there are none."""
+    shown = {name: card for name, card in saved().items() if "judge_accuracy" in card.get("metrics", {})}
+    if not shown:
+        return []
+    lines = [
+        "",
+        "| model | of | PSNR dB | bicubic | read % | bicubic | originals | coarse, by a reader of its own "
+        "| Fréchet distance | seeds | n |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name, card in shown.items():
+        found, protocol = card["metrics"], card["protocol"]
+        read = [cell(found.get(f"judge_accuracy{end}"), 1, 100) for end in ("", "_bicubic", "_real")]
+        cells = [cell(found["psnr"]), cell(found["psnr_bicubic"]), *read, cell(found.get("coarse_accuracy"), 1, 100)]
+        (test,) = protocol["tests"]
+        lines.append(
+            f"| [{name}](saved_models/{name}/card.json) | {protocol['degradation']} | {' | '.join(cells)} "
+            f"| {cell(found['frechet_distance'])} | {len(card['training_seeds'])} | {protocol['n_images'][test]:,} |"
+        )
     return lines
 
 

@@ -92,7 +92,7 @@ def _more_seeds(old: dict[str, Any], new: dict[str, Any], folder: str | Path) ->
         return {key: both(a[key], b[key]) for key in a}
 
     joined = {field: both(old[field], new[field]) for field in ("metrics", "losses", "train_seconds")}
-    lists = {field: old[field] + new[field] for field in ("training_seeds", "commands")}
+    lists = {field: old[field] + new[field] for field in ("training_seeds", "commands", "cores")}
     return {**old, **lists, **joined}
 
 
@@ -351,6 +351,8 @@ def show(values: dict[str, Any]) -> None:
     """Print metrics, one a line."""
     width = max(len(LABELS.get(name, name)) for name in values)
     for name, value in values.items():
+        if name == "quality_over_time":  # a plot of the report
+            continue
         print(f"{LABELS.get(name, name):{width}}  {readable(value)}")
 
 
@@ -383,7 +385,8 @@ def _facts(runs: list[Run]) -> dict[str, Any]:
         "precision": first["precision"],
         "jit_compile": first["jit_compile"],
         "train_seconds": cards.summary([run.config["seconds"] for run in runs]),
-        "machine": first["machine"],
+        "machine": {key: value for key, value in first["machine"].items() if key != "cores"},
+        "cores": [run.config["machine"]["cores"] for run in runs],
         "paper": recipe.paper,
         "reported": recipe.reported,
         "deviations": list(recipe.deviations),

@@ -60,6 +60,9 @@ def write_report(path: str | Path) -> Path:
         parts.append(f'<h2>The same latents over time</h2><div class="time">{figures}</div>')
     if rows:
         parts.append(f'<h2>Losses</h2><img alt="loss curves" src="{_embed(_curves(rows))}">')
+    if measured and "quality_over_time" in measured["metrics"]:
+        picture = _embed(_quality(measured["metrics"]["quality_over_time"]))
+        parts.append(f'<h2>Loss and quality</h2><img alt="loss estimate and Frechet distance" src="{picture}">')
     parts.append(f"<h2>Configuration</h2><pre>{html.escape(yaml.safe_dump(config, sort_keys=False))}</pre>")
     page = (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
@@ -87,10 +90,27 @@ def _curves(rows: list[dict[str, float]]) -> bytes:
     return buffer.getvalue()
 
 
+def _quality(rows: list[list[float]]) -> bytes:
+    """The estimate that the loss gives beside the Frechet distance, over time; each on its own scale."""
+    steps, estimates, distances = zip(*rows, strict=True)
+    figure, axes = plt.subplots(figsize=(9, 3.5))
+    other = axes.twinx()
+    (left,) = axes.plot(steps, estimates, "C0", label="the critic's estimate")
+    (right,) = other.plot(steps, distances, "C1", label="Fréchet distance of the checkpoint's samples")
+    axes.set(xlabel="step", ylim=(0, None))
+    other.set_ylim(0, None)
+    axes.legend([left, right], [left.get_label(), right.get_label()], frameon=False)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=120, bbox_inches="tight")
+    plt.close(figure)
+    return buffer.getvalue()
+
+
 def _metrics(measured: dict[str, Any]) -> str:
     rows = "".join(
         f'<tr><td>{html.escape(LABELS.get(name, name))}</td><td class="number">{html.escape(readable(value))}</td></tr>'
         for name, value in measured["metrics"].items()
+        if name != "quality_over_time"  # a plot
     )
     protocol = ", ".join(f"{k} {v}" for k, v in measured["protocol"].items() if k != "features_sha256")
     return f'<table>{rows}</table><p class="note">{html.escape(protocol)}</p>'
@@ -109,6 +129,20 @@ LABELS = {
     "category_accuracy": "Category accuracy: the judge reads the digit that best matches the category asked for",
     "recognition_accuracy": "Recognition accuracy: test images, by the category that the model reads",
     "nll_bound": "Bound on -log p of binarized test images (nats)",
+    "ms_ssim_within": "MS-SSIM of pairs of each class (1: all alike)",
+    "ms_ssim_within_real": "… of real images",
+    "code_turns": "Rank correlation of each continuous code with the slant of the strokes",
+    "code_thickens": "… and with the amount of ink",
+    "quality_correlation": "Rank correlation of the critic's estimate with the Fréchet distance over the checkpoints",
+    "judge_accuracy": "Judge's accuracy on restored images",
+    "judge_accuracy_bicubic": "… on coarse images, enlarged",
+    "judge_accuracy_real": "… on the originals",
+    "coarse_accuracy": "Accuracy of a classifier that learnt on coarse images",
+    "psnr": "PSNR (dB)",
+    "psnr_bicubic": "… of coarse images, enlarged",
+    "ssim": "SSIM",
+    "ssim_bicubic": "… of coarse images, enlarged",
+    "frechet_distance_bicubic": "… of coarse images, enlarged",
     "class_histogram": "Share of each class, as the judge reads it",
     "smallest_class": "Smallest share of a class",
     "kl_to_uniform": "KL divergence of the classes from uniform (nats)",

@@ -121,6 +121,7 @@ def _continue(run: Run, data_dir: str | None) -> None:
         )
     for path in run.set_aside(start):
         print(f"damaged, not loaded: {path}", file=sys.stderr)
+    run.update_config(machine=machine())  # it may go on with other cores than it began with
     keras.config.set_dtype_policy(config["precision"])
     if start:
         model = run.load(start)
