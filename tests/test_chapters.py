@@ -22,8 +22,12 @@ NAMES = [path.stem for path in sorted(CHAPTERS.glob("[0-9][0-9]_*.py"))]
 PICTURES = {
     "01_gan": {"real", "losses_of_the_generator", "over_time", "curves", "walk", "nearest"},
     "02_dcgan": {"real", "over_time", "curves", "walk"},
+    "03_lsgan": {"slopes", "over_time", "curves"},
+    "04_wgan": {"distances", "over_time_clipped", "over_time_penalty", "estimates", "quality"},
     "05_cgan": {"over_time", "curves", "styles", "walk", "obeys"},
     "06_cdcgan": {"over_time", "samples_1", "samples_2", "samples_3", "neighbours", "curves"},
+    "07_infogan": {"over_time", "curves", "categories", "code_0", "code_1"},
+    "08_acgan": {"curves", "over_time_paper", "over_time_survey", "samples_paper", "samples_survey"},
     "17_srgan": {"over_time", "curves", "crops", "spectra", "writing"},
 }
 

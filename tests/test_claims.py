@@ -346,3 +346,59 @@ def test_small_writing(small: float, large: float, expected: str) -> None:
     found = {f"letters_read_{h}px": (share,) for h, share in shares.items()}
     made = card("srgan", **found, **{f"{name}_bicubic": (0.1,) for name in found})
     assert criteria.small_writing_fails(made)[0] == expected
+
+
+# --- the generation family --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "found, expected", [((0.9, 0.7), REPRODUCED), ((0.9, 0.69), PARTLY), ((0.9, 0.2), NOT_REPRODUCED)]
+)
+def test_a_loss_tells_quality(found: tuple[float, ...], expected: str) -> None:
+    assert criteria.tells_quality(card("wgan", quality_correlation=found))[0] == expected
+
+
+@pytest.mark.parametrize(
+    "found, expected",
+    [((0.96, 0.2, 0.95), REPRODUCED), ((0.86, 0.99, 0.5), PARTLY), ((0.8, 0.84, 0.99), NOT_REPRODUCED)],
+)
+def test_categories_become_digits_in_the_median(found: tuple[float, ...], expected: str) -> None:
+    assert criteria.finds_classes(card("infogan", recognition_accuracy=found))[0] == expected
+
+
+@pytest.mark.parametrize(
+    "turns, thickens, expected",
+    [
+        ([0.9, 0.0], [0.1, -0.6], REPRODUCED),
+        ([0.9, 0.1], [0.7, 0.2], PARTLY),  # one code does both, the other neither
+        ([0.0, 0.1], [0.2, -0.7], PARTLY),
+        ([0.4, 0.1], [0.2, -0.4], NOT_REPRODUCED),
+    ],
+)
+def test_what_codes_do(turns: list[float], thickens: list[float], expected: str) -> None:
+    assert criteria.turns_and_thickens(card("infogan", code_turns=(turns,), code_thickens=(thickens,)))[0] == expected
+
+
+@pytest.mark.parametrize(
+    "made, expected", [([0.3, 0.3], REPRODUCED), ([0.5, 0.3], PARTLY), ([0.9, 0.4], NOT_REPRODUCED)]
+)
+def test_alike_within_a_class(made: list[float], expected: str) -> None:
+    found = criteria.as_diverse(card("acgan", ms_ssim_within=(made,), ms_ssim_within_real=([0.2, 0.3],)))
+    assert found[0] == expected and "of real images 0.25" in found[1]
+
+
+def test_another_loss_and_nothing_else() -> None:
+    shares = dict(class_histogram=(EVEN,), neighbour_largest_class=(0.1,), neighbour_classes=(10,), decay=0.5)
+    one = card("dcgan", frechet_distance=(10.0,), optimizers={"g": 1}, **shares)
+    for distance, expected in ((12.0, REPRODUCED), (15.0, PARTLY), (21.0, NOT_REPRODUCED)):
+        other = card("lsgan", frechet_distance=(distance,), optimizers={"g": 1}, **shares)
+        assert criteria.only_another_loss(one, other)[0] == expected
+    with pytest.raises(criteria.Untestable, match="optimizers"):
+        criteria.only_another_loss(one, card("lsgan", frechet_distance=(9.0,), optimizers={"g": 2}, **shares))
+
+
+def test_the_other_reading_of_the_acgan() -> None:
+    paper = card("acgan", label_accuracy=(0.99,), frechet_distance=(10.0,))
+    for accuracy, distance, expected in ((0.98, 11.0, REPRODUCED), (0.98, 20.0, PARTLY), (0.9, 5.0, NOT_REPRODUCED)):
+        other = card("acgan", label_accuracy=(accuracy,), frechet_distance=(distance,))
+        assert criteria.obeys_as_well(paper, other)[0] == expected

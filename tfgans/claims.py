@@ -22,11 +22,17 @@ RADFORD = "Radford et al. 2015, Unsupervised Representation Learning with DCGANs
 MIRZA = "Mirza and Osindero 2014, Conditional Generative Adversarial Nets, arXiv:1411.1784"
 BOHNSTEDT = "Bohnstedt, Generation of Real Looking Images Using GANs"
 VARIANTS = "Variant GAN, a survey page"
+MAO = "Mao et al. 2016, Least Squares Generative Adversarial Networks, arXiv:1611.04076"
+ARJOVSKY = "Arjovsky et al. 2017, Wasserstein GAN, arXiv:1701.07875"
+GULRAJANI = "Gulrajani et al. 2017, Improved Training of Wasserstein GANs, arXiv:1704.00028"
+CHEN = "Chen et al. 2016, InfoGAN, arXiv:1606.03657"
+ODENA = "Odena et al. 2016, Conditional Image Synthesis with Auxiliary Classifier GANs, arXiv:1610.09585"
 LEDIG = "Ledig et al. 2016, Photo-Realistic Single Image Super-Resolution Using a GAN, arXiv:1609.04802"
 PLACES = "Photo-Realistic Single Image Super-Resolution Using a GAN, a report on Places-205 and Stanford Dogs"
 
 RECIPES = {  # what trains a card, where it is not the default
     "dcgan_report-mnist": "dcgan --recipe mnist_report",
+    "acgan_survey-mnist": "acgan --recipe mnist_survey",
     "srresnet-photos": "srgan --recipe srresnet",
     "srgan_scratch-photos": "srgan --recipe scratch",
 }
@@ -112,6 +118,17 @@ CHAPTERS: dict[str, list[Statement]] = {
         Statement(VARIANTS, "DCGAN greatly improves a GAN's results.", ("gan-mnist", "dcgan-mnist"), by.much_closer),
         Statement(VARIANTS, "DCGAN greatly improves its stability.", ("gan-mnist", "dcgan-mnist"), by.steadier),
     ],
+    "03_lsgan": [
+        Statement(VARIANTS, "LSGAN changes the loss alone.", ("dcgan-mnist", "lsgan-mnist"), by.only_another_loss),
+        Statement(MAO, "Its images are of higher quality.", ("dcgan-mnist", "lsgan-mnist"), by.closer),
+        Statement(MAO, "It learns more stably.", ("dcgan-mnist", "lsgan-mnist"), by.steadier),
+    ],
+    "04_wgan": [
+        Statement(ARJOVSKY, "The critic's loss tells of the samples' quality.", ("wgan-mnist",), by.tells_quality),
+        Statement(ARJOVSKY, "Weights clipped to [-0.01, 0.01] do not collapse.", ("wgan-mnist",), by.no_mode),
+        Statement(GULRAJANI, "A penalty gives better samples.", ("wgan-mnist", "wgan_gp-mnist"), by.closer),
+        Statement(GULRAJANI, "With it, too, the loss tells.", ("wgan_gp-mnist",), by.tells_quality),
+    ],
     "05_cgan": [
         Statement(MIRZA, "Digits are generated conditioned on class labels.", ("cgan-mnist",), by.obeys),
         Statement(MIRZA, "Samples cover all ten classes (figure 2).", ("cgan-mnist",), by.no_mode),
@@ -133,6 +150,20 @@ CHAPTERS: dict[str, list[Statement]] = {
         *against_both("The cDCGAN's losses are lower than [the DCGAN's].", by.lower_loss, retrain=True),
         *against_both(
             "The cDCGAN costs 16 times the time per epoch: 53.02 s, not 3.32 s.", by.sixteen_times, retrain=True
+        ),
+    ],
+    "07_infogan": [
+        Statement(CHEN, "Categories become digits: 5% error without labels.", ("infogan-mnist",), by.finds_classes),
+        Statement(CHEN, "Continuous codes turn digits and widen them.", ("infogan-mnist",), by.turns_and_thickens),
+    ],
+    "08_acgan": [
+        Statement(ODENA, "Images are of the class that was asked for.", ("acgan-mnist",), by.obeys),
+        Statement(ODENA, "Images of a class are as diverse as real ones.", ("acgan-mnist",), by.as_diverse),
+        Statement(
+            VARIANTS,
+            "Noise times an embedding, and one class more, do as well.",
+            ("acgan-mnist", "acgan_survey-mnist"),
+            by.obeys_as_well,
         ),
     ],
     "17_srgan": [

@@ -41,7 +41,7 @@ class Recipe:
     def override(self, settings: dict[str, Any]) -> "Recipe":
         """A copy with some settings changed.
 
-        A key is `steps`, `batch_size`, `decay` or `dataset`, `degradation` where the recipe has one, an argument of the
+        A key is `steps`, `batch_size`, `decay`, `keep`, `dataset`, `degradation` where there is one, an argument of the
         model (`width`), or an optimizer's (`d_optimizer.learning_rate`). A new value is converted to the type of the
         old one.
 
@@ -49,7 +49,7 @@ class Recipe:
             UserError: an unknown key, or a value of another type.
         """
         model, optimizers = dict(self.model), {k: dict(v) for k, v in self.optimizers.items()}
-        own = {name: getattr(self, name) for name in ("dataset", "batch_size", "steps", "decay")}
+        own = {name: getattr(self, name) for name in ("dataset", "batch_size", "steps", "decay", "keep")}
         if self.degradation:
             own["degradation"] = self.degradation
         known = {name: (own, name) for name in own} | {name: (model, name) for name in model}

@@ -18,7 +18,7 @@ from tfgans.run import Run
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 # of the recipe, in config.yaml
-FIELDS = ("dataset", "model", "optimizers", "batch_size", "steps", "decay", "degradation", "crop", "flip")
+FIELDS = ("dataset", "model", "optimizers", "batch_size", "steps", "decay", "keep", "degradation", "crop", "flip")
 
 
 def train(

@@ -10,7 +10,7 @@ WINDOW = 7
 def ms_ssim_within(images: np.ndarray, labels: np.ndarray, pairs: int = 200) -> np.ndarray:
     """The mean multi-scale SSIM of random pairs of images of a class, for each class, (classes,), ascending by label.
 
-    1 means that all images of the class are the same. Odena et al. 2016, arXiv:1610.09585, section 4.3, there with 100
+    1 means that all images of the class are the same. Odena et al. 2016, arXiv:1610.09585, section 4.2, there with 100
     pairs of 128x128 images and five scales; smaller images have room for three, whose weights then sum to 1.
 
     Args:
