@@ -394,13 +394,16 @@ def _facts(runs: list[Run]) -> dict[str, Any]:
 
 
 def _losses(runs: list[Run]) -> dict[str, Any]:
-    """Each term at the end, and over the second half its change and its fluctuation: the mean step from row to row."""
+    """Each term's mean over the training and its end; over the second half its change and its fluctuation, the mean
+    step from row to row."""
     histories = [run.read_history() for run in runs]
     terms = [name for name in histories[0][0] if name not in ("step", "images_per_second", "seconds")]
     result = {}
     for term in terms:
-        halves = [np.array([row[term] for row in rows])[len(rows) // 2 :] for rows in histories]
+        whole = [np.array([row[term] for row in rows]) for rows in histories]
+        halves = [values[len(values) // 2 :] for values in whole]
         result[term] = {
+            "mean": cards.summary([float(values.mean()) for values in whole]),
             "final": cards.summary([float(half[-1]) for half in halves]),
             "change": cards.summary([float(half[-1] - half[0]) for half in halves]),
             "fluctuation": cards.summary(
