@@ -29,6 +29,7 @@ PICTURES = {
     "07_infogan": {"over_time", "curves", "categories", "code_0", "code_1"},
     "08_acgan": {"curves", "over_time_paper", "over_time_survey", "samples_paper", "samples_survey"},
     "17_srgan": {"over_time", "curves", "crops", "spectra", "writing"},
+    "19_resgan": {"coarse", "over_time", "curves", "restored"},
 }
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tfgans import claims, criteria
+from tfgans import claims, criteria, criteria_restoration
 from tfgans.criteria import NOT_REPRODUCED, NOT_TESTED, PARTLY, REPRODUCED
 
 EVEN = [0.1] * 10
@@ -275,7 +275,7 @@ def restored(gan: str = "srgan", **values: tuple[float, ...]) -> dict[str, Any]:
     "shares, expected", [((0.2, 0.5), REPRODUCED), ((0.2, 0.51), PARTLY), ((0.2, 1.0), NOT_REPRODUCED)]
 )
 def test_lost_detail(shares: tuple[float, float], expected: str) -> None:
-    verdict, numbers = criteria.loses_detail(restored(high_frequency=shares))
+    verdict, numbers = criteria_restoration.loses_detail(restored(high_frequency=shares))
     assert verdict == expected
     assert numbers == f"Share of the power 0.20 (a), {shares[1]:.2f} (b) (1 seed)."
 
@@ -291,14 +291,14 @@ def test_lost_detail(shares: tuple[float, float], expected: str) -> None:
 def test_sharper_at_a_price(psnr: Any, ssim: Any, distance: Any, expected: str) -> None:
     srresnet = restored(psnr=(31.0, 27.5), ssim=(0.9, 0.8), squeezenet_distance=(0.3, 0.3))
     srgan = restored(psnr=psnr, ssim=ssim, squeezenet_distance=distance)
-    verdict, numbers = criteria.sharper_at_a_price(srresnet, srgan)
+    verdict, numbers = criteria_restoration.sharper_at_a_price(srresnet, srgan)
     assert verdict == expected
     assert numbers.startswith(
         f"SRGAN psnr 29.00 (a), {psnr[1]:.2f} (b); SRResNet psnr 31.00 (a), 27.50 (b); SRGAN ssim"
     )
     other = {**srgan, "protocol": {**srgan["protocol"], "degradation": "pool:4"}}
     with pytest.raises(criteria.Untestable, match="degradation"):
-        criteria.sharper_at_a_price(srresnet, other)
+        criteria_restoration.sharper_at_a_price(srresnet, other)
 
 
 @pytest.mark.parametrize(
@@ -316,7 +316,7 @@ def test_nearer_than_enlarging(psnr: Any, distance: Any, expected: str) -> None:
         squeezenet_distance=distance,
         squeezenet_distance_bicubic=(0.39, 0.39),
     )
-    assert criteria.nearer_than_enlarging(made)[0] == expected
+    assert criteria_restoration.nearer_than_enlarging(made)[0] == expected
 
 
 @pytest.mark.parametrize(
@@ -325,7 +325,7 @@ def test_nearer_than_enlarging(psnr: Any, distance: Any, expected: str) -> None:
 )
 def test_wrong_from_scratch(psnr: Any, expected: str) -> None:
     scratch = restored(psnr=psnr, psnr_bicubic=(28.0, 26.0))
-    assert criteria.wrong_from_scratch(scratch, restored(psnr=(29.0, 26.0)))[0] == expected
+    assert criteria_restoration.wrong_from_scratch(scratch, restored(psnr=(29.0, 26.0)))[0] == expected
 
 
 @pytest.mark.parametrize(
@@ -334,7 +334,7 @@ def test_wrong_from_scratch(psnr: Any, expected: str) -> None:
 def test_undecided(says: tuple[float, float], expected: str) -> None:
     made = card("srgan")
     made["losses"] = {term: {"final": listed(p)} for term, p in zip(("d_real", "d_fake"), says, strict=True)}
-    assert criteria.undecided(made)[0] == expected
+    assert criteria_restoration.undecided(made)[0] == expected
 
 
 @pytest.mark.parametrize(
@@ -345,7 +345,7 @@ def test_small_writing(small: float, large: float, expected: str) -> None:
     shares = {8: small, 12: 0.6, 16: 0.8, 24: large}
     found = {f"letters_read_{h}px": (share,) for h, share in shares.items()}
     made = card("srgan", **found, **{f"{name}_bicubic": (0.1,) for name in found})
-    assert criteria.small_writing_fails(made)[0] == expected
+    assert criteria_restoration.small_writing_fails(made)[0] == expected
 
 
 # --- the generation family --------------------------------------------------------------------------------------------
@@ -402,3 +402,60 @@ def test_the_other_reading_of_the_acgan() -> None:
     for accuracy, distance, expected in ((0.98, 11.0, REPRODUCED), (0.98, 20.0, PARTLY), (0.9, 5.0, NOT_REPRODUCED)):
         other = card("acgan", label_accuracy=(accuracy,), frechet_distance=(distance,))
         assert criteria.obeys_as_well(paper, other)[0] == expected
+
+
+# --- restorations that a judge reads ----------------------------------------------------------------------------------
+
+
+def five(own: float, others: tuple[float, ...]) -> list[dict[str, Any]]:
+    """Cards whose losses and accuracy are, on average over the training, these."""
+    made = [card(f"c{i}", model={}) for i in range(5)]
+    for each, mean in zip(made, (own, *others), strict=True):
+        each["losses"] = {term: {"mean": listed(mean)} for term in ("d_loss", "g_loss", "accuracy")}
+    return made
+
+
+@pytest.mark.parametrize("own, expected", [(0.95, REPRODUCED), (0.85, PARTLY), (0.75, NOT_REPRODUCED)])
+def test_first_of_five(own: float, expected: str) -> None:
+    others = (0.9, 0.8, 0.7, 0.6)
+    assert criteria_restoration.highest_accuracy(*five(own, others)) == (
+        expected,
+        f"accuracy: c0 {own:.3f}; c1 0.900; c2 0.800; c3 0.700; c4 0.600 (1 seed).",
+    )
+
+
+def test_lowest_loss_is_the_sum_of_both_players() -> None:
+    verdict, numbers = criteria_restoration.lowest_loss(*five(0.5, (0.6, 0.7, 0.8, 0.9)))
+    assert verdict == REPRODUCED and numbers.startswith("loss: c0 1.000; c1 1.200")
+
+
+@pytest.mark.parametrize(
+    "read, psnr, expected", [(0.9, 20.0, REPRODUCED), (0.9, 10.0, PARTLY), (0.1, 10.0, NOT_REPRODUCED)]
+)
+def test_restoring_best_takes_judge_and_psnr(read: float, psnr: float, expected: str) -> None:
+    own = card("resgan", judge_accuracy=(read,), psnr=(psnr,), model={})
+    others = [card("other", judge_accuracy=(0.5,), psnr=(15.0,), model={}) for _ in range(4)]
+    assert criteria_restoration.restores_best(own, *others)[0] == expected
+
+
+@pytest.mark.parametrize("read, expected", [(0.92, REPRODUCED), (0.90, PARTLY), (0.87, NOT_REPRODUCED)])
+def test_restored_digits_are_read_like_coarse_ones(read: float, expected: str) -> None:
+    made = card("resgan", judge_accuracy=(0.95, read), coarse_accuracy=(0.925, 0.925))
+    assert criteria_restoration.read_as_well_as_coarse(made)[0] == expected
+
+
+def test_losses_that_cross() -> None:
+    def ends(d: tuple[float, ...], g: tuple[float, ...]) -> dict[str, Any]:
+        made = card("resgan")
+        made["losses"] = {n: {"first": listed(v[0]), "final": listed(v[1])} for n, v in (("d_loss", d), ("g_loss", g))}
+        return made
+
+    assert criteria_restoration.losses_cross(ends((0.5, 0.9), (0.7, 0.8)))[0] == REPRODUCED
+    assert criteria_restoration.losses_cross(ends((0.5, 0.6), (0.7, 0.8)))[0] == NOT_REPRODUCED
+
+
+def test_reading_and_detail() -> None:
+    low, high = (card("resgan", judge_accuracy=(a, a), high_frequency=(a, a)) for a in (0.4, 0.6))
+    assert criteria_restoration.reads_better(low, high)[0] == REPRODUCED
+    assert criteria_restoration.reads_better(high, low)[0] == NOT_REPRODUCED
+    assert criteria_restoration.more_detailed(low, high)[0] == REPRODUCED

@@ -34,7 +34,7 @@ class Adversarial(keras.Model):
     """
 
     kind: ClassVar[str] = "unconditional"
-    players: ClassVar[dict[str, tuple[str, ...]]] = {}
+    players: dict[str, tuple[str, ...]] = {}  # of an instance, where it depends on the arguments
     terms: ClassVar[tuple[str, ...]] = ()
     estimate: ClassVar[str] = ""
     factor: int = 1

@@ -27,6 +27,15 @@ SHOWN = {
     "smallest_class": "smallest share of a class",
     "neighbour_classes": "classes of nearest training images",
 }
+READ = {
+    "judge_accuracy": "restored images that the judge reads",
+    "judge_accuracy_bicubic": "  coarse ones, enlarged",
+    "judge_accuracy_real": "  the originals",
+    "coarse_accuracy": "  coarse ones, by a reader of its own",
+    "psnr": "PSNR (dB)",
+    "psnr_bicubic": "  of coarse ones, enlarged",
+    "frechet_distance": "Fréchet distance (0 is best)",
+}
 RESTORED = [(metric, suffix) for metric in ("psnr", "ssim", "squeezenet_distance") for suffix in ("", "_bicubic")]
 
 
@@ -92,7 +101,9 @@ def results(name: str, folder: Path) -> None:
         return
     protocol = card["protocol"]
     shown = dict(SHOWN)
-    if "tests" in protocol:
+    if "judge_accuracy" in card["metrics"]:
+        against, shown = f"{protocol['degradation']} undone", READ
+    elif "tests" in protocol:
         against = f"{protocol['degradation']} undone, on " + " and ".join(protocol["tests"])
         shown = {f"{m}_{t}{s}": f"{m} on {t}{s.replace('_', ', ')}" for t in protocol["tests"] for m, s in RESTORED}
     else:

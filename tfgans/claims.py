@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tfgans import criteria as by
+from tfgans import criteria_restoration as of
 from tfgans.cards import ROOT, read_card
 from tfgans.criteria import NOT_TESTED, REPRODUCED, VERDICTS, Card, Untestable
 from tfgans.files import write_text
@@ -29,10 +30,19 @@ CHEN = "Chen et al. 2016, InfoGAN, arXiv:1606.03657"
 ODENA = "Odena et al. 2016, Conditional Image Synthesis with Auxiliary Classifier GANs, arXiv:1610.09585"
 LEDIG = "Ledig et al. 2016, Photo-Realistic Single Image Super-Resolution Using a GAN, arXiv:1609.04802"
 PLACES = "Photo-Realistic Single Image Super-Resolution Using a GAN, a report on Places-205 and Stanford Dogs"
+RESNET = "Generative Adversarial Network based on Resnet for Conditional Image Restoration"
 
+BASELINES = ("gan", "dcgan", "wgan", "cgan")
 RECIPES = {  # what trains a card, where it is not the default
     "dcgan_report-mnist": "dcgan --recipe mnist_report",
     "acgan_survey-mnist": "acgan --recipe mnist_survey",
+    "resgan_add-mnist": "resgan --recipe mnist_add",
+    "resgan_unguided-mnist": "resgan --recipe mnist_unguided",
+    **{
+        f"coarse_gan_{variant}-{dataset}": f"coarse_gan --recipe {variant}_{dataset}"
+        for variant in BASELINES
+        for dataset in ("mnist", "cifar10", "cifar100", "faces")
+    },
     "srresnet-photos": "srgan --recipe srresnet",
     "srgan_scratch-photos": "srgan --recipe scratch",
 }
@@ -108,6 +118,21 @@ def against_both(text: str, test: Test, retrain: bool = False) -> list[Statement
     ]
 
 
+def against_four(text: str, test: Test, retrain: bool = False) -> list[Statement]:
+    """A statement of the report on ResGAN about five GANs, on three data sets."""
+    return [
+        Statement(
+            RESNET,
+            text,
+            (f"resgan-{dataset}", *(f"coarse_gan_{variant}-{dataset}" for variant in BASELINES)),
+            test,
+            dataset,
+            retrain,
+        )
+        for dataset in ("mnist", "cifar10", "cifar100")
+    ]
+
+
 CHAPTERS: dict[str, list[Statement]] = {
     "01_gan": [
         Statement(GOODFELLOW, "Fair random draws show all digits (figure 2a).", ("gan-mnist",), by.no_mode),
@@ -167,27 +192,47 @@ CHAPTERS: dict[str, list[Statement]] = {
         ),
     ],
     "17_srgan": [
-        Statement(PLACES, "Training on squared errors loses high frequencies.", ("srresnet-photos",), by.loses_detail),
+        Statement(PLACES, "Training on squared errors loses high frequencies.", ("srresnet-photos",), of.loses_detail),
         Statement(
             LEDIG,
             "SRGAN has lower PSNR and SSIM than SRResNet and looks better.",
             ("srresnet-photos", "srgan-photos"),
-            by.sharper_at_a_price,
+            of.sharper_at_a_price,
         ),
         Statement(
             PLACES,
             "Content and pixel loss together give good results.",
             ("srgan-photos",),
-            by.nearer_than_enlarging,
+            of.nearer_than_enlarging,
         ),
         Statement(
             PLACES,
             "Without pre-training, the images are wrong.",
             ("srgan_scratch-photos", "srgan-photos"),
-            by.wrong_from_scratch,
+            of.wrong_from_scratch,
         ),
-        Statement(PLACES, "What D says settles around 50%.", ("srgan-photos",), by.undecided, retrain=True),
-        Statement(PLACES, "Small details such as writing fail.", ("srgan-photos",), by.small_writing_fails),
+        Statement(PLACES, "What D says settles around 50%.", ("srgan-photos",), of.undecided, retrain=True),
+        Statement(PLACES, "Small details such as writing fail.", ("srgan-photos",), of.small_writing_fails),
+    ],
+    "19_resgan": [
+        *against_four("Its accuracy is the highest of five (table 1).", of.highest_accuracy, retrain=True),
+        *against_four("Its loss is the lowest of five (table 1).", of.lowest_loss, retrain=True),
+        *against_four("It restores best.", of.restores_best),
+        Statement(RESNET, "Restored images are easily classified.", ("resgan-mnist",), of.read_as_well_as_coarse),
+        Statement(
+            RESNET,
+            "Concatenation is better than addition.",
+            ("resgan_add-mnist", "resgan-mnist"),
+            of.reads_better,
+        ),
+        Statement(RESNET, "The embedded classifier helps.", ("resgan_unguided-mnist", "resgan-mnist"), of.reads_better),
+        Statement(RESNET, "The losses of G and D cross.", ("resgan-mnist",), of.losses_cross, retrain=True),
+        Statement(
+            RESNET,
+            "CIFAR-100's restored images have more detail than CIFAR-10's.",
+            ("resgan-cifar10", "resgan-cifar100"),
+            of.more_detailed,
+        ),
     ],
 }
 

@@ -394,8 +394,8 @@ def _facts(runs: list[Run]) -> dict[str, Any]:
 
 
 def _losses(runs: list[Run]) -> dict[str, Any]:
-    """Each term's mean over the training and its end; over the second half its change and its fluctuation, the mean
-    step from row to row."""
+    """Each term's mean over the training, its beginning and its end; over the second half its change and its
+    fluctuation, the mean step from row to row."""
     histories = [run.read_history() for run in runs]
     terms = [name for name in histories[0][0] if name not in ("step", "images_per_second", "seconds")]
     result = {}
@@ -404,6 +404,7 @@ def _losses(runs: list[Run]) -> dict[str, Any]:
         halves = [values[len(values) // 2 :] for values in whole]
         result[term] = {
             "mean": cards.summary([float(values.mean()) for values in whole]),
+            "first": cards.summary([float(values[0]) for values in whole]),
             "final": cards.summary([float(half[-1]) for half in halves]),
             "change": cards.summary([float(half[-1] - half[0]) for half in halves]),
             "fluctuation": cards.summary(

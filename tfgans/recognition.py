@@ -55,7 +55,8 @@ def _starts(images: np.ndarray) -> range:
 def measure_small(
     model: Exported, dataset: str, degradation: str, features: str, n: int, data_dir: str | None = None
 ) -> dict[str, Any]:
-    """PSNR, SSIM, the judge's accuracy and the Frechet distance in its features, of `n` restored test images.
+    """PSNR, SSIM, power at the frequencies that were lost, the judge's accuracy and the Frechet distance in its
+    features, of `n` restored test images.
 
     Beside the accuracy on restored images: on the originals ("..._real"), on enlarged coarse images ("..._bicubic"),
     and of a network that learnt to read coarse images (`coarse_accuracy`).
@@ -70,9 +71,10 @@ def measure_small(
     n = min(n, len(test))
     original = test.images[:n]
     source = coarse(original, degradation)
+    factor = degrade(degradation).factor
     sets = {
         "": restored(model, source),
-        "_bicubic": enlarged(source, degrade(degradation).factor),
+        "_bicubic": enlarged(source, factor),
         "_real": original,
     }
     seen = {end: judge.features(images) for end, images in sets.items()}
@@ -81,6 +83,7 @@ def measure_small(
         found |= {
             f"psnr{end}": float(np.mean(metrics.psnr(sets[end], original))),
             f"ssim{end}": float(np.mean(metrics.ssim(sets[end], original))),
+            f"high_frequency{end}": float(np.mean(metrics.high_frequency(sets[end], original, factor))),
             f"frechet_distance{end}": metrics.frechet_distance(seen["_real"], seen[end]),
         }
     train = data.load(dataset, "train", data_dir=data_dir, image_shape=judge.image_shape)

@@ -141,6 +141,8 @@ LABELS = {
     "psnr_bicubic": "… of coarse images, enlarged",
     "ssim": "SSIM",
     "ssim_bicubic": "… of coarse images, enlarged",
+    "high_frequency": "Power at the frequencies that were lost, over that of the originals",
+    "high_frequency_bicubic": "… of coarse images, enlarged",
     "frechet_distance_bicubic": "… of coarse images, enlarged",
     "class_histogram": "Share of each class, as the judge reads it",
     "smallest_class": "Smallest share of a class",

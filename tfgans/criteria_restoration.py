@@ -1,0 +1,166 @@
+"""Verdicts on claims about restorations, as in `tfgans.criteria`."""
+
+import statistics
+from typing import Any
+
+from tfgans.criteria import REPRODUCED, Card, above, comparable, graded, listed, metric, seeds, values
+
+# restorations: on each of the test sets of the card
+
+
+def on_tests(card: Card, metric_name: str, suffix: str = "") -> dict[str, list[float]]:
+    """Test set -> the value of each training seed."""
+    return {test: metric(card, f"{metric_name}_{test}{suffix}") for test in card["protocol"].get("tests", [])}
+
+
+def _each(label: str, found: dict[str, list[float]], digits: int = 2) -> str:
+    return f"{label} {', '.join(f'{listed(numbers, digits)} ({test})' for test, numbers in found.items())}"
+
+
+def loses_detail(card: Card) -> tuple[str, str]:
+    """The power of restored images at the frequencies that shrinking removed, over the originals'. Reproduced: at most
+    half on every test set. Partly: less than the originals' on every one."""
+    found = on_tests(card, "high_frequency")
+    shares = [share for numbers in found.values() for share in numbers]
+    return graded(max(shares) <= 0.5, max(shares) < 1.0), f"{_each('Share of the power', found)} ({seeds(card)})."
+
+
+def _all_above(high: dict[str, list[float]], low: dict[str, list[float]]) -> bool:
+    return all(min(high[test]) > max(low[test]) for test in high)
+
+
+def sharper_at_a_price(srresnet: Card, srgan: Card) -> tuple[str, str]:
+    """Reproduced: on every test set PSNR and SSIM are lower and the distance to the originals in SqueezeNet features is
+    shorter (which the SRGAN was trained on: it is favoured). Partly: the distance is shorter."""
+    comparable(srresnet, srgan, ("features_sha256", "degradation", "tests"))
+    parts = {}
+    for name in ("psnr", "ssim", "squeezenet_distance"):
+        parts[name] = _all_above(on_tests(srresnet, name), on_tests(srgan, name))
+    numbers = "; ".join(
+        _each(f"{label} {name}", on_tests(card, name), digits)
+        for name, digits in (("psnr", 2), ("ssim", 4), ("squeezenet_distance", 3))
+        for label, card in (("SRGAN", srgan), ("SRResNet", srresnet))
+    )
+    return graded(all(parts.values()), parts["squeezenet_distance"]), f"{numbers} ({seeds(srgan, srresnet)})."
+
+
+def nearer_than_enlarging(card: Card) -> tuple[str, str]:
+    """Trained with both losses. Reproduced: on every test set nearer to the originals in SqueezeNet features than
+    bicubic enlargement, and not below it by more than 1 dB of PSNR. Partly: nearer."""
+    made, plain = on_tests(card, "squeezenet_distance"), on_tests(card, "squeezenet_distance", "_bicubic")
+    psnr, plain_psnr = on_tests(card, "psnr"), on_tests(card, "psnr", "_bicubic")
+    near = _all_above(plain, made)
+    kept = all(min(psnr[test]) >= max(plain_psnr[test]) - 1.0 for test in psnr)
+    numbers = "; ".join(
+        [_each("Distance", made, 3), _each("bicubic", plain, 3), _each("psnr", psnr), _each("bicubic", plain_psnr)]
+    )
+    return graded(near and kept, near), f"{numbers} ({seeds(card)})."
+
+
+def wrong_from_scratch(scratch: Card, srgan: Card) -> tuple[str, str]:
+    """As many adversarial steps with and without pre-training. Reproduced: without it, PSNR is below that of bicubic
+    enlargement on every test set, by at least 3 dB. Partly: it is below the pre-trained one's on every test set."""
+    comparable(scratch, srgan, ("features_sha256", "degradation", "tests"))
+    made, plain, trained = on_tests(scratch, "psnr"), on_tests(scratch, "psnr", "_bicubic"), on_tests(srgan, "psnr")
+    wrong = all(max(made[test]) <= min(plain[test]) - 3.0 for test in made)
+    numbers = "; ".join([_each("PSNR", made), _each("pre-trained", trained), _each("bicubic", plain)])
+    return graded(wrong, _all_above(trained, made)), f"{numbers} ({seeds(scratch, srgan)})."
+
+
+def undecided(card: Card) -> tuple[str, str]:
+    """What D says at the end of training, as probabilities, of photographs and of restored images. Reproduced: both are
+    between 0.4 and 0.6 in every training. Partly: between 0.25 and 0.75."""
+    real, fake = (values(card, "losses", term, "final") for term in ("d_real", "d_fake"))
+    spread = max(abs(p - 0.5) for p in real + fake)
+    numbers = f"Of photographs {listed(real)}, of restored images {listed(fake)} ({seeds(card)})."
+    return graded(spread <= 0.1, spread <= 0.25), numbers
+
+
+def small_writing_fails(card: Card) -> tuple[str, str]:
+    """Random capitals, shrunk by 4 and restored, read by a reader that knows all 30 and their places. Reproduced: less
+    than half of those 8 pixels high are read right, and nine in ten of those 24 pixels high. Partly: fewer small ones
+    than large ones."""
+    heights = (8, 12, 16, 24)
+    found = {f"{h} px": metric(card, f"letters_read_{h}px") for h in heights}
+    plain = {f"{h} px": metric(card, f"letters_read_{h}px_bicubic") for h in heights}
+    small, large = found["8 px"], found["24 px"]
+    numbers = f"{_each('Share read', found)}; {_each('bicubic', plain)} ({seeds(card)})."
+    return graded(max(small) < 0.5 and min(large) >= 0.9, max(small) < min(large)), numbers
+
+
+# restorations of small images, which a judge reads
+
+
+def highest_accuracy(resgan: Card, *others: Card) -> tuple[str, str]:
+    """In the report's way: accuracy of the classifier that was trained beside or inside the discriminator, on restored
+    training images, averaged over the training. Higher than that of each of the four; partly: than three."""
+    return _first_of("accuracy", 1.0, resgan, others, lambda card: values(card, "losses", "accuracy", "mean"))
+
+
+def lowest_loss(resgan: Card, *others: Card) -> tuple[str, str]:
+    """In the report's way: the losses averaged over the training, of which it does not say what they sum; here that is
+    the adversarial losses of both players. Lower than that of each of the four; partly: than three. (A critic's loss is
+    on another scale, and may be negative.)"""
+
+    def loss(card: Card) -> list[float]:
+        both = (values(card, "losses", term, "mean") for term in ("d_loss", "g_loss"))
+        return [sum(pair) for pair in zip(*both, strict=True)]
+
+    return _first_of("loss", -1.0, resgan, others, loss)
+
+
+def restores_best(resgan: Card, *others: Card) -> tuple[str, str]:
+    """On restored test images, higher than each of the four both in the accuracy of an independent judge and in PSNR;
+    partly: in one of the two."""
+    comparable(resgan, others[0], ("features_sha256", "degradation", "tests"))
+    read, numbers = _first_of("judge", 1.0, resgan, others, lambda card: metric(card, "judge_accuracy"))
+    near, more = _first_of("PSNR", 1.0, resgan, others, lambda card: metric(card, "psnr"))
+    both = [verdict == REPRODUCED for verdict in (read, near)]
+    return graded(all(both), any(both)), f"{numbers} {more}"
+
+
+def _first_of(label: str, sign: float, first: Card, others: tuple[Card, ...], of: Any) -> tuple[str, str]:
+    own, rest = of(first), [of(card) for card in others]
+    beaten = [sign * statistics.fmean(own) > sign * statistics.fmean(each) for each in rest]
+    names = [card["model"].get("variant", card["gan"]) for card in others]
+    listing = "; ".join(f"{name} {listed(each, 3)}" for name, each in zip(names, rest, strict=True))
+    verdict = graded(all(beaten), sum(beaten) >= len(beaten) - 1)
+    return verdict, f"{label}: {first['gan']} {listed(own, 3)}; {listing} ({seeds(first)})."
+
+
+def read_as_well_as_coarse(card: Card) -> tuple[str, str]:
+    """Reproduced: in every training, the judge reads restored test images at most 1 point worse than a network that
+    learnt to read the coarse images, which is the information there is. Partly: 5 points."""
+    read, line = metric(card, "judge_accuracy"), metric(card, "coarse_accuracy")
+    below = max(b - a for a, b in zip(read, line, strict=True))
+    numbers = (
+        f"The judge reads {listed(read, 1, 100)}%; coarse images are read in {100 * line[0]:.1f}% ({seeds(card)})."
+    )
+    return graded(below <= 0.01, below <= 0.05), numbers
+
+
+def reads_better(without: Card, resgan: Card) -> tuple[str, str]:
+    """The judge's accuracy on restored test images is higher."""
+    comparable(without, resgan, ("features_sha256", "degradation", "tests"))
+    low, high = metric(without, "judge_accuracy"), metric(resgan, "judge_accuracy")
+    return above(high, low), (
+        f"The judge reads {listed(high, 1, 100)}%, without it {listed(low, 1, 100)}% ({seeds(resgan, without)})."
+    )
+
+
+def losses_cross(card: Card) -> tuple[str, str]:
+    """Reproduced: in every training, the player whose adversarial loss is the lower one in the first row of the history
+    is not the one in the last row. Partly: in some."""
+    rows = [[values(card, "losses", term, when) for term in ("d_loss", "g_loss")] for when in ("first", "final")]
+    (d_first, g_first), (d_last, g_last) = rows
+    crossed = [(a < b) != (c < d) for a, b, c, d in zip(d_first, g_first, d_last, g_last, strict=True)]
+    numbers = f"d_loss {listed(d_first)} to {listed(d_last)}, g_loss {listed(g_first)} to {listed(g_last)}"
+    return graded(all(crossed), any(crossed)), f"{numbers} ({seeds(card)})."
+
+
+def more_detailed(ten: Card, hundred: Card) -> tuple[str, str]:
+    """The power of restored test images at the frequencies that pooling removed, over the originals'; higher for
+    CIFAR-100."""
+    comparable(ten, hundred, ("degradation",))
+    low, high = metric(ten, "high_frequency"), metric(hundred, "high_frequency")
+    return above(high, low), f"CIFAR-100 {listed(high)}, CIFAR-10 {listed(low)} ({seeds(hundred, ten)})."
