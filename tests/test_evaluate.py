@@ -110,7 +110,14 @@ def test_card_over_seeds(runs: list[Path], tmp_path: Path) -> None:
     assert len(more["losses"]["d_loss"]["final"]["values"]) == len(more["train_seconds"]["values"]) == 3
     assert (folder / "variables" / "variables.data-00000-of-00001").read_bytes() == weights
 
+    numbers = tmp_path / "ablation"
+    evaluate(runs[2:3], card=numbers, model=False, features="judge:mnist")
+    assert sorted(p.name for p in numbers.iterdir()) == ["card.json", "samples.png"]
+    assert cards.read_card(numbers)["training_seeds"] == [2]
+
     before = (folder / "card.json").read_bytes()
+    with pytest.raises(UserError, match="holds a model"):
+        evaluate(runs[:1], card=folder, model=False, features="judge:mnist")
     with pytest.raises(UserError, match="covers the seeds"):
         evaluate(runs[:1], card=folder, add=True, features="judge:mnist")
     with pytest.raises(UserError, match="another steps"):

@@ -46,6 +46,8 @@ RECIPES = {  # what trains a card, where it is not the default
     "srresnet-photos": "srgan --recipe srresnet",
     "srgan_scratch-photos": "srgan --recipe scratch",
 }
+# compared with, and of no use besides: these have a card and no model
+NUMBERS = {name for name in RECIPES if name.startswith(("coarse_gan", "resgan_", "unet_gan_"))}
 ORDER = (
     "Where two models are compared, *reproduced* means true of every pair of their training seeds, with at least two "
     "seeds a side; *partly* true of the means only, or of single seeds; *not reproduced* not true of the means."
@@ -88,7 +90,9 @@ class Statement:
             verdict, numbers = self.test(*(cards[name] for name in self.needs))
         except Untestable as reason:
             verdict, numbers = NOT_TESTED, f"{reason}."
-        command = "; ".join((_training if self.retrain else _measuring)(name, cards) for name in self.needs)
+        command = "; ".join(
+            (_training if self.retrain or name in NUMBERS else _measuring)(name, cards) for name in self.needs
+        )
         criterion = " ".join(inspect.cleandoc(self.test.__doc__ or "").split())
         return Claim(self.source, self.text, verdict, numbers, command, chapter, criterion, self.setting)
 
@@ -102,7 +106,7 @@ def _training(name: str, cards: Cards) -> str:
     what = RECIPES.get(name, name.split("-")[0])
     return (
         f"for s in {numbers}; do tfgans train {what} --seed $s --run runs/{name}-s$s; done; "
-        f"tfgans evaluate runs/{name}-s* --card saved_models/{name}"
+        f"tfgans evaluate runs/{name}-s* --card saved_models/{name}{' --no-model' * (name in NUMBERS)}"
     )
 
 

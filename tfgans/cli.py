@@ -100,6 +100,7 @@ def evaluate(
         Path | None, typer.Option(help="a SavedModel's folder: write card.json there, from all the runs")
     ] = None,
     add: Annotated[bool, typer.Option("--add", help="these runs are further seeds of the card that is there")] = False,
+    model: Annotated[bool, typer.Option(help="with --card: export the first run's model there, too")] = True,
     features: Annotated[str | None, typer.Option(help="judge:NAME, squeezenet:PATH or inception")] = None,
     real: Annotated[Path | None, typer.Option(help="a folder of real images, with --fake")] = None,
     fake: Annotated[Path | None, typer.Option(help="a folder of generated images, with --real")] = None,
@@ -124,7 +125,9 @@ def evaluate(
         return
     if not models:
         raise UserError("name a run or a SavedModel, or two folders with --real and --fake")
-    made = measure.evaluate(models, card=card, add=add, features=features, n=n, data_dir=data_dir, tests=test)
+    made = measure.evaluate(
+        models, card=card, add=add, model=model, features=features, n=n, data_dir=data_dir, tests=test
+    )
     measure.show(made["metrics"])
     for path in models:
         if (path / "config.yaml").exists():

@@ -33,6 +33,7 @@ def evaluate(
     *,
     card: str | Path | None = None,
     add: bool = False,
+    model: bool = True,
     features: str | None = None,
     n: int = 10_000,
     data_dir: str | None = None,
@@ -40,8 +41,9 @@ def evaluate(
 ) -> dict[str, Any]:
     """Measure runs of one GAN (one per training seed), or one SavedModel; restorations on the images of `tests`.
 
-    Runs get a metrics.json each; with `card`, the first one is exported there with a card over all of them; with
-    `add`, the runs are further seeds of the card that is there, and its model stays. A SavedModel is measured by its
+    Runs get a metrics.json each; with `card`, the first one is exported there with a card over all of them (without
+    `model`, just the card and its samples: of ablations, say); with `add`, the runs are further seeds of the card that
+    is there, and its model stays. A SavedModel is measured by its
     card's protocol, and the card stays as it is.
 
     Raises:
@@ -49,6 +51,10 @@ def evaluate(
     """
     if add and card is None:
         raise UserError("--add goes with --card: the card that these runs are further seeds of")
+    if card is not None and not model and not add and (Path(card) / "saved_model.pb").exists():
+        raise UserError(
+            f"{card} holds a model, which --no-model would leave with a card of other runs; name another folder"
+        )
     if (paths[0] / "saved_model.pb").exists():
         return evaluate_saved(paths[0], features=features, n=n, data_dir=data_dir, tests=tests)
     configs = [Run.open(path).config for path in paths]
@@ -68,8 +74,10 @@ def evaluate(
         if add:
             written = _more_seeds(cards.read_card(card), written, card)
         else:
-            export_run(paths[0], card, force=True)
-            write_png(Path(card) / "samples.png", _sheet(Exported(card), configs[0], tests, data_dir))
+            with tempfile.TemporaryDirectory() as folder:
+                place = export_run(paths[0], card if model else Path(folder) / "model", force=True)
+                Path(card).mkdir(parents=True, exist_ok=True)
+                write_png(Path(card) / "samples.png", _sheet(Exported(place), configs[0], tests, data_dir))
         cards.write_card(card, written)
         result["metrics"] = written["metrics"]
     return result
