@@ -29,6 +29,7 @@ PICTURES = {
     "07_infogan": {"over_time", "curves", "categories", "code_0", "code_1"},
     "08_acgan": {"curves", "over_time_paper", "over_time_survey", "samples_paper", "samples_survey"},
     "17_srgan": {"over_time", "curves", "crops", "spectra", "writing"},
+    "18_unet_gan": {"tasks", "over_time_colorize", "over_time_inpaint", "curves", "colours"},
     "19_resgan": {"coarse", "over_time", "curves", "restored"},
 }
 
@@ -70,7 +71,7 @@ def test_chapter_runs(
     for run in made["runs"].values() if "runs" in made else [made["run"]]:
         assert run.latest() == 4
         assert [row["step"] for row in run.read_history()] == [1, 2, 3, 4]
-        assert run.config["recipe"]["dataset"] == ("photos" if name == "17_srgan" else "mnist5k")
+        assert run.config["recipe"]["dataset"] == ("photos" if name in ("17_srgan", "18_unet_gan") else "mnist5k")
     if name == "06_cdcgan":
         report, decent, conditional = (run.config for run in made["runs"].values())
         assert [c["recipe"]["model"]["generator_steps"] for c in (report, decent, conditional)] == [2, 1, 2]

@@ -264,8 +264,9 @@ def restored(gan: str = "srgan", **values: tuple[float, ...]) -> dict[str, Any]:
     """A card over the test sets a and b: every metric is given as (on a, on b), of one training."""
     metrics = {}
     for name, pair in values.items():
-        base, bicubic, _ = name.partition("_bicubic")
-        metrics |= {f"{base}_{test}{bicubic}": (value,) for test, value in zip("ab", pair, strict=True)}
+        base, _, end = name.replace("_bicubic", "__bicubic").partition("__")
+        end = f"_{end}" if end else ""
+        metrics |= {f"{base}_{test}{end}": (value,) for test, value in zip("ab", pair, strict=True)}
     made = card(gan, **metrics)
     made["protocol"] = {"features_sha256": "ab", "degradation": "bicubic:4", "tests": ["a", "b"]}
     return made
@@ -459,3 +460,49 @@ def test_reading_and_detail() -> None:
     assert criteria_restoration.reads_better(low, high)[0] == REPRODUCED
     assert criteria_restoration.reads_better(high, low)[0] == NOT_REPRODUCED
     assert criteria_restoration.more_detailed(low, high)[0] == REPRODUCED
+
+
+# --- colours and holes ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "made, expected", [((8.0, 7.0), REPRODUCED), ((8.0, 6.0), PARTLY), ((9.0, 4.0), NOT_REPRODUCED)]
+)
+def test_colourfulness_is_a_share_of_the_originals(made: tuple[float, ...], expected: str) -> None:
+    assert criteria_restoration.colourful(restored(colourfulness=made, colourfulness__real=(10.0, 10.0)))[0] == expected
+
+
+def test_what_is_more_colourful_and_what_fills_better() -> None:
+    timid, bold, mixed = (restored(colourfulness=made) for made in ((5.0, 5.0), (6.0, 6.0), (6.0, 4.0)))
+    assert criteria_restoration.more_colourful(timid, bold)[0] == REPRODUCED
+    assert criteria_restoration.more_colourful(timid, mixed)[0] == PARTLY
+    assert criteria_restoration.more_colourful(bold, timid)[0] == NOT_REPRODUCED
+    for made, expected in (((20.0, 20.0), REPRODUCED), ((20.0, 16.0), PARTLY), ((20.0, 9.0), NOT_REPRODUCED)):
+        filled = restored(hole_psnr=made, hole_psnr__mean=(10.0, 10.0), hole_psnr__biharmonic=(17.0, 17.0))
+        assert criteria_restoration.fills_better(filled)[0] == expected
+
+
+def test_equally_good_is_near() -> None:
+    one = restored(colourfulness=(10.0, 10.0), psnr=(20.0, 20.0))
+    for colour, psnr, expected in ((10.5, 20.4, REPRODUCED), (10.5, 20.9, PARTLY), (14.0, 20.0, NOT_REPRODUCED)):
+        other = restored(colourfulness=(10.0, colour), psnr=(20.0, psnr))
+        assert criteria_restoration.equally_good(one, other)[0] == expected
+
+
+def test_faster_and_cheaper() -> None:
+    def l1(mean: float, final: float) -> dict[str, Any]:
+        made = card("unet_gan")
+        made["protocol"]["degradation"] = "lightness"
+        made["losses"] = {"l1": {"mean": listed(mean), "final": listed(final)}}
+        return made
+
+    assert criteria_restoration.further_by_then(l1(0.2, 0.1), l1(0.15, 0.09))[0] == REPRODUCED
+    assert criteria_restoration.further_by_then(l1(0.2, 0.1), l1(0.15, 0.11))[0] == PARTLY
+    assert criteria_restoration.further_by_then(l1(0.2, 0.1), l1(0.25, 0.11))[0] == NOT_REPRODUCED
+    small, large = (card(parameters={"g_optimizer": n}, train_seconds=listed(float(n))) for n in (10, 20))
+    assert criteria_restoration.cheaper_in_parts(large, small)[0] == REPRODUCED
+    assert criteria_restoration.cheaper_in_parts(small, large)[0] == NOT_REPRODUCED
+    seams = [card(seam_contrast=(value,)) for value in (1.0, 1.1, 1.02)]
+    assert criteria_restoration.incoherent_parts(seams[0], seams[1])[0] == REPRODUCED
+    assert criteria_restoration.incoherent_parts(seams[0], seams[2])[0] == PARTLY
+    assert criteria_restoration.incoherent_parts(seams[1], seams[0])[0] == NOT_REPRODUCED

@@ -30,14 +30,28 @@ CHEN = "Chen et al. 2016, InfoGAN, arXiv:1606.03657"
 ODENA = "Odena et al. 2016, Conditional Image Synthesis with Auxiliary Classifier GANs, arXiv:1610.09585"
 LEDIG = "Ledig et al. 2016, Photo-Realistic Single Image Super-Resolution Using a GAN, arXiv:1609.04802"
 PLACES = "Photo-Realistic Single Image Super-Resolution Using a GAN, a report on Places-205 and Stanford Dogs"
+UNET = "A Generative Adversarial Network Model For Different Image generation Tasks"
 RESNET = "Generative Adversarial Network based on Resnet for Conditional Image Restoration"
 
+ABLATIONS = {  # of the U-Net GAN
+    "short": (),
+    "l1": ("adversarial=none",),
+    "l2": ("adversarial=l2",),
+    "pooling": ("pooling=true",),
+    "whole": ("part=128",),
+    "scratch": ("pretrain_steps=0",),
+    "constant": ("lambda_end=100",),
+}
 BASELINES = ("gan", "dcgan", "wgan", "cgan")
 RECIPES = {  # what trains a card, where it is not the default
     "dcgan_report-mnist": "dcgan --recipe mnist_report",
     "acgan_survey-mnist": "acgan --recipe mnist_survey",
-    "resgan_add-mnist": "resgan --recipe mnist_add",
-    "resgan_unguided-mnist": "resgan --recipe mnist_unguided",
+    "resgan_add-mnist": "resgan --set join=add",
+    "resgan_unguided-mnist": "resgan --set class_weight=0",
+    **{
+        f"unet_gan_{name}-scenes": " ".join(["unet_gan --recipe ablation", *(f"--set {change}" for change in changes)])
+        for name, changes in ABLATIONS.items()
+    },
     **{
         f"coarse_gan_{variant}-{dataset}": f"coarse_gan --recipe {variant}_{dataset}"
         for variant in BASELINES
@@ -217,6 +231,62 @@ CHAPTERS: dict[str, list[Statement]] = {
         ),
         Statement(PLACES, "What D says settles around 50%.", ("srgan-photos",), of.undecided, retrain=True),
         Statement(PLACES, "Small details such as writing fail.", ("srgan-photos",), of.small_writing_fails),
+    ],
+    "18_unet_gan": [
+        Statement(
+            UNET,
+            "Without any change of the networks, one GAN colourizes and inpaints, with 4 million parameters.",
+            ("unet_gan-colorize-scenes", "unet_gan-inpaint-scenes"),
+            of.one_for_both,
+        ),
+        Statement(UNET, "The results are colourful.", ("unet_gan-colorize-scenes",), of.colourful),
+        Statement(
+            UNET,
+            "With the GAN it is more colourful than with L1 alone.",
+            ("unet_gan_l1-scenes", "unet_gan_short-scenes"),
+            of.more_colourful,
+        ),
+        Statement(
+            UNET,
+            "With pooling it fears bright colours.",
+            ("unet_gan_pooling-scenes", "unet_gan_short-scenes"),
+            of.more_colourful,
+        ),
+        Statement(
+            UNET,
+            "The losses BCE and L2 perform equally well.",
+            ("unet_gan_short-scenes", "unet_gan_l2-scenes"),
+            of.equally_good,
+        ),
+        Statement(
+            UNET,
+            "Pre-training on L1 quickens training.",
+            ("unet_gan_scratch-scenes", "unet_gan_short-scenes"),
+            of.further_by_then,
+            retrain=True,
+        ),
+        Statement(
+            UNET,
+            "Reducing lambda in the course of training accelerates it.",
+            ("unet_gan_constant-scenes", "unet_gan_short-scenes"),
+            of.further_by_then,
+            retrain=True,
+        ),
+        Statement(
+            UNET,
+            "Partitioning saves parameters and computation.",
+            ("unet_gan_whole-scenes", "unet_gan_short-scenes"),
+            of.cheaper_in_parts,
+            retrain=True,
+        ),
+        Statement(
+            UNET,
+            "Parts sometimes lack a logical correlation.",
+            ("unet_gan_whole-scenes", "unet_gan_short-scenes"),
+            of.incoherent_parts,
+        ),
+        Statement(UNET, "It favours blue and green.", ("unet_gan-colorize-scenes",), of.blue_and_green),
+        Statement(UNET, "The shape and colour of fillers make sense.", ("unet_gan-inpaint-scenes",), of.fills_better),
     ],
     "19_resgan": [
         *against_four("Its accuracy is the highest of five (table 1).", of.highest_accuracy, retrain=True),

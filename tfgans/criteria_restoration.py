@@ -88,6 +88,101 @@ def small_writing_fails(card: Card) -> tuple[str, str]:
     return graded(max(small) < 0.5 and min(large) >= 0.9, max(small) < min(large)), numbers
 
 
+# colours and holes
+
+
+def one_for_both(colorize: Card, inpaint: Card) -> tuple[str, str]:
+    """Reproduced: the two cards have the same networks and optimizers, but for the channels in and out."""
+    same = [{**card["model"], "task": ""} for card in (colorize, inpaint)]
+    counts = [f"{card['model']['task']} {sum(card['parameters'].values()):,}" for card in (colorize, inpaint)]
+    both = same[0] == same[1] and colorize["optimizers"] == inpaint["optimizers"]
+    return graded(
+        both, False
+    ), f"Parameters of both players at {colorize['image_shape'][0]} pixels: {', '.join(counts)}."
+
+
+def colourful(card: Card) -> tuple[str, str]:
+    """Colourfulness of restored images over that of the originals. Reproduced: at least 0.7 on every test set. Partly:
+    0.5."""
+    made, real = on_tests(card, "colourfulness"), on_tests(card, "colourfulness", "_real")
+    shares = {test: [a / b for a, b in zip(made[test], real[test], strict=True)] for test in made}
+    least = min(share for each in shares.values() for share in each)
+    return graded(least >= 0.7, least >= 0.5), f"{_each('Share of the colourfulness', shares)} ({seeds(card)})."
+
+
+def more_colourful(timid: Card, bold: Card) -> tuple[str, str]:
+    """Colourfulness of restored images is higher on every test set; partly: on some."""
+    comparable(timid, bold, ("degradation", "tests", "steps"))
+    low, high = on_tests(timid, "colourfulness"), on_tests(bold, "colourfulness")
+    beaten = [min(high[test]) > max(low[test]) for test in high]
+    numbers = f"{_each('Colourfulness', high)}; {_each('without', low)} ({seeds(bold, timid)})."
+    return graded(all(beaten), any(beaten)), numbers
+
+
+def equally_good(one: Card, other: Card) -> tuple[str, str]:
+    """On every test set, colourfulness differs by at most a tenth and PSNR by at most 0.5 dB. Partly: twice that."""
+    comparable(one, other, ("degradation", "tests", "steps"))
+    apart, numbers = [], []
+    for name, allowed in (("colourfulness", None), ("psnr", 0.5)):
+        a, b = on_tests(one, name), on_tests(other, name)
+        for test in a:
+            x, y = statistics.fmean(a[test]), statistics.fmean(b[test])
+            apart.append(abs(x - y) / (allowed or 0.1 * max(x, y)))
+            numbers.append(f"{name} {x:.2f} and {y:.2f} ({test})")
+    return graded(max(apart) <= 1, max(apart) <= 2), f"{'; '.join(numbers)} ({seeds(one, other)})."
+
+
+def further_by_then(slow: Card, fast: Card) -> tuple[str, str]:
+    """The L1 distance on training images is lower on average over the training, and at its end; partly: one of the
+    two."""
+    comparable(slow, fast, ("steps", "degradation"))
+    parts, numbers = [], []
+    for when in ("mean", "final"):
+        low, high = values(fast, "losses", "l1", when), values(slow, "losses", "l1", when)
+        parts.append(max(low) < min(high))
+        numbers.append(f"{when} {listed(low, 4)}, without {listed(high, 4)}")
+    return graded(all(parts), any(parts)), f"L1: {'; '.join(numbers)} ({seeds(fast, slow)})."
+
+
+def cheaper_in_parts(whole: Card, parts: Card) -> tuple[str, str]:
+    """Fewer parameters of the generator, and less wall time for as many steps on equally many cores; partly: one of the
+    two."""
+    comparable(whole, parts, ("steps", "machine", "cores"))
+    count = [card["parameters"]["g_optimizer"] for card in (parts, whole)]
+    seconds = [statistics.fmean(values(card, "train_seconds")) for card in (parts, whole)]
+    cheaper = [count[0] < count[1], seconds[0] < seconds[1]]
+    return graded(all(cheaper), any(cheaper)), (
+        f"{count[0]:,} parameters and {seconds[0]:.0f} s; of whole images {count[1]:,} and {seconds[1]:.0f} s."
+    )
+
+
+def incoherent_parts(whole: Card, parts: Card) -> tuple[str, str]:
+    """The step of colour from pixel to pixel across the borders of parts over that elsewhere, in restored test images.
+    Reproduced: at least 0.05 above that at the same places without partition. Partly: above it."""
+    with_seams, without = metric(parts, "seam_contrast"), metric(whole, "seam_contrast")
+    more = min(with_seams) - max(without)
+    numbers = f"Contrast at the borders {listed(with_seams, 3)}, of whole images {listed(without, 3)}"
+    return graded(more >= 0.05, more > 0), f"{numbers} ({seeds(parts, whole)})."
+
+
+def blue_and_green(card: Card) -> tuple[str, str]:
+    """Of the coloured pixels more are blue or green than in the originals, on every test set; partly: on some."""
+    made, real = on_tests(card, "green_blue"), on_tests(card, "green_blue", "_real")
+    more = [min(made[test]) > max(real[test]) for test in made]
+    return graded(all(more), any(more)), f"{_each('Share', made)}; {_each('of the originals', real)} ({seeds(card)})."
+
+
+def fills_better(card: Card) -> tuple[str, str]:
+    """PSNR inside the hole is higher than that of filling it with the image's mean and than that of biharmonic
+    inpainting, on every test set; partly: than that of the mean."""
+    found = {end: on_tests(card, "hole_psnr", end) for end in ("", "_mean", "_biharmonic")}
+    parts = [_all_above(found[""], found[end]) for end in ("_mean", "_biharmonic")]
+    numbers = "; ".join(
+        _each(name, found[end]) for name, end in (("PSNR", ""), ("mean", "_mean"), ("biharmonic", "_biharmonic"))
+    )
+    return graded(all(parts), parts[0]), f"{numbers} ({seeds(card)})."
+
+
 # restorations of small images, which a judge reads
 
 

@@ -17,7 +17,7 @@ from tfgans.features import load_features
 from tfgans.fidelity import Test, measure_restoration, restoration_sheet
 from tfgans.files import grid, plain, sheet, write_json, write_png
 from tfgans.over_time import follow
-from tfgans.recognition import measure_small, small_sheet
+from tfgans.recognition import coarse, measure_small, restored, small_sheet
 from tfgans.report import LABELS, readable
 from tfgans.run import Run
 
@@ -25,6 +25,7 @@ SEED = 1  # of the samples that are measured; training and previews never use it
 FEWEST = 16  # images that can be scored
 NEIGHBOURS = 1_000  # samples whose nearest training images are looked up
 READ = ("mnist", "fashion_mnist", "cifar10", "cifar100")  # data sets whose restored images a judge of theirs reads
+SEAMS = 200  # images whose seams are measured
 JUDGES = {"mnist5k": "mnist", STACKED: "mnist"}  # data sets that another one's judge scores
 
 
@@ -189,6 +190,8 @@ def _evaluate_restoration(
             result = _measure_restored(
                 model, _test_sets(config, tests), config["recipe"]["degradation"], features, n, data_dir
             )
+            if "part" in config["recipe"]["model"]:
+                result["metrics"] |= _seams(model, config["recipe"], _test_sets(config, tests)[0], data_dir)
         except UserError as error:
             if not only_if_possible:
                 raise
@@ -196,6 +199,16 @@ def _evaluate_restoration(
             return {}
     write_json(run.path / "metrics.json", result)
     return result
+
+
+def _seams(model: Exported, recipe: dict[str, Any], test: Test, data_dir: str | None) -> dict[str, float]:
+    """How visible the borders of parts are in test images of the size of training; without partition, at the middle."""
+    height, width, channels = recipe["model"]["image_shape"]
+    part = min(recipe["model"]["part"], min(height, width) // 2)
+    images = data.load(*test, data_dir=data_dir, image_shape=(height, width, channels), limit=SEAMS, minimum=1).images
+    made = restored(model, coarse(images, recipe["degradation"]))
+    pairs = (("seam_contrast", made), ("seam_contrast_real", images))
+    return {name: float(np.nanmean(metrics.seam_contrast(each, part))) for name, each in pairs}
 
 
 def evaluate_saved(
@@ -390,6 +403,7 @@ def _facts(runs: list[Run]) -> dict[str, Any]:
         "decay": first["recipe"]["decay"],
         "model": first["recipe"]["model"],
         "optimizers": first["recipe"]["optimizers"],
+        "parameters": first.get("parameters"),
         "precision": first["precision"],
         "jit_compile": first["jit_compile"],
         "train_seconds": cards.summary([run.config["seconds"] for run in runs]),

@@ -1,5 +1,6 @@
 """Training: a recipe and a seed in, a run folder out; and the exact continuation of one that was stopped."""
 
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,9 @@ def train(
         "seconds": 0.0,
     }
     model = build(name, recipe, seed, *mode)  # before the folder: settings may not make a model
+    config["parameters"] = {
+        player: sum(math.prod(w.shape) for w in model.weights_of(player)) for player in model.players
+    }
     run = Run.create(run_dir, config)
     with run.alone():
         _fit(run, source, model, start=0)

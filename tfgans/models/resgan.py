@@ -229,8 +229,6 @@ def _recipe(dataset: str, shape: tuple[int, int, int], factor: int, classes: int
 
 RECIPES = {
     "mnist": _recipe("mnist", (28, 28, 1), 7, 10, 9_380),
-    "mnist_add": _recipe("mnist", (28, 28, 1), 7, 10, 9_380, join="add"),
-    "mnist_unguided": _recipe("mnist", (28, 28, 1), 7, 10, 9_380, class_weight=0.0),
     "cifar10": _recipe("cifar10", (32, 32, 3), 4, 10, 11_730),
     "cifar100": _recipe("cifar100", (32, 32, 3), 4, 100, 11_730),
     "faces": _recipe("folder:data/faces", (64, 64, 3), 8, 0, 10_000),

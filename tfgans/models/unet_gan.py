@@ -342,4 +342,16 @@ RECIPES = {
         reported={"parameters": 4_081_027},
         deviations=(*DEVIATIONS, "The zero of the hole is that of the images as the networks see them: mid gray."),
     ),
+    # a fifth of it, for what is to be compared: --set adversarial=none, pooling=true, part=128, ...
+    "ablation": Recipe(
+        dataset="folder:data/scenes",
+        model=dict(MODEL, pretrain_steps=1_000, lambda_steps=2_000, early_steps=300),
+        optimizers=OPTIMIZERS,
+        batch_size=16,
+        steps=3_000,
+        paper=PAPER,
+        decay=0.25,
+        degradation="lightness",
+        deviations=(*DEVIATIONS, "3,000 steps, for comparisons."),
+    ),
 }
