@@ -12,9 +12,10 @@ import keras
 import tensorflow as tf
 from keras.src.utils import naming  # `reset_uids` is not public in Keras 3
 
-# TensorFlow's automatic control dependencies come in an order that differs from one tracing to the next, and this pass
-# over the graph makes of each order another one of sums: without it the same step gives the same bits in every process
-tf.config.optimizer.set_experimental_options({"dependency_optimization": False})
+# TensorFlow's automatic control dependencies come in an order that differs from one tracing to the next, and its
+# dependency pass makes of each order another one of sums: without it the same step gives the same bits in every process.
+# The remapper stumbles over graphs that the other has not been through, and prints errors.
+tf.config.optimizer.set_experimental_options({"dependency_optimization": False, "remapping": False})
 
 
 class Adversarial(keras.Model):
