@@ -13,7 +13,7 @@ import tensorflow as tf
 from keras.src.utils import naming  # `reset_uids` is not public in Keras 3
 
 # TensorFlow's automatic control dependencies come in an order that differs from one tracing to the next, and its
-# dependency pass makes of each order another one of sums: without it the same step gives the same bits in every process.
+# dependency pass makes of each order another one of sums: without it the same step gives the same bits everywhere.
 # The remapper stumbles over graphs that the other has not been through, and prints errors.
 tf.config.optimizer.set_experimental_options({"dependency_optimization": False, "remapping": False})
 
