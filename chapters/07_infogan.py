@@ -93,7 +93,8 @@ for k in range(2):
     show(images, folder / f"code_{k}.png", title=f"continuous code {k}, from -2 (top) to 2")
 
 # %% [markdown]
-# Turning and thickening can be measured: the slope of a digit's centre line, and its ink.
+# Turning, thickening and widening can be measured: the slope of a digit's centre line, its ink, how far its ink lies
+# from that line.
 
 # %%
 rng = np.random.default_rng(0)

@@ -368,7 +368,7 @@ def test_categories_become_digits_in_the_median(found: tuple[float, ...], expect
 
 
 @pytest.mark.parametrize(
-    "turns, thickens, expected",
+    "turns, widens, expected",
     [
         ([0.9, 0.0], [0.1, -0.6], REPRODUCED),
         ([0.9, 0.1], [0.7, 0.2], PARTLY),  # one code does both, the other neither
@@ -376,8 +376,10 @@ def test_categories_become_digits_in_the_median(found: tuple[float, ...], expect
         ([0.4, 0.1], [0.2, -0.4], NOT_REPRODUCED),
     ],
 )
-def test_what_codes_do(turns: list[float], thickens: list[float], expected: str) -> None:
-    assert criteria.turns_and_thickens(card("infogan", code_turns=(turns,), code_thickens=(thickens,)))[0] == expected
+def test_what_codes_do(turns: list[float], widens: list[float], expected: str) -> None:
+    for name, other in (("code_widens", "code_thickens"), ("code_thickens", "code_widens")):
+        made = card("infogan", code_turns=(turns,), **{name: (widens,), other: ([0.0, 0.0],)})
+        assert criteria.turns_and_widens(made)[0] == expected
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,13 @@ def test_slant_is_the_shear() -> None:
     assert metrics.slant(flat).tolist() == [0.0, 0.0]
 
 
+def test_width_is_that_of_the_upright_digit() -> None:
+    """A bar of k columns has the deviation sqrt((k^2 - 1) / 12), however it leans (but for rounding to pixels)."""
+    for columns in (2, 6, 10):
+        found = metrics.width(bars(np.array([0.0, 0.5]), width=columns))
+        np.testing.assert_allclose(found, ((columns**2 - 1) / 12) ** 0.5, atol=0.12)
+
+
 def test_effects_of_codes() -> None:
     """The first code turns, the second thickens; the category does both, which must not count."""
     rng = np.random.default_rng(0)
@@ -42,9 +49,10 @@ def test_effects_of_codes() -> None:
     )
     found = metrics.code_effects(codes, categories, images)
     assert found["turns"][0] > 0.95 and abs(found["turns"][1]) < 0.4
+    assert found["widens"][1] > 0.85 and abs(found["widens"][0]) < 0.4
     assert found["thickens"][1] > 0.85 and abs(found["thickens"][0]) < 0.4
     same = metrics.code_effects(codes, categories, np.ones_like(images))
-    assert same == {"turns": [0.0, 0.0], "thickens": [0.0, 0.0]}
+    assert same == {"turns": [0.0, 0.0], "thickens": [0.0, 0.0], "widens": [0.0, 0.0]}
 
 
 def test_alikeness_within_a_class(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -197,7 +197,7 @@ CHAPTERS: dict[str, list[Statement]] = {
     ],
     "07_infogan": [
         Statement(CHEN, "Categories become digits: 5% error without labels.", ("infogan-mnist",), by.finds_classes),
-        Statement(CHEN, "Continuous codes turn digits and widen them.", ("infogan-mnist",), by.turns_and_thickens),
+        Statement(CHEN, "Continuous codes turn digits and widen them.", ("infogan-mnist",), by.turns_and_widens),
     ],
     "08_acgan": [
         Statement(ODENA, "Images are of the class that was asked for.", ("acgan-mnist",), by.obeys),

@@ -180,16 +180,17 @@ def finds_classes(card: Card) -> tuple[str, str]:
     return graded(middle >= 0.95, middle >= 0.85), numbers
 
 
-def turns_and_thickens(card: Card) -> tuple[str, str]:
-    """Rank correlation, within categories, of each continuous code with the slant of the strokes and with the amount of
-    ink. Reproduced: in every training one code has at least 0.5, of either sign, with slant, and another one with ink.
-    Partly: one of the two has, in every training."""
+def turns_and_widens(card: Card) -> tuple[str, str]:
+    """Rank correlation, within categories, of each continuous code with the slant of the strokes, and with the width or
+    the amount of ink. Reproduced: in every training one code has at least 0.5, of either sign, with slant, and another
+    one with width or ink. Partly: one of the two has, in every training."""
     full, half, numbers = [], [], []
-    for turns, thickens in zip(metric(card, "code_turns"), metric(card, "code_thickens"), strict=True):
-        turning, thickening = ({k for k, r in enumerate(found) if abs(r) >= 0.5} for found in (turns, thickens))
-        full.append(any(a != b for a in turning for b in thickening))
-        half.append(bool(turning or thickening))
-        numbers.append(f"slant {listed(turns)}, ink {listed(thickens)}")
+    columns = [metric(card, f"code_{name}") for name in ("turns", "widens", "thickens")]
+    for turns, widens, thickens in zip(*columns, strict=True):
+        turning, broad, heavy = ({k for k, r in enumerate(each) if abs(r) >= 0.5} for each in (turns, widens, thickens))
+        full.append(any(a != b for a in turning for b in broad | heavy))
+        half.append(bool(turning | broad | heavy))
+        numbers.append(f"slant {listed(turns)}, width {listed(widens)}, ink {listed(thickens)}")
     return graded(all(full), all(half)), f"Of codes 0 and 1: {'; '.join(numbers)} ({seeds(card)})."
 
 

@@ -1,4 +1,4 @@
-"""What a continuous code does to digits: does it turn them, does it thicken them?"""
+"""What a continuous code does to digits: does it turn them, thicken them, widen them?"""
 
 import numpy as np
 from scipy.stats import spearmanr
@@ -10,18 +10,28 @@ def slant(images: np.ndarray) -> np.ndarray:
     The slope of the ink's centre line: the covariance of its columns and rows over the variance of its rows. An image
     without ink, or with a single row of it, has 0.
     """
+    return _moments(images)[0]
+
+
+def width(images: np.ndarray) -> np.ndarray:
+    """How wide digits are, in pixels, (n,): the deviation of the ink's columns from its centre line."""
+    lean, rows, columns = _moments(images)
+    return np.sqrt(np.maximum(columns - lean**2 * rows, 0.0))
+
+
+def _moments(images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The slant of the ink, and the variances of its rows and of its columns, each (n,)."""
     ink = np.asarray(images, np.float64).mean(axis=-1)
     rows, columns = np.mgrid[: ink.shape[1], : ink.shape[2]]
     mass = np.maximum(ink.sum(axis=(1, 2)), 1e-12)
     row, column = ((ink * place).sum(axis=(1, 2)) / mass for place in (rows, columns))
     up, right = row[:, None, None] - rows, columns - column[:, None, None]
-    variance = (ink * up**2).sum(axis=(1, 2))
-    covariance = (ink * up * right).sum(axis=(1, 2))
-    return np.where(variance > 1e-9 * mass, covariance / np.maximum(variance, 1e-12), 0.0)
+    tall, wide, both = ((ink * product).sum(axis=(1, 2)) / mass for product in (up**2, right**2, up * right))
+    return np.where(tall > 1e-9, both / np.maximum(tall, 1e-12), 0.0), tall, wide
 
 
 def code_effects(codes: np.ndarray, categories: np.ndarray, images: np.ndarray) -> dict[str, list[float]]:
-    """Rank correlation, in [-1, 1], of each continuous code with slant ("turns") and with ink ("thickens").
+    """Rank correlation, in [-1, 1], of each continuous code with slant "turns", ink "thickens" and width "widens".
 
     Within each category, as digits differ in both; then the mean over categories.
 
@@ -29,6 +39,7 @@ def code_effects(codes: np.ndarray, categories: np.ndarray, images: np.ndarray) 
         codes: (n, k) continuous codes. categories: (n,). images: (n, h, w, c), bright on dark.
     """
     effects = {"turns": slant(images), "thickens": np.asarray(images, np.float64).mean(axis=(1, 2, 3))}
+    effects["widens"] = width(images)
     groups = [categories == c for c in np.unique(categories)]
 
     def correlation(code: np.ndarray, effect: np.ndarray) -> float:
