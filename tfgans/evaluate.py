@@ -221,7 +221,7 @@ def evaluate_saved(
             f"{path} has no card.json that names its data; write it with 'tfgans evaluate RUN --card {path}'"
         )
     if "restore" in card["endpoints"]:
-        if _judged(card):
+        if not tests and card["dataset"] in READ:
             features = features or card["protocol"]["features"]
         elif not tests:
             raise UserError(f"say on which images to measure {path}: --test folder:PATH")
@@ -230,12 +230,6 @@ def evaluate_saved(
         )
     network = _network(features or card["protocol"]["features"], card["dataset"])
     return measure(Exported(path), card["dataset"], card["image_shape"], network, n, data_dir)
-
-
-def _judged(config: dict[str, Any]) -> bool:
-    """Whether what a run or card was trained on has labels and a name: then a judge reads what is restored."""
-    dataset = config["recipe"]["dataset"] if isinstance(config["recipe"], dict) else config["dataset"]
-    return dataset in READ
 
 
 def _measure_restored(
@@ -443,7 +437,7 @@ def _sheet(
 
     Of a restoration crops of its test images; of points 2,000 samples over as many test points.
     """
-    if _restores(config) and _judged(config):
+    if _restores(config) and config["recipe"]["dataset"] in READ:
         shape = tuple(config["recipe"]["model"]["image_shape"])
         return small_sheet(
             model, config["recipe"]["dataset"], config["recipe"]["degradation"], shape, data_dir or config["data_dir"]
