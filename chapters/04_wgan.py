@@ -133,6 +133,8 @@ for axes, (name, metrics) in zip(row, measured.items(), strict=True):
         points = axes.scatter(estimates, distances, c=steps)
         figure.colorbar(points, label="step")
         print(f"{name}: rank correlation {metrics['quality_correlation']['values'][0]:.2f}")
+    else:
+        axes.text(0.5, 0.5, "no card here", transform=axes.transAxes, ha="center")
 finish(figure, folder / "quality.png")
 
 # %%

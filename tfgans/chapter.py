@@ -123,7 +123,11 @@ def results(name: str, folder: Path) -> None:
     for place in (Path("saved_models"), cards.ROOT / "saved_models"):
         if (place / name / "samples.png").exists():
             picture = plt.imread(place / name / "samples.png")
-            show(picture.reshape(1, *picture.shape[:2], -1), folder / f"{name}.png", columns=8, title=name)
+            figure, axes = plt.subplots(figsize=(6, 6 * picture.shape[0] / picture.shape[1]))
+            axes.imshow(picture, cmap="gray", vmin=0, vmax=1)
+            axes.set_title(name)
+            axes.axis("off")
+            finish(figure, folder / f"{name}.png")
             return
 
 
