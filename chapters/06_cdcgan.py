@@ -28,7 +28,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
 
-from tfgans import claims, data, metrics, models
+from tfgans import cards, claims, data, metrics, models
 from tfgans.chapter import SMOKE, curves, finish, new_folder, over_time, results, show, sources, verdicts
 from tfgans.models import cdcgan
 from tfgans.train import train
@@ -151,7 +151,7 @@ for name in ("dcgan_report-mnist", "dcgan-mnist", "cdcgan-mnist"):
 # [docs/CLAIMS.md](https://github.com/tfgans/tfgans/blob/main/docs/CLAIMS.md).
 
 # %%
-found = verdicts("06_cdcgan")
+verdicts("06_cdcgan")
 
 # %% [markdown]
 # ## Which claims survive?
@@ -160,6 +160,7 @@ found = verdicts("06_cdcgan")
 # is a claim about those settings.
 
 # %%
+found = claims.all_claims(cards.saved(), "06_cdcgan")
 print(claims.table(found))
 for statement in claims.survivors(found):
     print("survives:", statement)

@@ -390,6 +390,81 @@ def test_alike_within_a_class(made: list[float], expected: str) -> None:
     assert found[0] == expected and "of real images 0.25" in found[1]
 
 
+@pytest.mark.parametrize(
+    "found, expected", [((81.0, 82.0), REPRODUCED), ((81.0, 94.9), PARTLY), ((81.0, 95.1), NOT_REPRODUCED)]
+)
+def test_digits_explained(found: tuple[float, ...], expected: str) -> None:
+    assert criteria.explains_digits(card("draw", nll_bound=found))[0] == expected
+
+
+def test_attention_is_compared_at_equal_glimpses() -> None:
+    without = card("draw", nll_bound=(98.0, 99.0), model={"glimpses": 16})
+    for found, expected in (((96.0, 97.0), REPRODUCED), ((96.0, 98.5), PARTLY), ((99.0, 98.5), NOT_REPRODUCED)):
+        assert criteria.attention_helps(without, card("draw", nll_bound=found, model={"glimpses": 16}))[0] == expected
+    with pytest.raises(criteria.Untestable, match="glimpses"):
+        criteria.attention_helps(without, card("draw", nll_bound=(90.0,), model={"glimpses": 64}))
+
+
+@pytest.mark.parametrize(
+    "sharp, expected",
+    [
+        ([0.5, 0.6, 0.6, 0.7, 0.9], REPRODUCED),
+        ([0.5, 0.4, 0.6, 0.7, 0.9], PARTLY),
+        ([0.5, 0.6, 0.9, 0.7, 0.8], PARTLY),
+        ([0.9, 0.6, 0.6, 0.7, 0.8], NOT_REPRODUCED),
+    ],
+)
+def test_canvases_sharpen(sharp: list[float], expected: str) -> None:
+    verdict, numbers = criteria.sharpens(card("draw", canvas_sharpness=(sharp,)))
+    assert verdict == expected and f"{sharp[0]:.2f} after a tenth, {sharp[4]:.2f} after half" in numbers
+
+
+RING = {"modes": 8, "features_sha256": "", "split": "gaussians8 test", "n_real": 9, "n_fake": 9, "sample_seed": 1}
+
+
+@pytest.mark.parametrize(
+    "modes, good, dropped, covered",
+    [
+        ((8.0, 8.0, 8.0), (0.9, 0.95, 0.99), NOT_REPRODUCED, REPRODUCED),
+        ((8.0, 8.0, 8.0), (0.89, 0.95, 0.99), NOT_REPRODUCED, PARTLY),
+        ((8.0, 7.0, 8.0), (0.9, 0.95, 0.99), PARTLY, PARTLY),
+        ((1.0, 2.0, 8.0), (0.9, 0.95, 0.99), PARTLY, NOT_REPRODUCED),
+        ((1.0, 2.0, 7.0), (0.9, 0.95, 0.99), REPRODUCED, NOT_REPRODUCED),
+    ],
+)
+def test_modes_of_a_ring(modes: tuple[float, ...], good: tuple[float, ...], dropped: str, covered: str) -> None:
+    found = card("unrolled", modes=modes, high_quality=good, protocol=RING)
+    assert criteria.drops_modes(found)[0] == dropped
+    verdict, numbers = criteria.covers_modes(found)
+    assert verdict == covered and f"of 8 modes, {100 * good[0]:.0f}, 95, 99% of" in numbers
+
+
+def test_unrolling_keeps_more_modes() -> None:
+    ahead = card("unrolled", modes=(8.0, 8.0), high_quality=(0.9, 0.9), protocol=RING)
+    for modes, expected in (((1.0, 7.0), REPRODUCED), ((1.0, 8.0), PARTLY), ((8.0, 8.0), NOT_REPRODUCED)):
+        plain = card("unrolled", modes=modes, high_quality=(0.9, 0.9), protocol=RING)
+        assert criteria.keeps_more_modes(plain, ahead)[0] == expected
+
+
+@pytest.mark.parametrize(
+    "modes, kl, expected",
+    [
+        ((30, 65, 236, 327), (6.0, 5.0, 4.0, 3.0), REPRODUCED),
+        ((30, 65, 236, 327), (6.0, 5.0, 5.5, 3.0), PARTLY),
+        ((30, 65, 50, 327), (6.0, 5.0, 4.0, 3.0), PARTLY),
+        ((30, 65, 236, 29), (6.0, 5.0, 4.0, 3.0), NOT_REPRODUCED),
+        ((30, 65, 236, 327), (6.0, 5.0, 4.0, 6.5), NOT_REPRODUCED),
+    ],
+)
+def test_more_modes_with_each_step(modes: tuple[int, ...], kl: tuple[float, ...], expected: str) -> None:
+    cards = [
+        card("unrolled", modes=(float(m),), kl_to_uniform=(k,), model={"unroll": unroll})
+        for unroll, m, k in zip((0, 1, 5, 10), modes, kl, strict=True)
+    ]
+    verdict, numbers = criteria.more_with_each(*cards)
+    assert verdict == expected and numbers.startswith("0, 1, 5, 10 steps: ")
+
+
 def test_another_loss_and_nothing_else() -> None:
     shares = dict(class_histogram=(EVEN,), neighbour_largest_class=(0.1,), neighbour_classes=(10,), decay=0.5)
     one = card("dcgan", frechet_distance=(10.0,), optimizers={"g": 1}, **shares)

@@ -197,6 +197,13 @@ class Loaded:
         assert images.shape[1:] == (28, 28, 1)
         return tf.reduce_sum(images, axis=(1, 2, 3))
 
+    def canvases(self, n: int, seed: int) -> Any:
+        """64 glimpses: black pixels, of which glimpse t leaves a white column every 64 - t."""
+        drawn = np.zeros((64, n, 28, 28, 1))
+        for t in range(64):
+            drawn[t, :, :, :: min(64 - t, 28)] = 1
+        return tf.constant(drawn)
+
     def recognize(self, images: np.ndarray) -> Any:
         self.read += len(images)
         return tf.constant((self.labels[self.read - len(images) : self.read] + 3) % 10)  # under names of its own
@@ -206,10 +213,13 @@ def test_what_only_the_model_can_say() -> None:
     test = data.load("mnist5k", "test")
     found = _by_the_model(Loaded("draw", test.labels), None, batch=200)  # type: ignore[arg-type]
     white = test.images.sum(axis=(1, 2, 3)) / 255
-    assert found.keys() == {"nll_bound"}
+    assert found.keys() == {"nll_bound", "canvas_sharpness"}
     # binarized by brightness: on the average as many white pixels as there was light
     assert found["nll_bound"] == pytest.approx(white.mean(), abs=4 * (784 / 4 / len(test)) ** 0.5)
     assert found == _by_the_model(Loaded("draw", test.labels), None, batch=500)  # type: ignore[arg-type]
+    # at glimpses 6, 13, ... 64: a column at the border has one edge, one inside two; the last canvas is white
+    sharp = found["canvas_sharpness"]
+    assert len(sharp) == 10 and sharp[:5] == [1.0] * 5 and sharp[-1] == 0.0
     found = _by_the_model(Loaded("infogan", test.labels), None, batch=200)  # type: ignore[arg-type]
     assert found == {"recognition_accuracy": 1.0}
     assert _by_the_model(Loaded("dcgan", test.labels), None) == {}  # type: ignore[arg-type]

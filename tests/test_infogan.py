@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -153,4 +154,4 @@ def test_generate_and_previews_have_a_column_per_category(exported: Exported, tm
     preview = Preview(small())
     assert preview.columns == 10 and preview.images().shape == (100, 28, 28, 1)
     assert np.array_equal(preview.images(), preview.images())
-    assert _sheet(exported, {"gan": "infogan"}).shape[:2] == preview.picture().shape[:2]
+    assert _sheet(exported, SimpleNamespace(config={"gan": "infogan"})).shape[:2] == preview.picture().shape[:2]

@@ -37,6 +37,13 @@ def test_width_is_that_of_the_upright_digit() -> None:
         np.testing.assert_allclose(found, ((columns**2 - 1) / 12) ** 0.5, atol=0.12)
 
 
+def test_sharpness_by_hand() -> None:
+    images = np.zeros((3, 5, 6, 1))
+    images[1, 2, 1:5] = 0.5  # a line: above, below, and both ends
+    images[2, 1:4, 1:5] = 1 / 6  # as much ink, spread: around it, from 12 pixels
+    np.testing.assert_allclose(metrics.sharpness(images), [0, (8 + 2) * 0.5 / 2, (8 + 6) / 6 / 2])
+
+
 def test_effects_of_codes() -> None:
     """The first code turns, the second thickens; the category does both, which must not count."""
     rng = np.random.default_rng(0)

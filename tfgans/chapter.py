@@ -26,6 +26,10 @@ SHOWN = {
     "label_accuracy": "labels read as asked for",
     "smallest_class": "smallest share of a class",
     "neighbour_classes": "classes of nearest training images",
+    "nll_bound": "bound on -log p (nats)",
+    "modes": "modes covered",
+    "high_quality": "share of samples within 3 sigma of one",
+    "kl_to_uniform": "KL divergence of the modes from uniform (nats)",
 }
 READ = {
     "judge_accuracy": "restored images that the judge reads",
@@ -131,10 +135,8 @@ def results(name: str, folder: Path) -> None:
             return
 
 
-def verdicts(chapter: str) -> list[claims.Claim]:
+def verdicts(chapter: str) -> None:
     """Print what the sources say against what the full trainings gave: the part of docs/CLAIMS.md for a chapter."""
-    found = claims.all_claims(cards.saved(), chapter)
-    for claim in found:
+    for claim in claims.all_claims(cards.saved(), chapter):
         print(f"{claim.statement}{f' [DCGAN: {claim.setting}]' if claim.setting else ''}")
         print(textwrap.indent(textwrap.fill(f"{claim.verdict.upper()}. {claim.numbers}", 110), "    "))
-    return found

@@ -28,6 +28,8 @@ ARJOVSKY = "Arjovsky et al. 2017, Wasserstein GAN, arXiv:1701.07875"
 GULRAJANI = "Gulrajani et al. 2017, Improved Training of Wasserstein GANs, arXiv:1704.00028"
 CHEN = "Chen et al. 2016, InfoGAN, arXiv:1606.03657"
 ODENA = "Odena et al. 2016, Conditional Image Synthesis with Auxiliary Classifier GANs, arXiv:1610.09585"
+GREGOR = "Gregor et al. 2015, DRAW: A Recurrent Neural Network For Image Generation, arXiv:1502.04623"
+METZ = "Metz et al. 2016, Unrolled Generative Adversarial Networks, arXiv:1611.02163"
 LEDIG = "Ledig et al. 2016, Photo-Realistic Single Image Super-Resolution Using a GAN, arXiv:1609.04802"
 PLACES = "Photo-Realistic Single Image Super-Resolution Using a GAN, a report on Places-205 and Stanford Dogs"
 UNET = "A Generative Adversarial Network Model For Different Image generation Tasks"
@@ -42,10 +44,18 @@ ABLATIONS = {  # of the U-Net GAN
     "scratch": ("pretrain_steps=0",),
     "constant": ("lambda_end=100",),
 }
+UNROLLED = (0, 1, 5, 10)  # steps on stacked MNIST
 BASELINES = ("gan", "dcgan", "wgan", "cgan")
 RECIPES = {  # what trains a card, where it is not the default
     "dcgan_report-mnist": "dcgan --recipe mnist_report",
     "acgan_survey-mnist": "acgan --recipe mnist_survey",
+    "draw-mnist": "draw --recipe mnist_short",
+    "draw_no_attention-mnist": "draw --recipe mnist_no_attention",
+    "unrolled-gaussians8": "unrolled --recipe gaussians8",
+    "unrolled_plain-gaussians8": "unrolled --recipe gaussians8_plain",
+    **{
+        f"unrolled_{steps}-stacked_mnist": f"unrolled --recipe stacked_mnist --set unroll={steps}" for steps in UNROLLED
+    },
     "resgan_add-mnist": "resgan --set join=add",
     "resgan_unguided-mnist": "resgan --set class_weight=0",
     **{
@@ -209,6 +219,16 @@ CHAPTERS: dict[str, list[Statement]] = {
             by.obeys_as_well,
         ),
     ],
+    "09_draw": [
+        Statement(GREGOR, "DRAW explains test digits at 80.97 nats (table 2).", ("draw-mnist",), by.explains_digits),
+        Statement(
+            GREGOR,
+            "Attention helps: 87.40 nats without (table 2).",
+            ("draw_no_attention-mnist", "draw-mnist"),
+            by.attention_helps,
+        ),
+        Statement(VARIANTS, "Drawing actions refine a blurry region to be sharper.", ("draw-mnist",), by.sharpens),
+    ],
     "17_srgan": [
         Statement(PLACES, "Training on squared errors loses high frequencies.", ("srresnet-photos",), of.loses_detail),
         Statement(
@@ -306,6 +326,22 @@ CHAPTERS: dict[str, list[Statement]] = {
             "CIFAR-100's restored images have more detail than CIFAR-10's.",
             ("resgan-cifar10", "resgan-cifar100"),
             of.more_detailed,
+        ),
+    ],
+    "20_unrolled": [
+        Statement(METZ, "A GAN drops modes of a ring (figure 2).", ("unrolled_plain-gaussians8",), by.drops_modes),
+        Statement(METZ, "With ten unrolled steps it finds all.", ("unrolled-gaussians8",), by.covers_modes),
+        Statement(
+            BOHNSTEDT,
+            "Unrolling prevents mode collapse.",
+            ("unrolled_plain-gaussians8", "unrolled-gaussians8"),
+            by.keeps_more_modes,
+        ),
+        Statement(
+            METZ,
+            "The more steps, the more of 1,000 modes (table 1).",
+            tuple(f"unrolled_{steps}-stacked_mnist" for steps in UNROLLED),
+            by.more_with_each,
         ),
     ],
 }

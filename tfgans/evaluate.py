@@ -25,6 +25,7 @@ SEED = 1  # of the samples that are measured; training and previews never use it
 FEWEST = 16  # images that can be scored
 NEIGHBOURS = 1_000  # samples whose nearest training images are looked up
 READ = ("mnist", "fashion_mnist", "cifar10", "cifar100")  # data sets whose restored images a judge of theirs reads
+CANVASES = 500  # samples whose coming about is measured
 SEAMS = 200  # images whose seams are measured
 JUDGES = {"mnist5k": "mnist", STACKED: "mnist"}  # data sets that another one's judge scores
 
@@ -78,7 +79,7 @@ def evaluate(
             with tempfile.TemporaryDirectory() as folder:
                 place = export_run(paths[0], card if model else Path(folder) / "model", force=True)
                 Path(card).mkdir(parents=True, exist_ok=True)
-                write_png(Path(card) / "samples.png", _sheet(Exported(place), configs[0], tests, data_dir))
+                write_png(Path(card) / "samples.png", _sheet(Exported(place), runs[0], tests, data_dir))
         cards.write_card(card, written)
         result["metrics"] = written["metrics"]
     return result
@@ -143,29 +144,38 @@ def evaluate_run(
     return result
 
 
-def _by_the_model(run: Run, data_dir: str | None, batch: int = 500) -> dict[str, float]:
+def _by_the_model(run: Run, data_dir: str | None, batch: int = 500) -> dict[str, Any]:
     """What a model can say of all test images beyond its endpoints: from the checkpoint, so not of a SavedModel.
 
     `bound(images)`, nats of binary images: each pixel is drawn once, by its brightness, with a fixed seed;
-    `recognize(images)`, the category that each image is of.
+    `recognize(images)`, the category that each image is of; `canvases(n, seed)`, how images come about: how sharp
+    they are after each tenth of the glimpses.
     """
     recipe = run.config["recipe"]
     kind = models.model_class(run.config["gan"])
-    if not (hasattr(kind, "bound") or hasattr(kind, "recognize")):
+    if not any(hasattr(kind, ability) for ability in ("bound", "recognize", "canvases")):
         return {}
     model = run.load(run.latest() or 0)
     test = data.load(recipe["dataset"], "test", data_dir=data_dir, image_shape=tuple(recipe["model"]["image_shape"]))
     images = test.images.astype(np.float32) / 255
-    found = {}
+    found: dict[str, Any] = {}
     if hasattr(kind, "bound"):
         binary = (np.random.default_rng(SEED).random(images.shape) < images).astype(np.float32)
         bound = tf.function(model.bound)
         parts = [bound(binary[i : i + batch], tf.constant(i)).numpy() for i in range(0, len(binary), batch)]
         found["nll_bound"] = float(np.concatenate(parts).mean())
+    if hasattr(kind, "canvases"):
+        drawn = _tenths(model.canvases(CANVASES, SEED).numpy())
+        found["canvas_sharpness"] = [float(metrics.sharpness(each).mean()) for each in drawn]
     if hasattr(kind, "recognize") and test.labels is not None:
         parts = [model.recognize(images[i : i + batch]).numpy() for i in range(0, len(images), batch)]
         found["recognition_accuracy"] = metrics.category_accuracy(np.concatenate(parts), test.labels)
     return found
+
+
+def _tenths(canvases: np.ndarray) -> np.ndarray:
+    """Ten of (glimpses, n, h, w, c) canvases, the last one the last."""
+    return canvases[np.linspace(0, len(canvases), 11).round().astype(int)[1:] - 1]
 
 
 def _restores(config: dict[str, Any]) -> bool:
@@ -430,13 +440,13 @@ def _losses(runs: list[Run]) -> dict[str, Any]:
     return result
 
 
-def _sheet(
-    model: Exported, config: dict[str, Any], tests: list[str] | None = None, data_dir: str | None = None
-) -> np.ndarray:
+def _sheet(model: Exported, run: Run, tests: list[str] | None = None, data_dir: str | None = None) -> np.ndarray:
     """Ten rows of ten samples, a column per label or category, where there are any.
 
-    Of a restoration crops of its test images; of points 2,000 samples over as many test points.
+    Of a restoration crops of its test images; of points 2,000 samples over as many test points; of a model that draws
+    on a canvas, ten samples and how they came about, from left to right.
     """
+    config = run.config
     if _restores(config) and config["recipe"]["dataset"] in READ:
         shape = tuple(config["recipe"]["model"]["image_shape"])
         return small_sheet(
@@ -448,6 +458,9 @@ def _sheet(
         )
     if model.codes:
         return grid(model.traverse(), model.categories)
+    if hasattr(models.model_class(config["gan"]), "canvases"):
+        drawn = _tenths(run.load(run.latest() or 0).canvases(10, SEED).numpy())
+        return grid(np.concatenate(np.swapaxes(drawn, 0, 1)), 10)
     columns = min(config["recipe"]["model"].get("classes") or 10, 10)
     dataset, real, rows = config["recipe"]["dataset"], None, 10
     if dataset in MIXTURES:

@@ -128,6 +128,7 @@ LABELS = {
     "category_accuracy": "Category accuracy: the judge reads the digit that best matches the category asked for",
     "recognition_accuracy": "Recognition accuracy: test images, by the category that the model reads",
     "nll_bound": "Bound on -log p of binarized test images (nats)",
+    "canvas_sharpness": "Sharpness of the canvas after each tenth of the glimpses",
     "seam_contrast": "Step of colour across the borders of parts, over that elsewhere",
     "seam_contrast_real": "… of the originals",
     "ms_ssim_within": "MS-SSIM of pairs of each class (1: all alike)",

@@ -1,6 +1,6 @@
 """Scores of generated images. Features and logits come from `tfgans.features`; everything here takes NumPy arrays."""
 
-from tfgans.metrics.codes import code_effects, slant, width
+from tfgans.metrics.codes import code_effects, sharpness, slant, width
 from tfgans.metrics.colour import colourfulness, green_blue_share, seam_contrast
 from tfgans.metrics.distances import classifier_score, frechet_distance, frechet_floor, kernel_distance
 from tfgans.metrics.diversity import ms_ssim_within
@@ -44,6 +44,7 @@ __all__ = [
     "precision_recall",
     "psnr",
     "seam_contrast",
+    "sharpness",
     "slant",
     "spectrum",
     "ssim",
