@@ -119,6 +119,11 @@ for axes, (name, images) in zip(row, samples.items(), strict=True):
 finish(figure, folder / "neighbours.png")
 
 # %% [markdown]
+# A label keeps a class from getting lost; it does not keep its images from being alike. Look down the columns of the
+# cDCGAN above, and at its number of different neighbours: this small one, after few steps, draws about one image for
+# some of the labels. *Collapse within classes* is what the bars cannot show. The full training below was tuned against
+# it, and its recall says how far that went.
+#
 # ## Losses and time
 #
 # The report's figure 7. Losses are not scores: each says how one player does against the *other*. A discriminator
