@@ -102,7 +102,7 @@ class UNet(keras.Model):
         self.encoder = build_encoder(part, channels[0], width, pooling)
         *skips, vector = (output.shape[-1] for output in self.encoder.outputs)
         self.decoder = build_decoder([*skips, 2 * vector if partitioned else vector], width)
-        self.integrate = layers.Conv2D(channels[1], 5, padding="same", dtype="float32")
+        self.integrate = layers.Conv2D(channels[1], 5, padding="same")
         self.integrate.build((None, None, None, width // 2 + channels[0]))
         self.built = True
 
@@ -113,11 +113,13 @@ class UNet(keras.Model):
             rows, columns = self.partition.tiling(image)
             parts, whole = self.partition(image), self.partition.shrink(image)
             n = tf.shape(parts)[0]
-            *skips, vectors = self.encoder(tf.concat([parts, whole], 0), training=training)
-            vector = tf.concat([vectors[:n], tf.repeat(vectors[n:], rows * columns, 0)], -1)
-            made = self.decoder([*(skip[:n] for skip in skips), vector], training=training)
+            maps = self.encoder(tf.concat([parts, whole], 0), training=training)
+            # split, not sliced: the gradient of slices took a tenth of a step
+            *skips, (vectors, wholes) = (tf.split(each, [n, tf.shape(whole)[0]]) for each in maps)
+            vector = tf.concat([vectors, tf.repeat(wholes, rows * columns, 0)], -1)
+            made = self.decoder([*(skip for skip, _ in skips), vector], training=training)
             made = self.partition.join(made, rows, columns)
-        return self.integrate(tf.concat([tf.cast(made, tf.float32), image], -1))
+        return tf.cast(self.integrate(tf.concat([made, tf.cast(image, made.dtype)], -1)), tf.float32)
 
 
 def build_discriminator(image_shape: tuple[int, int, int], width: int) -> keras.Model:
