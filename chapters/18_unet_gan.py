@@ -30,7 +30,7 @@ folder = new_folder("18_unet_gan")
 photos = data.load("photos", "test", image_shape=(128, 128, 3), limit=5).images
 signed = tf.constant(photos, tf.float32) / 127.5 - 1
 gray = np.repeat(np.stack([degrade("lightness")(image, [0, i]) for i, image in enumerate(signed)]), 3, axis=-1)
-holes = np.stack([degrade("mask:32")(image, [0, i]) for i, image in enumerate(signed)])
+holes = np.stack([degrade("mask:32:0")(image, [0, i]) for i, image in enumerate(signed)])
 show(
     (np.concatenate([photos / 127.5 - 1, gray, holes]) + 1) / 2, folder / "tasks.png", columns=5, title="the two tasks"
 )
@@ -73,7 +73,7 @@ else:
     settings = {"steps": 300, "batch_size": 8, "width": 16, "image_shape": [64, 64, 3], "part": 32}
     settings |= {"pretrain_steps": 100, "early_steps": 30, "lambda_steps": 200}
 runs = {}
-for task, change in {"colorize": {}, "inpaint": {"degradation": "mask:8" if SMOKE else "mask:16"}}.items():
+for task, change in {"colorize": {}, "inpaint": {"degradation": "mask:8:0" if SMOKE else "mask:16:0"}}.items():
     runs[task] = train("unet_gan", recipe_key=task, settings=settings | change, run_dir=folder / task, **small)
     over_time(runs[task], folder / f"over_time_{task}.png")
 curves(runs, folder / "curves.png")

@@ -14,6 +14,7 @@ from tiny import differences, go_on, state, tiny
 from tfgans import data, models
 from tfgans.errors import UserError
 from tfgans.export import Exported, export
+from tfgans.features.content import content_distance
 from tfgans.files import to_uint8
 from tfgans.models.srgan import (
     RECIPES,
@@ -21,7 +22,6 @@ from tfgans.models.srgan import (
     PixelShuffle,
     build_discriminator,
     build_generator,
-    content_distance,
 )
 from tfgans.prepare import batches, build, load_source
 from tfgans.recipe import Recipe

@@ -7,8 +7,6 @@ out here, as in the paper: what a block adds should be free to be negative.
 """
 
 import math
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -18,8 +16,8 @@ from keras import layers
 
 from tfgans.adversarial import Adversarial
 from tfgans.errors import UserError
-from tfgans.features.squeezenet import squeezenet_distance
-from tfgans.features.vgg19 import vgg19
+from tfgans.export import take_weights
+from tfgans.features.content import content_distance
 from tfgans.layers import BatchNormalization
 from tfgans.recipe import Recipe
 
@@ -72,57 +70,6 @@ def build_discriminator(image_shape: tuple[int, int, int], width: int) -> keras.
         x = layers.LeakyReLU(0.2)(x)
     x = layers.LeakyReLU(0.2)(layers.Dense(16 * width)(layers.Flatten()(x)))
     return keras.Model(image, layers.Dense(1, dtype="float32")(x), name="discriminator")
-
-
-def content_distance(content: str) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None:
-    """The distance of images (n, h, w, 3) in [-1, 1] in the features of a frozen network, a scalar; None for "none".
-
-    | content | distance |
-    |---|---|
-    | `vgg54`, `vgg22` | mean squared difference of VGG19's features, equation 5; ImageNet weights from Keras |
-    | `vgg54:PATH` | the same with the weights in that file; `vgg54:random` with random ones, for tests |
-    | `squeezenet:PATH` | `squeezenet_distance` with the weights in that file |
-    | `none` | there is no network: the pixel loss is the content loss (the paper's SRGAN-MSE) |
-
-    Raises UserError for anything else, and for weights that are not there.
-    """
-    kind, _, place = content.partition(":")
-    if content == "none":
-        return None
-    if kind in ("vgg54", "vgg22"):
-        features = vgg19(kind, {"": "imagenet", "random": None}.get(place, place))
-        return lambda a, b: tf.reduce_mean(tf.square(features(a) - features(b)))
-    if kind == "squeezenet" and place:
-        if not Path(place).is_file():
-            raise UserError(
-                f"the content loss needs SqueezeNet's weights and there is no file {place}; name it with "
-                "--set content=squeezenet:PATH, or do without: --set content=none"
-            )
-        distance = squeezenet_distance(place)
-        return lambda a, b: tf.reduce_mean(distance(a, b))
-    raise UserError(f"content is vgg54, vgg22, either with :PATH, squeezenet:PATH or none, not '{content}'")
-
-
-def take_weights(generator: keras.Model, folder: str) -> None:
-    """Give a generator the weights of an exported one.
-
-    Raises UserError where there is no exported model, or one of another size.
-    """
-    if not (Path(folder) / "saved_model.pb").is_file():
-        raise UserError(f"there is no SavedModel at {folder} to start from; name another with --set start=FOLDER")
-
-    def place(name: str) -> tuple[str, str, int]:
-        """ "conv2d_3/kernel:0" -> ("conv2d", "kernel", 3). Counters depend on what a process built before."""
-        layer, weight = name.split(":")[0].split("/")[-2:]
-        kind, _, number = layer.rpartition("_")
-        return (kind, weight, int(number)) if number.isdigit() else (layer, weight, 0)
-
-    saved = sorted(tf.saved_model.load(folder).weights, key=lambda v: place(v.name))
-    own = sorted(generator.weights, key=lambda v: place(v.path))
-    if [(*place(v.name)[:2], tuple(v.shape)) for v in saved] != [(*place(v.path)[:2], tuple(v.shape)) for v in own]:
-        raise UserError(f"{folder} holds another generator than this one; start from one of the same width and blocks")
-    for variable, value in zip(own, saved, strict=True):
-        variable.assign(value)
 
 
 @keras.saving.register_keras_serializable(package="tfgans")

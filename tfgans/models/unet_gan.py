@@ -340,9 +340,9 @@ RECIPES = {
         steps=20_000,
         paper=PAPER,
         decay=0.25,
-        degradation="mask:32",
+        degradation="mask:32:0",
         reported={"parameters": 4_081_027},
-        deviations=(*DEVIATIONS, "The zero of the hole is that of the images as the networks see them: mid gray."),
+        deviations=(*DEVIATIONS, "The zero of the hole is that of pixels, black."),
     ),
     # a fifth of it, for what is to be compared: --set adversarial=none, pooling=true, part=128, ...
     "ablation": Recipe(
