@@ -57,7 +57,7 @@ sources(unrolled.UnrolledGAN.unrolled, unrolled.UnrolledGAN.generator_loss, unro
 # run forwards and differentiated twice.
 
 # %%
-settings = {"steps": 4, "generator_width": 8, "discriminator_width": 8} if SMOKE else {"steps": 4_000}
+settings = {"steps": 4, "generator_width": 8, "discriminator_width": 8} if SMOKE else {"steps": 8_000}
 runs = {
     unroll: train(
         "unrolled",

@@ -375,6 +375,27 @@ def test_dry_run_prints_and_writes_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "name, arguments, folder",
+    [
+        ("dcgan", {}, "dcgan-mnist-s0"),
+        ("unrolled", {"recipe_key": "gaussians8_plain", "seed": 3}, "unrolled-gaussians8_plain-s3"),
+        ("gan", {"dataset": "mnist5k"}, "gan-mnist5k-s0"),
+        ("cdcgan", {"dataset": "mnist"}, "cdcgan-mnist-s0"),
+        ("gan", {"settings": {"dataset": "folder:my/pictures"}}, "gan-folder-my-pictures-s0"),
+    ],
+)
+def test_a_run_is_named_after_what_it_trains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, arguments: dict[str, Any], folder: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("tfgans.train.native_shape", lambda *_: (28, 28, 1))
+    (tmp_path / "runs" / folder).mkdir(parents=True)
+    (tmp_path / "runs" / folder / "note.txt").write_text("mine")
+    with pytest.raises(UserError, match=f"{folder} exists and is not overwritten"):
+        train(name, **arguments)
+
+
 def test_flops_of_convolutions() -> None:
     image = keras.Input((8, 8, 3))
     x = keras.layers.Conv2D(5, 3, 2, "same")(image)

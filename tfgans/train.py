@@ -39,6 +39,7 @@ def train(
 ) -> Run | None:
     """Train a GAN from its recipe; None after a dry run.
 
+    A run's folder is named after the recipe, or after the data set where that is another than the recipe's.
     `every` is the number of steps between checkpoints (and rows of the history); a twentieth of the run by default.
 
     Raises:
@@ -53,6 +54,7 @@ def train(
         raise UserError(f"--seed takes 0 to {2**31 - 1}, not {seed}")
     if every is not None and every < 1:
         raise UserError(f"--every must be at least 1, not {every}")
+    recipe_key = recipe_key or next(iter(models.module(name).RECIPES))
     recipe = models.recipe(name, recipe_key)
     settings = dict(settings or {})
     if dataset is None and isinstance(settings.get("dataset"), str):
@@ -63,7 +65,8 @@ def train(
             settings.setdefault("image_shape", native_shape(dataset, data_dir, download))
     recipe = recipe.override(settings)
     check_degradation(name, recipe)
-    run_dir = Path(run_dir or Path("runs") / f"{name}-{recipe.dataset.replace(':', '-').replace('/', '-')}-s{seed}")
+    what = recipe.dataset if "dataset" in settings else recipe_key
+    run_dir = Path(run_dir or Path("runs") / f"{name}-{what.replace(':', '-').replace('/', '-')}-s{seed}")
     if not dry_run and run_dir.exists():
         Run(run_dir).refuse_existing()  # now rather than after the data were read
     source = load_source(recipe, data_dir, download)
@@ -75,7 +78,7 @@ def train(
     config = {
         "gan": name,
         "recipe": {field: plain(getattr(recipe, field)) for field in FIELDS},
-        "recipe_key": recipe_key or next(iter(models.module(name).RECIPES)),
+        "recipe_key": recipe_key,
         "data_dir": data_dir,
         "seed": seed,
         "precision": mode[0],
