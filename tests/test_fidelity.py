@@ -190,6 +190,24 @@ def test_card_of_a_restoration(
     assert "| first (2, bicubic:4) |" in line and f"{card['metrics']['psnr_first']['mean']:.2f} ±" in line
 
 
+def test_the_table_of_repairs_leaves_blank_what_is_not_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    values = {"psnr_first": 24.5, "psnr_first_source": 20.0, "hole_psnr_first": 18.25, "hole_psnr_first_mean": 13.0}
+    card = {
+        "metrics": {name: cards.summary([value]) for name, value in values.items()},
+        "protocol": {"tests": ["first"], "n_images": {"first": 1_200}, "degradation": "mask:32:0"},
+        "training_seeds": [0],
+        "endpoints": {"restore": ["images"]},
+    }
+    cards.write_card(tmp_path / "saved_models" / "filler-test", card)
+    (line,) = (line for line in cards.results_table().splitlines() if "filler-test" in line)
+    assert line.split("card.json) ")[1] == (
+        "| first (1,200, mask:32:0) | 24.50 | 20.00 |  |  |  | 18.25 | 13.00 |  |  |  | 1 |"
+    )
+
+
 def test_a_run_is_measured_on_its_own_test_images(runs: list[Path]) -> None:
     measured = evaluate(runs[:1])
     assert measured["protocol"]["tests"] == ["photos"] and measured["protocol"]["n_images"] == {"photos": 2}

@@ -74,7 +74,7 @@ def results_table() -> str:
             f"| {cell(metrics.get('smallest_class'), 1, 100)} | {quality} "
             f"| {len(card['training_seeds'])} | {protocol['n_fake']:,} / {protocol['n_real']:,} |"
         )
-    lines += _modes() + _restorations() + _small_restorations()
+    lines += _modes() + _restorations() + _repairs() + _small_restorations()
     judges = [f"{n} ({100 * c['test_accuracy']:.2f}% on test)" for n, c in saved().items() if "test_accuracy" in c]
     lines += [
         "",
@@ -104,9 +104,11 @@ def _modes() -> list[str]:
 
 
 def _restorations() -> list[str]:
-    """The table of the restorations, one line for each model and test set; nothing where there are none."""
-    shown = {name: card for name, card in saved().items() if "restore" in card.get("endpoints", {})}
-    shown = {name: card for name, card in shown.items() if "judge_accuracy" not in card["metrics"]}
+    """The table of what enlarges, one line for each model and test set; nothing where there is none."""
+    shown = {
+        name: card for name, card in saved().items() if any(m.startswith("psnr_") for m in card.get("metrics", {}))
+    }
+    shown = {name: card for name, card in shown.items() if not _keeps_size(card)}
     if not shown:
         return []
     lines = [
@@ -124,6 +126,37 @@ def _restorations() -> list[str]:
             ]
             lines.append(
                 f"| [{name}](saved_models/{name}/card.json) | {test} ({protocol['n_images'][test]}, "
+                f"{protocol['degradation']}) | {' | '.join(cells)} | {len(card['training_seeds'])} |"
+            )
+    return lines
+
+
+def _keeps_size(card: dict[str, Any]) -> bool:
+    """Of a restoration: what it is measured beside is what it was given, not an enlargement of that."""
+    return any(name.startswith("psnr_") and name.endswith("_source") for name in card.get("metrics", {}))
+
+
+def _repairs() -> list[str]:
+    """The table of what colourizes or fills holes; nothing where there is none."""
+    shown = {name: card for name, card in saved().items() if _keeps_size(card)}
+    if not shown:
+        return []
+    lines = [
+        "",
+        "| model | images | PSNR dB | before | SSIM | colourfulness | of the originals | in the hole dB "
+        "| filled with the mean | biharmonic | Fréchet distance | before | seeds |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    columns = [("psnr", "", 2), ("psnr", "_source", 2), ("ssim", "", 3)]
+    columns += [("colourfulness", "", 1), ("colourfulness", "_real", 1)]
+    columns += [("hole_psnr", end, 2) for end in ("", "_mean", "_biharmonic")]
+    columns += [("frechet_distance", "", 2), ("frechet_distance", "_source", 2)]
+    for name, card in shown.items():
+        protocol = card["protocol"]
+        for test in protocol["tests"]:
+            cells = [cell(card["metrics"].get(f"{metric}_{test}{end}"), digits) for metric, end, digits in columns]
+            lines.append(
+                f"| [{name}](saved_models/{name}/card.json) | {test} ({protocol['n_images'][test]:,}, "
                 f"{protocol['degradation']}) | {' | '.join(cells)} | {len(card['training_seeds'])} |"
             )
     return lines
