@@ -124,7 +124,7 @@ finish(figure, folder / "estimates.png")
 # Fréchet distance:
 
 # %%
-measured = {name: cards.saved().get(name, {}).get("metrics", {}) for name in ("wgan-mnist", "wgan_gp-mnist")}
+measured = {name: cards.measured().get(name, {}).get("metrics", {}) for name in ("wgan-mnist", "wgan_gp-mnist")}
 figure, row = plt.subplots(1, 2, figsize=(10, 3))
 for axes, (name, metrics) in zip(row, measured.items(), strict=True):
     axes.set(title=name, xlabel="the critic's estimate", ylabel="Fréchet distance", xscale="log", yscale="log")

@@ -165,7 +165,7 @@ verdicts("06_cdcgan")
 # is a claim about those settings.
 
 # %%
-found = claims.all_claims(cards.saved(), "06_cdcgan")
+found = claims.all_claims(cards.measured(), "06_cdcgan")
 print(claims.table(found))
 for statement in claims.survivors(found):
     print("survives:", statement)

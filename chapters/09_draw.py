@@ -109,7 +109,7 @@ print("sharpness after each glimpse:", " ".join(f"{v:.2f}" for v in sharp))
 # %%
 for name in ("draw-mnist", "draw_no_attention-mnist"):
     results(name, folder)
-found = cards.saved().get("draw-mnist", {}).get("metrics", {})
+found = cards.measured().get("draw-mnist", {}).get("metrics", {})
 if "canvas_sharpness" in found:
     tenths = " ".join(f"{v:.2f}" for v in found["canvas_sharpness"]["mean"])
     print(f"sharpness after each tenth of the glimpses: {tenths}")

@@ -32,11 +32,20 @@ def write_card(folder: str | Path, card: dict[str, Any]) -> Path:
 
 
 def saved() -> dict[str, dict[str, Any]]:
-    """Name -> card of everything in saved_models/ of the working folder and of the checkout."""
+    """Name -> card of every model in saved_models/ of the working folder and of the checkout."""
+    return _cards("saved_model.pb")
+
+
+def measured() -> dict[str, dict[str, Any]]:
+    """The same of everything that has a card there: also of what was measured and not kept."""
+    return _cards("card.json")
+
+
+def _cards(file: str) -> dict[str, dict[str, Any]]:
     folders: dict[str, Path] = {}
     for place in (Path("saved_models"), ROOT / "saved_models"):
         for folder in sorted(place.glob("*/")) if place.is_dir() else []:
-            if (folder / "saved_model.pb").exists() and not folder.name.startswith("."):
+            if (folder / file).exists() and not folder.name.startswith("."):
                 folders.setdefault(folder.name, folder)
     return {name: read_card(folder) for name, folder in sorted(folders.items())}
 
@@ -62,7 +71,7 @@ def results_table() -> str:
         "| model | Fréchet distance | × floor | label accuracy % | smallest class % | precision | recall | seeds | n |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
-    for name, card in saved().items():
+    for name, card in measured().items():
         metrics = card.get("metrics", {})
         if "frechet_distance" not in metrics or "gan" not in card or "restore" in card["endpoints"]:
             continue
@@ -75,7 +84,7 @@ def results_table() -> str:
             f"| {len(card['training_seeds'])} | {protocol['n_fake']:,} / {protocol['n_real']:,} |"
         )
     lines += _modes() + _restorations() + _repairs() + _small_restorations()
-    judges = [f"{n} ({100 * c['test_accuracy']:.2f}% on test)" for n, c in saved().items() if "test_accuracy" in c]
+    judges = [f"{n} ({100 * c['test_accuracy']:.2f}% on test)" for n, c in measured().items() if "test_accuracy" in c]
     lines += [
         "",
         f"Features and labels: {', '.join(judges)}. The floor is real training images scored in the same way.",
@@ -85,7 +94,7 @@ def results_table() -> str:
 
 def _modes() -> list[str]:
     """The table of the models of data whose modes are counted; nothing where there are none."""
-    shown = {name: card for name, card in saved().items() if "modes" in card.get("protocol", {})}
+    shown = {name: card for name, card in measured().items() if "modes" in card.get("protocol", {})}
     if not shown:
         return []
     lines = [
@@ -106,7 +115,7 @@ def _modes() -> list[str]:
 def _restorations() -> list[str]:
     """The table of what enlarges, one line for each model and test set; nothing where there is none."""
     shown = {
-        name: card for name, card in saved().items() if any(m.startswith("psnr_") for m in card.get("metrics", {}))
+        name: card for name, card in measured().items() if any(m.startswith("psnr_") for m in card.get("metrics", {}))
     }
     shown = {name: card for name, card in shown.items() if not _keeps_size(card)}
     if not shown:
@@ -138,7 +147,7 @@ def _keeps_size(card: dict[str, Any]) -> bool:
 
 def _repairs() -> list[str]:
     """The table of what colourizes or fills holes; nothing where there is none."""
-    shown = {name: card for name, card in saved().items() if _keeps_size(card)}
+    shown = {name: card for name, card in measured().items() if _keeps_size(card)}
     if not shown:
         return []
     lines = [
@@ -164,7 +173,7 @@ def _repairs() -> list[str]:
 
 def _small_restorations() -> list[str]:
     """The table of the restorations that a judge reads; nothing where there are none."""
-    shown = {name: card for name, card in saved().items() if "judge_accuracy" in card.get("metrics", {})}
+    shown = {name: card for name, card in measured().items() if "judge_accuracy" in card.get("metrics", {})}
     if not shown:
         return []
     lines = [

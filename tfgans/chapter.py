@@ -99,7 +99,7 @@ def curves(runs: dict[str, Run], path: Path) -> None:
 
 def results(name: str, folder: Path) -> None:
     """Print the card of a full training and show its samples; one line where there is none."""
-    card = cards.saved().get(name)
+    card = cards.measured().get(name)
     if not card:
         print(f"There is no card of {name} here: it is in saved_models/ of the checkout once the training is done.")
         return
@@ -137,6 +137,6 @@ def results(name: str, folder: Path) -> None:
 
 def verdicts(chapter: str) -> None:
     """Print what the sources say against what the full trainings gave: the part of docs/CLAIMS.md for a chapter."""
-    for claim in claims.all_claims(cards.saved(), chapter):
+    for claim in claims.all_claims(cards.measured(), chapter):
         print(f"{claim.statement}{f' [DCGAN: {claim.setting}]' if claim.setting else ''}")
         print(textwrap.indent(textwrap.fill(f"{claim.verdict.upper()}. {claim.numbers}", 110), "    "))
