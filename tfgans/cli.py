@@ -40,7 +40,7 @@ def train(
     precision: Annotated[str, typer.Option(help="float32, mixed_bfloat16, mixed_float16 or auto")] = "auto",
     jit: Annotated[str, typer.Option(help="XLA: on, off or auto")] = "auto",
     set_: Annotated[list[str] | None, typer.Option("--set", help="key=value, e.g. width=32; repeatable")] = None,
-    run: Annotated[Path | None, typer.Option(help="the run folder; runs/NAME-DATASET-sSEED by default")] = None,
+    run: Annotated[Path | None, typer.Option(help="the run folder; runs/NAME-RECIPE-sSEED by default")] = None,
     every: Annotated[
         int | None, typer.Option(help="steps between checkpoints; a twentieth of the run by default")
     ] = None,
