@@ -114,7 +114,7 @@ finish(figure, folder / "spectra.png")
 
 # %%
 pages = {}
-for height in writing.HEIGHTS:
+for height in writing.HEIGHTS[:1] if SMOKE else writing.HEIGHTS:
     sheet, letters, shifts = writing.page(height)
     small_page = bicubic_down(tf.constant(sheet, tf.float32) / 127.5 - 1, 4)
     versions = {"bicubic": bicubic_up(small_page, 4).numpy()}
@@ -128,7 +128,7 @@ show(cut.clip(0, 1), folder / "writing.png", columns=2, title="8, 12, 16 and 24 
 # %% [markdown]
 # ## The full trainings
 #
-# On 291 photographs, with SqueezeNet's features in the content loss.
+# On 256 photographs, with SqueezeNet's features in the content loss.
 
 # %%
 for name in ("srresnet-photos", "srgan-photos", "srgan_scratch-photos"):
