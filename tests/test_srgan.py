@@ -118,6 +118,22 @@ def test_losses_are_those_of_the_equations() -> None:
     assert float(absolute) == pytest.approx(np.mean(np.abs(target.numpy() - made.numpy())), rel=1e-5)
 
 
+def test_the_content_network_looks_from_everywhere() -> None:
+    """The same crop of both, and each of the places within `shift` comes up."""
+    model = SRGAN(**small(shift=4).model)
+    rows = tf.reshape(tf.range(32.0), (1, 32, 1, 1)) + tf.zeros((1, 32, 32, 3))
+    seen = set()
+    for _ in range(60):
+        a, b = model.crops(rows, rows + 100)
+        assert a.shape == (1, 28, 28, 3)
+        np.testing.assert_array_equal(a + 100, b)
+        seen.add(int(a[0, 0, 0, 0]))
+        assert int(a[0, -1, 0, 0]) - int(a[0, 0, 0, 0]) == 27
+    assert seen == {0, 1, 2, 3}
+    whole = SRGAN(**small(shift=0).model)
+    assert all(x is y for x, y in zip(whole.crops(rows, rows), (rows, rows), strict=True))
+
+
 def test_the_stage_changes_at_its_step() -> None:
     model = build("srgan", small(), 0)
     moved = []
