@@ -165,8 +165,7 @@ def test_what_was_built_before_changes_no_bit() -> None:
     assert differences(*states) == []
 
 
-# before, at and after the border of the stages
-@pytest.mark.parametrize("cut", [pytest.param(2, marks=pytest.mark.slow), 3, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("cut", [2, 3, 4])  # before, at and after the border of the stages
 def test_a_saved_model_goes_on_in_its_stage(tmp_path: Path, cut: int) -> None:
     model = build("srgan", small(), 0)
     go_on(model, 0, steps=cut)

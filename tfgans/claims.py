@@ -51,7 +51,6 @@ RECIPES = {  # what trains a card, where it is not the default
     "acgan_survey-mnist": "acgan --recipe mnist_survey",
     "draw-mnist": "draw --recipe mnist_short",
     "draw_no_attention-mnist": "draw --recipe mnist_no_attention",
-    "unrolled-gaussians8": "unrolled --recipe gaussians8",
     "unrolled_plain-gaussians8": "unrolled --recipe gaussians8_plain",
     **{
         f"unrolled_{steps}-stacked_mnist": f"unrolled --recipe stacked_mnist --set unroll={steps}" for steps in UNROLLED

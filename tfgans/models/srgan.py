@@ -145,8 +145,8 @@ class SRGAN(Adversarial):
         return tf.reduce_mean(tf.abs(difference) if self.pixel == "l1" else tf.square(difference))
 
     def crops(self, *images: tf.Tensor) -> list[tf.Tensor]:
-        """The same crop of each of them. A strided network hears some pixels more than others; where it always looks
-        from the same place, G learns to draw that grid."""
+        """The same crop of each of them, at a random place: a strided network weighs some pixels more than others, and
+        shall not always weigh the same ones more."""
         if not self.shift:
             return list(images)
         y, x = tf.unstack(keras.random.randint((2,), 0, self.shift, seed=self.seed_generator))
