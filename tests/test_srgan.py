@@ -97,7 +97,7 @@ def test_discriminator_is_the_papers() -> None:
 
 
 def test_losses_are_those_of_the_equations() -> None:
-    model = build("srgan", small(pixel="mse", pixel_weight=0.5, content_weight=2.0), 0)
+    model = build("srgan", small(pixel="mse", pixel_weight=0.5, content_weight=2.0, shift=0), 0)
     rng = np.random.default_rng(0)
     target, made = (tf.constant(rng.uniform(-1, 1, (2, 32, 32, 3)).astype(np.float32)) for _ in range(2))
     mse = float(np.mean((target.numpy() - made.numpy()) ** 2))
@@ -118,20 +118,19 @@ def test_losses_are_those_of_the_equations() -> None:
     assert float(absolute) == pytest.approx(np.mean(np.abs(target.numpy() - made.numpy())), rel=1e-5)
 
 
-def test_the_content_network_looks_from_everywhere() -> None:
-    """The same crop of both, and each of the places within `shift` comes up."""
+def test_strided_networks_look_from_everywhere() -> None:
+    """The same crop of both, another for each example, and each of the places within `shift` comes up."""
     model = SRGAN(**small(shift=4).model)
-    rows = tf.reshape(tf.range(32.0), (1, 32, 1, 1)) + tf.zeros((1, 32, 32, 3))
-    seen = set()
-    for _ in range(60):
-        a, b = model.crops(rows, rows + 100)
-        assert a.shape == (1, 28, 28, 3)
-        np.testing.assert_array_equal(a + 100, b)
-        seen.add(int(a[0, 0, 0, 0]))
-        assert int(a[0, -1, 0, 0]) - int(a[0, 0, 0, 0]) == 27
-    assert seen == {0, 1, 2, 3}
+    places = tf.range(32.0)[:, None] * 100 + tf.range(32.0)  # 100 y + x
+    images = tf.repeat(tf.repeat(places[None, ..., None], 3, -1), 100, 0)
+    a, b = model.crops(images, images + 1)
+    assert a.shape == (100, 28, 28, 3) and model.discriminator.input_shape[1:] == (28, 28, 3)
+    np.testing.assert_array_equal(a + 1, b)
+    first = a.numpy()[:, 0, 0, 0].astype(int)
+    assert {*first} == {100 * y + x for y in range(4) for x in range(4)}
+    np.testing.assert_array_equal(a.numpy()[:, -1, -1, 2], first + 2727)
     whole = SRGAN(**small(shift=0).model)
-    assert all(x is y for x, y in zip(whole.crops(rows, rows), (rows, rows), strict=True))
+    assert all(x is y for x, y in zip(whole.crops(images, a), (images, a), strict=True))
 
 
 def test_the_stage_changes_at_its_step() -> None:
