@@ -70,7 +70,9 @@ curves(runs, folder / "curves.png")
 # %% [markdown]
 # ## Looking
 #
-# A photograph that neither has seen. From the left: enlarged bicubically, the two restorations, the original.
+# A photograph that neither has seen. From the left: enlarged bicubically, the two restorations, the original. By PSNR
+# the bicubic enlargement is ahead of both: a handful of photographs and a few minutes do not teach a network fidelity.
+# The full training, below, passes it.
 
 # %%
 photo = data.load("photos", "test", keep_size=True).image(0)
@@ -110,7 +112,7 @@ finish(figure, folder / "spectra.png")
 # ## Small writing
 #
 # Hair may be any hair, but a letter is right or wrong. Random capitals, shrunk and restored, and a reader who knows all
-# thirty of them and where each one stands.
+# thirty of them and where each one stands. Whoever invents detail spoils letters that a blur leaves legible.
 
 # %%
 pages = {}

@@ -64,8 +64,11 @@ def finish(figure: plt.Figure, path: Path) -> None:
 
 
 def show(images: np.ndarray, path: Path, *, columns: int = 10, title: str = "") -> None:
-    """(n, h, w, c) images in [0, 1] as one grid."""
-    figure, axes = plt.subplots(figsize=(0.7 * columns, 0.7 * -(-len(images) // columns)))
+    """(n, h, w, c) images in [0, 1] as one grid; large ones at about their own size."""
+    rows = -(-len(images) // columns)
+    wide, high = (max(0.7, side / 80) for side in images.shape[2:0:-1])
+    scale = min(1.0, 12 / (wide * columns))
+    figure, axes = plt.subplots(figsize=(scale * wide * columns, scale * high * rows))
     axes.imshow(grid(images, columns).squeeze(), cmap="gray", vmin=0, vmax=255)
     axes.set_title(title)
     axes.axis("off")
