@@ -26,6 +26,7 @@ from tqdm import tqdm
 
 from tfgans.errors import UserError
 from tfgans.files import write_json
+from tfgans.layers import BatchNormalization
 from tfgans.metrics.distances import frechet_distance, frechet_floor
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def photo_network(image_shape: tuple[int, int, int], n_classes: int) -> keras.Mo
 
     def convolution(x: Any, filters: int, strides: int = 1, kernel: int = 3) -> Any:
         x = layers.Conv2D(filters, kernel, strides, padding="same", use_bias=False)(x)
-        return layers.BatchNormalization()(x)
+        return BatchNormalization()(x)
 
     x = layers.ReLU()(convolution(layers.Rescaling(2.0, -1.0)(images), 32))
     for filters, strides in ((32, 1), (64, 2), (128, 2), (192, 2)):
@@ -67,8 +68,8 @@ def photo_network(image_shape: tuple[int, int, int], n_classes: int) -> keras.Mo
         y = layers.ReLU()(convolution(x, filters, strides))
         x = layers.ReLU()(layers.add([shortcut, convolution(y, filters)]))
     x = layers.Dropout(0.3)(layers.GlobalAveragePooling2D()(x))
-    features = layers.Dense(FEATURES, activation="relu")(x)
-    logits = layers.Dense(n_classes)(layers.Dropout(0.3)(features))
+    features = layers.Dense(FEATURES, activation="relu", dtype="float32")(x)
+    logits = layers.Dense(n_classes, dtype="float32")(layers.Dropout(0.3)(features))
     return keras.Model(images, [logits, features])
 
 
@@ -81,14 +82,25 @@ class Setting:
     network: Callable[[tuple[int, int, int], int], keras.Model]
     epochs: int
     flip: bool = False  # mirror images at random: right for photographs, wrong for digits
+    precision: str = "float32"  # of the training; what is exported computes in float32
 
 
 JUDGES = {
     "mnist": Setting((28, 28, 1), 10, digit_network, epochs=8),
     "fashion_mnist": Setting((28, 28, 1), 10, digit_network, epochs=20),
-    "cifar10": Setting((32, 32, 3), 10, photo_network, epochs=40, flip=True),
-    "cifar100": Setting((32, 32, 3), 100, photo_network, epochs=60, flip=True),
+    "cifar10": Setting((32, 32, 3), 10, photo_network, epochs=24, flip=True, precision="mixed_bfloat16"),
+    "cifar100": Setting((32, 32, 3), 100, photo_network, epochs=24, flip=True, precision="mixed_bfloat16"),
 }
+
+
+def _network(setting: Setting, precision: str) -> keras.Model:
+    """The setting's network, fresh, computing in a precision; the global one is left as it was."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        return setting.network(setting.image_shape, setting.n_classes)
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 # ------------------------------------------------------------------------------------------------------ augmentation
@@ -272,11 +284,13 @@ def train_judge(
     epochs = epochs or setting.epochs
     started = time.time()
     keras.utils.set_random_seed(seed)
-    model = setting.network(setting.image_shape, setting.n_classes)
+    trained = _network(setting, setting.precision)
     held_out = min(HELD_OUT, len(source_train.images) // 6)
     labels, test_labels = np.asarray(source_train.labels, np.int32), np.asarray(source_test.labels)
-    _fit(model, setting, source_train.images[held_out:], labels[held_out:], seed, epochs, batch_size)
+    _fit(trained, setting, source_train.images[held_out:], labels[held_out:], seed, epochs, batch_size)
 
+    model = _network(setting, "float32")
+    model.set_weights(trained.get_weights())
     folder = Path(out_dir)
     _export(model, folder, setting.image_shape)
     judge = Judge(name, folder, _sha256(folder / WEIGHTS), setting.n_classes, setting.image_shape)
