@@ -191,7 +191,7 @@ def _recipe(variant: str, dataset: str, shape: tuple[int, int, int], factor: int
             pixel_weight=0.0,
         ),
         optimizers=dict(g_optimizer=adversary, d_optimizer=adversary) | (dict(c_optimizer=ADAM) if classes else {}),
-        batch_size=64 if variant == "wgan" else 128,
+        batch_size=64 if variant == "wgan" or shape[0] > 32 else 128,
         steps=steps,
         paper="Generative Adversarial Network based on Resnet for Conditional Image Restoration (report)",
         decay=0.0 if variant == "wgan" else 0.5,
@@ -206,7 +206,7 @@ DATASETS = (
     ("mnist", (28, 28, 1), 7, 10, 4_690),
     ("cifar10", (32, 32, 3), 4, 10, 5_865),
     ("cifar100", (32, 32, 3), 4, 100, 5_865),
-    ("folder:data/faces", (64, 64, 3), 8, 0, 10_000),
+    ("folder:data/faces", (64, 64, 3), 8, 0, 5_000),
 )
 RECIPES = {
     f"{variant}_{dataset.split('/')[-1]}": _recipe(variant, dataset, shape, factor, classes, steps)

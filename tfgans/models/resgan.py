@@ -216,7 +216,7 @@ def _recipe(dataset: str, shape: tuple[int, int, int], factor: int, classes: int
         dataset=dataset,
         model=dict(MODEL, image_shape=shape, factor=factor, classes=classes, **more),
         optimizers=OPTIMIZERS,
-        batch_size=128,
+        batch_size=64 if shape[0] > 32 else 128,
         steps=steps,
         paper=PAPER,
         decay=0.5,
@@ -231,7 +231,7 @@ RECIPES = {
     "mnist": _recipe("mnist", (28, 28, 1), 7, 10, 4_690),
     "cifar10": _recipe("cifar10", (32, 32, 3), 4, 10, 5_865),
     "cifar100": _recipe("cifar100", (32, 32, 3), 4, 100, 5_865),
-    "faces": _recipe("folder:data/faces", (64, 64, 3), 8, 0, 10_000),
+    "faces": _recipe("folder:data/faces", (64, 64, 3), 8, 0, 5_000, discriminator_width=32, width=16),
     # 40 attributes; tested on a data set of the same form
-    "celeb_a": _recipe("celeb_a", (64, 64, 3), 8, 40, 30_000, attributes=True),
+    "celeb_a": _recipe("celeb_a", (64, 64, 3), 8, 40, 30_000, attributes=True, discriminator_width=32, width=16),
 }
