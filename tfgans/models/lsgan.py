@@ -17,7 +17,7 @@ from tfgans.recipe import Recipe
 
 INIT = keras.initializers.RandomNormal(stddev=0.02)  # of the DCGAN paper, section 4
 
-A, B, C = 0.0, 1.0, 1.0  # section 3.2.2, eq. 9: the targets of samples, of images, and what the generator aims at
+A, B, C = 0.0, 1.0, 1.0  # section 3.2: targets of samples, of images, and what the generator aims at
 
 
 def build_discriminator(image_shape: tuple[int, int, int], width: int) -> keras.Model:

@@ -66,7 +66,7 @@ def build_discriminator(image_shape: tuple[int, int, int], width: int) -> keras.
 
 @keras.saving.register_keras_serializable(package="tfgans")
 class UnrolledGAN(Adversarial):
-    """Equations 7 to 9 with the updates of Adam in place of plain gradient steps; `unroll` = 0 is the plain GAN.
+    """Section 2, with the updates of Adam in place of plain gradient steps; `unroll` = 0 is the plain GAN.
 
     `saturating`: the generator minimizes f itself, as in appendix A; otherwise -log D(G(z)).
     """
@@ -103,12 +103,12 @@ class UnrolledGAN(Adversarial):
         return self.discriminator.stateless_call(weights, state, images, training=True)[0]
 
     def minus_f(self, weights: Weights, real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
-        """Equation 2 with the sign of a loss: -log D(x) - log(1 - D(G(z))), of a discriminator with these weights."""
+        """The objective as a loss: -log D(x) - log(1 - D(G(z))), of a discriminator with these weights."""
         on_real, on_fake = self.judge(weights, real), self.judge(weights, fake)
         return self.bce(tf.ones_like(on_real), on_real) + self.bce(tf.zeros_like(on_fake), on_fake)
 
     def unrolled(self, real: tf.Tensor, fake: tf.Tensor) -> Weights:
-        """Equation 7: the discriminator's weights after `unroll` updates on this batch, as a function of `fake`.
+        """The discriminator's weights after `unroll` updates on this batch, as a function of `fake`.
 
         The updates are Adam's, from the state that `d_optimizer` is in, written out so that they can be differentiated.
         """
@@ -138,7 +138,7 @@ class UnrolledGAN(Adversarial):
         return {"d_loss": self.bce(tf.ones_like(on_real), on_real) + self.bce(tf.zeros_like(on_fake), on_fake)}
 
     def generator_loss(self, real: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Equation 8: f_K, that is f of the unrolled discriminator; it depends on the samples through that, too."""
+        """f_K, the objective at the unrolled discriminator; it depends on the samples through that, too."""
         fake = self.generate(real.shape[0])
         weights = self.unrolled(real, fake)
         if self.saturating:
