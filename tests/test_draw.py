@@ -10,7 +10,7 @@ from scipy.stats import norm
 from tiny import batch_of, tiny
 
 from tfgans import models
-from tfgans.models.draw import build_lstm, filter_banks, kl_from_standard_normal, read_patch, write_patch
+from tfgans.models.draw import build_lstm, even_window, filter_banks, kl_from_standard_normal, read_patch, write_patch
 from tfgans.prepare import build
 
 RNG = np.random.default_rng(0)
@@ -166,3 +166,15 @@ def test_training_lowers_the_bound() -> None:
         bounds.append(float(step({"image": tf.constant(rows)})["bound"]))
         model.reset_metrics()
     assert bounds[-1] < bounds[0] - 15  # nats; each step moves a weight by 0.001 at most
+
+
+@pytest.mark.parametrize("size", [2, 5])
+def test_a_window_begins_over_the_whole_image(size: int) -> None:
+    """Each pixel counts about as much as any other; a fresh model looks so before it has learnt anything."""
+    window = tf.constant([even_window(28, size)])
+    for bank in filter_banks(window, 28, 28, size)[:2]:
+        weights = bank.numpy()[0].sum(0)
+        assert weights.sum() == pytest.approx(size, rel=1e-5)
+        assert weights.max() < 2.2 * weights.min()
+    model = small(read_size=size)
+    np.testing.assert_array_equal(model.decoder_heads(tf.zeros((1, model.width)))[2], window)

@@ -28,10 +28,25 @@ def build_lstm(inputs: int, units: int, name: str) -> keras.Model:
     return keras.Model([x, h, c], [ops.sigmoid(show) * ops.tanh(cell), cell], name=name)
 
 
-def build_heads(units: int, sizes: list[int], name: str) -> keras.Model:
-    """(n, units) hidden states -> linear functions of them, (n, size) each."""
+def build_heads(units: int, biases: list[list[float]], name: str) -> keras.Model:
+    """(n, units) hidden states -> linear functions of them, (n, len(bias)) each, with the biases they begin with."""
     h = keras.Input((units,))
-    return keras.Model(h, [layers.Dense(size, dtype="float32")(h) for size in sizes], name=name)
+    heads = [
+        layers.Dense(
+            len(bias),
+            dtype="float32",
+            bias_initializer=lambda shape, dtype, bias=bias: ops.convert_to_tensor(bias, dtype),
+        )
+        for bias in biases
+    ]
+    return keras.Model(h, [head(h) for head in heads], name=name)
+
+
+def even_window(side: int, size: int) -> list[float]:
+    """A window of `size` x `size` filters, each over its share of an image of `side` pixels. With all values at 0, two
+    by two filters would look at the image's corners, which in digits are black: nothing would ever be learnt."""
+    step = side / size
+    return [0.0, 0.0, 2.0 * math.log(step / 2.0), math.log(step * max(size - 1, 1) / (side - 1)), 0.0]
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
@@ -115,9 +130,12 @@ class DRAW(Adversarial):
         height, wide, channels = image_shape
         pixels = math.prod(image_shape)
         read = 2 * read_size**2 * channels if attention else 2 * pixels
-        written = [write_size**2 * channels, 5, 5] if attention else [pixels]  # patch, write window, read window
+        written = [[0.0] * pixels]
+        if attention:  # patch, write window, read window
+            windows = [even_window(max(height, wide), size) for size in (write_size, read_size)]
+            written = [[0.0] * (write_size**2 * channels), *windows]
         self.encoder = build_lstm(read + width, width, "encoder")
-        self.encoder_heads = build_heads(width, [latent_dim, latent_dim], "encoder_heads")
+        self.encoder_heads = build_heads(width, [[0.0] * latent_dim] * 2, "encoder_heads")
         self.decoder = build_lstm(latent_dim, width, "decoder")
         self.decoder_heads = build_heads(width, written, "decoder_heads")
         self.start = Start((width, width, pixels), name="start")
@@ -219,6 +237,9 @@ class DRAW(Adversarial):
 MODEL = dict(image_shape=(28, 28, 1), latent_dim=100, width=256, glimpses=64, attention=True, read_size=2, write_size=5)
 OPTIMIZERS = dict(draw_optimizer=dict(learning_rate=1e-3, beta_1=0.5, global_clipnorm=5.0))
 TRAINING = (
+    "The windows begin as grids of wide filters over the whole image; the paper does not say how its own begin. With "
+    "biases of zero the reading window looked at the black corners, and after 4,690 steps the codes said nothing (206 "
+    "nats).",
     "The paper names Adam but no rates: 1e-3, beta_1 0.5, falling linearly to zero over the second half; gradients are "
     "clipped to a norm of 5.",
     "Training digits are binarized anew in every batch, test digits once with a fixed seed, in place of the fixed "
