@@ -317,8 +317,8 @@ DEVIATIONS = (
     "Kernels, filters, the parts' size, optimizers, batch size, steps and lambda are not given there: these are ours, "
     "chosen so that both networks together have its number of parameters at 256x256 (4,081,027).",
     "The generator's adversarial loss does not saturate.",
-    "With both rates at 2e-4 and lambda falling to 10, colours jumped from one check to the next, from blue to red, once "
-    "lambda was below 50, and a fine grid appeared in skies.",
+    "With both rates at 2e-4 and lambda falling to 10, colours jumped from one check to the next, from blue to red, "
+    "once lambda was below 50, and a fine grid appeared in skies.",
 )
 
 RECIPES = {
