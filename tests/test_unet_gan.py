@@ -149,6 +149,12 @@ def test_lambda_falls() -> None:
     assert values == pytest.approx([8, 8, 8, 6, 4, 2, 2, 2])
 
 
+def test_the_generator_slows_down_after_pre_training() -> None:
+    slowing = model(pretrain_steps=2, rate_after=0.25)
+    assert [slowing.rate("g_optimizer", step) for step in range(4)] == [1.0, 1.0, 0.25, 0.25]
+    assert [slowing.rate("d_optimizer", step) for step in range(4)] == [1.0] * 4
+
+
 @pytest.mark.parametrize("adversarial", ["bce", "l2"])
 def test_losses_are_those_of_the_document(adversarial: str) -> None:
     gan = model(adversarial=adversarial, lambda_start=7.0)

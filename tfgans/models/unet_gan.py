@@ -154,6 +154,7 @@ class UNetGAN(Adversarial):
         adversarial: str = "bce",
         pooling: bool = False,
         pretrain_steps: int = 0,
+        rate_after: float = 1.0,
         lambda_start: float = 100.0,
         lambda_end: float = 10.0,
         lambda_steps: int = 10_000,
@@ -167,6 +168,7 @@ class UNetGAN(Adversarial):
 
         Lambda is `lambda_start` in pre-training and falls linearly to `lambda_end` in the `lambda_steps` steps after
         it; in the first `early_steps` of these the discriminator makes `early_discriminator_steps` updates a step.
+        The generator's rate after pre-training is `rate_after` times what it was.
         """
         sides = image_shape[:2]
         if part < 2 or part & (part - 1) or sides[0] % part or sides[1] % part:
@@ -180,7 +182,8 @@ class UNetGAN(Adversarial):
         super().__init__(seed=seed, **kwargs)
         self.image_shape, self.task, self.part = image_shape, task, part
         self.width, self.discriminator_width = width, discriminator_width
-        self.adversarial, self.pooling, self.pretrain_steps = adversarial, pooling, pretrain_steps
+        self.adversarial, self.pooling = adversarial, pooling
+        self.pretrain_steps, self.rate_after = pretrain_steps, rate_after
         self.lambda_start, self.lambda_end, self.lambda_steps = lambda_start, lambda_end, lambda_steps
         self.early_steps, self.early_discriminator_steps = early_steps, early_discriminator_steps
         self.generator = UNet(part, CHANNELS[task], width, sides != (part, part), pooling)
@@ -259,6 +262,9 @@ class UNetGAN(Adversarial):
         self.steps_done.assign_add(1)
         return self.logs()
 
+    def rate(self, player: str, step: int) -> float:
+        return self.rate_after if player == "g_optimizer" and step >= self.pretrain_steps else 1.0
+
     # -- use --------------------------------------------------------------------------------------------------------
 
     def generate(self, given: tf.Tensor) -> tf.Tensor:
@@ -300,7 +306,8 @@ MODEL = dict(
     discriminator_width=32,
     adversarial="bce",
     pooling=False,
-    pretrain_steps=2_000,
+    pretrain_steps=3_000,
+    rate_after=0.2,
     lambda_start=100.0,
     lambda_end=50.0,
     lambda_steps=5_000,
@@ -308,7 +315,7 @@ MODEL = dict(
     early_discriminator_steps=3,
 )
 OPTIMIZERS = dict(
-    g_optimizer=dict(learning_rate=2e-4, beta_1=0.5),
+    g_optimizer=dict(learning_rate=1e-3, beta_1=0.5),
     d_optimizer=dict(learning_rate=1e-4, beta_1=0.5),
 )
 PAPER = "Zhang and Zhou, A Generative Adversarial Network Model For Different Image Generation Tasks"
