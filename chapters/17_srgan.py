@@ -112,7 +112,8 @@ finish(figure, folder / "spectra.png")
 # ## Small writing
 #
 # Hair may be any hair, but a letter is right or wrong. Random capitals, shrunk and restored, and a reader who knows all
-# thirty of them and where each one stands. Whoever invents detail spoils letters that a blur leaves legible.
+# thirty of them and where each one stands. These small networks spoil letters that the blur leaves legible;
+# what the full training does with them stands at the end.
 
 # %%
 pages = {}

@@ -262,3 +262,17 @@ def test_mnist_judge_reads_mlxtends_digits(digits):
     assert metrics.frechet_distance(features, judge.features(noisy)) < halves
     noise = np.random.default_rng(1).random((100, 28, 28, 1))
     assert np.median(tf.nn.softmax(judge.logits(noise)).numpy().max(1)) < 0.5
+
+
+def test_what_was_trained_in_bfloat16_judges_in_float32() -> None:
+    """The same weights give nearly the same logits, and the precision of other networks is left alone."""
+    setting = judges.JUDGES["cifar10"]
+    trained, exported = (judges._network(setting, precision) for precision in (setting.precision, "float32"))
+    exported.set_weights(trained.get_weights())
+    assert keras.config.dtype_policy().name == "float32"
+    assert {layer.compute_dtype for layer in exported.layers} == {"float32"}
+    assert "bfloat16" in {layer.compute_dtype for layer in trained.layers}
+    images = np.random.default_rng(0).uniform(0, 1, (8, 32, 32, 3)).astype(np.float32)
+    exact, rounded = exported(images, training=False)[0].numpy(), trained(images, training=False)[0].numpy()
+    np.testing.assert_allclose(rounded, exact, atol=0.05 * np.abs(exact).max())
+    assert not np.array_equal(rounded, exact)

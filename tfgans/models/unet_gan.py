@@ -325,7 +325,7 @@ DEVIATIONS = (
     "chosen so that both networks together have its number of parameters at 256x256 (4,081,027).",
     "The generator's adversarial loss does not saturate.",
     "With both rates at 2e-4 and lambda falling to 10, colours jumped from one check to the next, from blue to red, "
-    "once lambda was below 50, and a fine grid appeared in skies.",
+    "once lambda was below about 55, and a fine grid appeared in skies. Both were changed together.",
 )
 
 RECIPES = {
