@@ -191,7 +191,7 @@ def _recipe(variant: str, dataset: str, shape: tuple[int, int, int], factor: int
             pixel_weight=0.0,
         ),
         optimizers=dict(g_optimizer=adversary, d_optimizer=adversary) | (dict(c_optimizer=ADAM) if classes else {}),
-        batch_size=64 if variant == "wgan" or shape[0] > 32 else 128,
+        batch_size=64,
         steps=steps,
         paper="Generative Adversarial Network based on Resnet for Conditional Image Restoration (report)",
         decay=0.0 if variant == "wgan" else 0.5,

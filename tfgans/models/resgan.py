@@ -216,7 +216,7 @@ def _recipe(dataset: str, shape: tuple[int, int, int], factor: int, classes: int
         dataset=dataset,
         model=dict(MODEL, image_shape=shape, factor=factor, classes=classes, **more),
         optimizers=OPTIMIZERS,
-        batch_size=64 if shape[0] > 32 else 128,
+        batch_size=64,
         steps=steps,
         paper=PAPER,
         decay=0.5,
