@@ -123,7 +123,7 @@ def test_the_variants_of_the_generator() -> None:
         with tf.GradientTape() as tape:
             made = each.generator(given, training=True)
             assert made.shape == (4, 16, 16, 2)
-            loss = each.l1_loss(wanted, made)["l1_loss"] + each.adversarial_loss(given, made)
+            loss = each.l1_loss(given, wanted, made)["l1_loss"] + each.adversarial_loss(given, made)
         gradients = tape.gradient(loss, each.generator.trainable_variables)
         assert all(np.isfinite(g).all() and np.abs(g).max() > 0 for g in gradients)
         assert each.generator(noise(1, 32, 48, 1), training=False).shape == (1, 32, 48, 2)
@@ -167,10 +167,26 @@ def test_losses_are_those_of_the_document(adversarial: str) -> None:
     loss = float(gan.discriminator_loss(given, wanted, made)["d_loss"])
     assert loss == pytest.approx(away_from(1, real) + away_from(0, fake), rel=1e-4)
     assert float(gan.adversarial_loss(given, made)) == pytest.approx(away_from(1, fake), rel=1e-4)
-    assert float(gan.l1_loss(wanted, made)["l1_loss"]) == pytest.approx(7 * np.abs(wanted - made).mean(), rel=1e-4)
+    assert float(gan.l1_loss(given, wanted, made)["l1_loss"]) == pytest.approx(
+        7 * np.abs(wanted - made).mean(), rel=1e-4
+    )
     shown = 1 / (1 + np.exp(-fake)) if adversarial == "bce" else fake
     assert float(gan.logs()["d_fake"]) == pytest.approx(np.mean(shown), rel=1e-4)
     assert float(gan.logs()["l1"]) == pytest.approx(np.abs(wanted - made).mean(), rel=1e-4)
+
+
+def test_missing_pixels_count_more() -> None:
+    gan = model(task="inpaint", lambda_start=1.0, missing_weight=16.0)
+    wanted, made = noise(4, 16, 16, 3), noise(4, 16, 16, 3)[::-1]
+    given = wanted.copy()
+    given[:, 4:8, 8:12, 1] = -1.0
+    errors = np.abs(wanted - made)
+    hole = errors[:, 4:8, 8:12].mean()
+    rest = (errors.sum() - errors[:, 4:8, 8:12].sum()) / (4 * (256 - 16) * 3)
+    # a 16th of the pixels: both parts weigh nearly the same
+    expected = (16 * 16 * hole + 240 * rest) / (16 * 16 + 240)
+    assert float(gan.l1_loss(given, wanted, made)["l1_loss"]) == pytest.approx(expected, rel=1e-5)
+    assert float(gan.logs()["l1"]) == pytest.approx(errors.mean(), rel=1e-5)
 
 
 def test_the_stages() -> None:

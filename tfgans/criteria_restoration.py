@@ -92,8 +92,9 @@ def small_writing_fails(card: Card) -> tuple[str, str]:
 
 
 def one_for_both(colorize: Card, inpaint: Card) -> tuple[str, str]:
-    """Reproduced: the two cards have the same networks and optimizers, but for the channels in and out."""
-    same = [{**card["model"], "task": ""} for card in (colorize, inpaint)]
+    """Reproduced: the two cards have the same networks and optimizers, but for the channels in and out. (The weight of
+    missing pixels, of which gray images have none, is not compared.)"""
+    same = [{**card["model"], "task": "", "missing_weight": None} for card in (colorize, inpaint)]
     counts = [f"{card['model']['task']} {sum(card['parameters'].values()):,}" for card in (colorize, inpaint)]
     both = same[0] == same[1] and colorize["optimizers"] == inpaint["optimizers"]
     return graded(

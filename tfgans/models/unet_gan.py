@@ -136,8 +136,8 @@ def build_discriminator(image_shape: tuple[int, int, int], width: int) -> keras.
 class UNetGAN(Adversarial):
     """`pretrain_steps` steps of the generator with L1 alone, then adversarial ones. Sections 3 and 4.
 
-    `steps_done` counts the steps and is saved with the weights. "l1_loss" is lambda times "l1", the mean absolute
-    difference of what is generated: a and b of Lab / 50, or RGB in [-1, 1].
+    `steps_done` counts the steps and is saved with the weights. "l1" is the mean absolute difference of what is
+    generated: a and b of Lab / 50, or RGB in [-1, 1]; "l1_loss" is lambda times its weighted mean.
     """
 
     kind = "restoration"
@@ -160,6 +160,7 @@ class UNetGAN(Adversarial):
         lambda_steps: int = 10_000,
         early_steps: int = 1_000,
         early_discriminator_steps: int = 3,
+        missing_weight: float = 1.0,
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
@@ -168,7 +169,8 @@ class UNetGAN(Adversarial):
 
         Lambda is `lambda_start` in pre-training and falls linearly to `lambda_end` in the `lambda_steps` steps after
         it; in the first `early_steps` of these the discriminator makes `early_discriminator_steps` updates a step.
-        The generator's rate after pre-training is `rate_after` times what it was.
+        The generator's rate after pre-training is `rate_after` times what it was. In the L1 loss of inpainting pixels
+        that were changed count `missing_weight` times.
         """
         sides = image_shape[:2]
         if part < 2 or part & (part - 1) or sides[0] % part or sides[1] % part:
@@ -188,6 +190,7 @@ class UNetGAN(Adversarial):
         self.early_steps, self.early_discriminator_steps = early_steps, early_discriminator_steps
         self.generator = UNet(part, CHANNELS[task], width, sides != (part, part), pooling)
         self.discriminator = build_discriminator((*sides, sum(CHANNELS[task])), discriminator_width)
+        self.missing_weight = missing_weight
         self.bce = keras.losses.BinaryCrossentropy(from_logits=True)
         self.steps_done = self.add_weight(
             shape=(), dtype="int32", initializer="zeros", trainable=False, name="steps_done"
@@ -212,10 +215,18 @@ class UNetGAN(Adversarial):
         share = (tf.cast(step, tf.float32) - self.pretrain_steps) / max(1, self.lambda_steps)
         return self.lambda_start + (self.lambda_end - self.lambda_start) * tf.clip_by_value(share, 0.0, 1.0)
 
-    def l1_loss(self, wanted: tf.Tensor, made: tf.Tensor) -> dict[str, tf.Tensor]:
-        l1 = tf.reduce_mean(tf.abs(wanted - made))
-        self.track({"l1": l1})
-        return {"l1_loss": self.l1_weight(self.steps_done.value) * l1}
+    def l1_loss(self, given: tf.Tensor, wanted: tf.Tensor, made: tf.Tensor) -> dict[str, tf.Tensor]:
+        """A weighted mean. Of L1 alone every pixel has a gradient of the same size, however small its error: those that
+        are only to be copied drown those of a hole, which are few."""
+        errors = tf.reduce_mean(tf.abs(wanted - made), -1)
+        weights = tf.ones_like(errors)
+        if self.task == "inpaint":
+            missing = tf.cast(tf.reduce_any(given != wanted, -1), weights.dtype)
+            weights += (self.missing_weight - 1.0) * missing
+        self.track({"l1": tf.reduce_mean(errors)})
+        return {
+            "l1_loss": self.l1_weight(self.steps_done.value) * tf.reduce_sum(weights * errors) / tf.reduce_sum(weights)
+        }
 
     def versus(self, label: float, judged: tf.Tensor) -> tf.Tensor:
         """How far D's output is from a label: binary cross-entropy of logits, or squared difference."""
@@ -249,7 +260,7 @@ class UNetGAN(Adversarial):
         def generator_losses() -> dict[str, tf.Tensor]:
             kept["made"] = made = self.generator(given, training=True)
             against = tf.cond(updates > 0, lambda: self.adversarial_loss(given, made), lambda: tf.constant(0.0))
-            return {**self.l1_loss(wanted, made), "adversarial_loss": against}
+            return {**self.l1_loss(given, wanted, made), "adversarial_loss": against}
 
         self.minimize("g_optimizer", generator_losses)
         made = tf.stop_gradient(kept["made"])
@@ -313,6 +324,7 @@ MODEL = dict(
     lambda_steps=5_000,
     early_steps=500,
     early_discriminator_steps=3,
+    missing_weight=16.0,
 )
 OPTIMIZERS = dict(
     g_optimizer=dict(learning_rate=1e-3, beta_1=0.5),
@@ -351,7 +363,12 @@ RECIPES = {
         decay=0.25,
         degradation="mask:32:0",
         reported={"parameters": 4_081_027},
-        deviations=(*DEVIATIONS, "The zero of the hole is that of pixels, black."),
+        deviations=(
+            *DEVIATIONS,
+            "The zero of the hole is that of pixels, black.",
+            "In the L1 loss the hole's pixels, one in 16, count 16 times. Counted once, holes were filled with one "
+            "colour, no better than the mean, after 4,000 steps: the gradient of the pixels around drowned theirs.",
+        ),
     ),
     # a fifth of it, for what is to be compared: --set adversarial=none, pooling=true, part=128, ...
     "ablation": Recipe(
