@@ -282,6 +282,22 @@ def test_lost_detail(shares: tuple[float, float], expected: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "shares, expected",
+    [
+        ((0.9, 0.7), REPRODUCED),
+        ((0.9, 0.6), PARTLY),  # some edges are lost
+        ((1.4, 0.7), PARTLY),  # more than there was
+        ((0.9, 0.5), NOT_REPRODUCED),  # no more than without, on b
+    ],
+)
+def test_kept_edges(shares: tuple[float, float], expected: str) -> None:
+    without = restored(high_frequency=(0.4, 0.5))
+    verdict, numbers = criteria_restoration.keeps_edges(without, restored(high_frequency=shares))
+    assert verdict == expected
+    assert f"{shares[0]:.2f} (a), {shares[1]:.2f} (b); without 0.40 (a), 0.50 (b)" in numbers
+
+
+@pytest.mark.parametrize(
     "psnr, ssim, distance, expected",
     [
         ((29.0, 26.0), (0.8, 0.7), (0.1, 0.2), REPRODUCED),

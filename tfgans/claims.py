@@ -231,6 +231,12 @@ CHAPTERS: dict[str, list[Statement]] = {
     "17_srgan": [
         Statement(PLACES, "Training on squared errors loses high frequencies.", ("srresnet-photos",), of.loses_detail),
         Statement(
+            PLACES,
+            "VGG's content loss (here: SqueezeNet's) reproduces surfaces and edges.",
+            ("srresnet-photos", "srgan-photos"),
+            of.keeps_edges,
+        ),
+        Statement(
             LEDIG,
             "SRGAN has lower PSNR and SSIM than SRResNet and looks better.",
             ("srresnet-photos", "srgan-photos"),
