@@ -47,9 +47,9 @@ sources(unet_gan.UNet, unet_gan.build_discriminator)
 # ## Losses and step
 #
 # Colours live in Lab: the lightness L is what is given, a and b are what is made. In the beginning the discriminator
-# gets several updates for each of the generator. Pixels of a hole count 16 times in the L1 loss: its gradient is as large
-# for a pixel that is nearly right as for one that is all wrong, and the many that are only to be copied would drown the
-# few that are missing.
+# gets several updates for each of the generator. Pixels of a hole count 16 times in the L1 loss: its gradient is as
+# large for a pixel that is nearly right as for one that is all wrong, and the many that are only to be copied would
+# drown the few that are missing.
 
 # %%
 sources(
