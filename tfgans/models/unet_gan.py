@@ -370,16 +370,16 @@ RECIPES = {
             "colour, no better than the mean, after 4,000 steps: the gradient of the pixels around drowned theirs.",
         ),
     ),
-    # a fifth of it, for what is to be compared: --set adversarial=none, pooling=true, part=128, ...
+    # a sixth of it, for what is to be compared: --set adversarial=none, pooling=true, part=128, ...
     "ablation": Recipe(
         dataset="folder:data/scenes",
         model=dict(MODEL, pretrain_steps=1_000, lambda_steps=2_000, early_steps=300),
         optimizers=OPTIMIZERS,
-        batch_size=16,
+        batch_size=8,
         steps=3_000,
         paper=PAPER,
         decay=0.25,
         degradation="lightness",
-        deviations=(*DEVIATIONS, "3,000 steps, for comparisons."),
+        deviations=(*DEVIATIONS, "3,000 steps of 8 images, for comparisons."),
     ),
 }
