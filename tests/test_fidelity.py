@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tfgans import cards, writing
+from tfgans import cards, data, writing
 from tfgans.data.degrade import degrade
 from tfgans.errors import UserError
 from tfgans.evaluate import evaluate
@@ -145,6 +145,20 @@ def test_what_cannot_be_measured(enlarging: Exported, sets: list[str]) -> None:
 def test_sheet_has_three_rows(enlarging: Exported, sets: list[str]) -> None:
     sheet = restoration_sheet(enlarging, [(name, "all") for name in sets], "bicubic:4")
     assert sheet.shape == (3 * (CROP + 2) + 2, 2 * (CROP + 2) + 2, 3)  # the second set is too small to show
+
+
+def test_images_are_scaled_as_in_training(enlarging: Exported, sets: list[str]) -> None:
+    tests = [(name, "all") for name in sets]
+    result = measure_restoration(enlarging, tests, "pool:4", scaled=(32, 48))
+    assert result["protocol"]["scaled"] == [32, 48]
+    assert not any(name.startswith("letters") for name in result["metrics"]), "which are larger"
+    original = data.load(sets[1], "all", image_shape=(32, 48, 3), minimum=1).images
+    small = original.reshape(1, 8, 4, 12, 4, 3).mean(axis=(2, 4)).round()
+    made = small.repeat(4, axis=1).repeat(4, axis=2).astype(np.uint8)
+    expected = psnr(made, original, border=4, y_channel=True)[0]
+    assert result["metrics"]["psnr_second"] == pytest.approx(expected, abs=0.02)
+    sheet = restoration_sheet(enlarging, tests, "pool:4", scaled=(32, 48))
+    assert sheet.shape == (3 * (32 + 2) + 2, 3 * (32 + 2) + 2, 3), "all three images"
 
 
 def test_label() -> None:

@@ -14,7 +14,7 @@ from tfgans.data.points import MIXTURES
 from tfgans.errors import UserError
 from tfgans.export import ENDPOINTS, Exported, export_run
 from tfgans.features import load_features
-from tfgans.fidelity import Test, measure_restoration, restoration_sheet
+from tfgans.fidelity import Size, Test, measure_restoration, restoration_sheet
 from tfgans.files import grid, plain, sheet, write_json, write_png
 from tfgans.over_time import follow
 from tfgans.recognition import coarse, measure_small, restored, small_sheet
@@ -198,7 +198,13 @@ def _evaluate_restoration(
         model = Exported(export_run(run.path, Path(folder) / "model"))
         try:
             result = _measure_restored(
-                model, _test_sets(config, tests), config["recipe"]["degradation"], features, n, data_dir
+                model,
+                _test_sets(config, tests),
+                config["recipe"]["degradation"],
+                features,
+                n,
+                data_dir,
+                _scaled(config["recipe"]),
             )
             if "part" in config["recipe"]["model"]:
                 result["metrics"] |= _seams(model, config["recipe"], _test_sets(config, tests)[0], data_dir)
@@ -235,20 +241,34 @@ def evaluate_saved(
             features = features or card["protocol"]["features"]
         elif not tests:
             raise UserError(f"say on which images to measure {path}: --test folder:PATH")
+        protocol = card["protocol"]
+        scaled = tuple(protocol["scaled"]) if "scaled" in protocol else None
         return _measure_restored(
-            Exported(path), _test_sets(card, tests), card["protocol"]["degradation"], features, n, data_dir
+            Exported(path), _test_sets(card, tests), protocol["degradation"], features, n, data_dir, scaled
         )
     network = _network(features or card["protocol"]["features"], card["dataset"])
     return measure(Exported(path), card["dataset"], card["image_shape"], network, n, data_dir)
 
 
+def _scaled(recipe: dict[str, Any]) -> Size:
+    """The size to which a recipe scales whole images; None where it crops them."""
+    height, width, _ = recipe["model"]["image_shape"]
+    return None if recipe["crop"] else (height, width)
+
+
 def _measure_restored(
-    model: Exported, tests: list[Test], degradation: str, features: str | None, n: int, data_dir: str | None
+    model: Exported,
+    tests: list[Test],
+    degradation: str,
+    features: str | None,
+    n: int,
+    data_dir: str | None,
+    scaled: Size,
 ) -> dict[str, Any]:
     dataset = tests[0][0]
     if len(tests) == 1 and dataset in READ and not (features or "judge").startswith("squeezenet"):
         return measure_small(model, dataset, degradation, features or f"judge:{dataset}", n, data_dir)
-    return measure_restoration(model, tests, degradation, features, data_dir)
+    return measure_restoration(model, tests, degradation, features, data_dir, scaled)
 
 
 def _network(features: str, dataset: str) -> Any:
@@ -454,7 +474,11 @@ def _sheet(model: Exported, run: Run, tests: list[str] | None = None, data_dir: 
         )
     if _restores(config):
         return restoration_sheet(
-            model, _test_sets(config, tests), config["recipe"]["degradation"], data_dir or config["data_dir"]
+            model,
+            _test_sets(config, tests),
+            config["recipe"]["degradation"],
+            data_dir or config["data_dir"],
+            _scaled(config["recipe"]),
         )
     if model.codes:
         return grid(model.traverse(), model.categories)

@@ -1,7 +1,6 @@
 """How close restored images come to the originals, on folders of test images, beside plain enlargement."""
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,10 @@ from tfgans.writing import HEIGHTS, letters_read
 BORDER = 4  # pixels left out at each side, as the papers on super-resolution do
 CROP = 128  # pixels a side, on the sheet
 FEWEST = 16  # images whose features can be compared as a set
-SHOWN = 5  # images of each test set on the sheet
+SHOWN = 5  # images of each test set on the sheet, spread over it
 
 Test = tuple[str, str]  # the name of a source and its split
+Size = tuple[int, int] | None  # height and width to which images are scaled; None: their own
 Scores = dict[tuple[str, str], float]  # (metric, of which image: "" for the restored one)
 
 
@@ -31,21 +31,19 @@ def label(test: Test) -> str:
     return Path(test[0].removeprefix("folder:")).name.lower()
 
 
-def restorations(
-    model: Exported, test: Test, degradation: str, data_dir: str | None = None
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """(before, restored, original) of each image, uint8 (h, w, c); before is the source, enlarged bicubically."""
+def test_images(model: Exported, test: Test, data_dir: str | None, scaled: Size) -> data.Source:
+    """The images of a test set at their own sizes, or scaled and cropped to the size at which they were trained on."""
     channels = model.made_channels or 3
     name, split = test
-    source = data.load(name, split, data_dir=data_dir, image_shape=(8, 8, channels), keep_size=True, minimum=1)
-    for i in range(len(source)):
-        yield restoration(model, source.image(i), degradation, i)
+    shape = (*(scaled or (8, 8)), channels)
+    return data.load(name, split, data_dir=data_dir, image_shape=shape, keep_size=scaled is None, minimum=1)
 
 
 def restoration(
     model: Exported, image: np.ndarray, degradation: str, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What `restorations` gives, of one image, uint8 (h, w, c); the original without what the degradation crops off."""
+    """(before, restored, original) of an image, uint8 (h, w, c); before is the source, enlarged bicubically, and the
+    original is without what the degradation crops off."""
     example = pair(degradation)({"image": tf.constant(image, tf.float32) / 127.5 - 1.0}, tf.constant([0, seed]))
     poor = example["source"]
     restored = restore_array(model, to_uint8((poor.numpy() + 1) / 2))
@@ -54,16 +52,21 @@ def restoration(
 
 
 def measure_restoration(
-    model: Exported, tests: list[Test], degradation: str, features: str | None = None, data_dir: str | None = None
+    model: Exported,
+    tests: list[Test],
+    degradation: str,
+    features: str | None = None,
+    data_dir: str | None = None,
+    scaled: Size = None,
 ) -> dict[str, Any]:
     """PSNR, SSIM and, with `features` "squeezenet:PATH", the squeezenet distance: the mean over each test set.
 
     Enlarged images are compared on Y, without BORDER pixels, beside plain enlargement ("..._bicubic"); also by the
     power at the frequencies that were lost (`high_frequency`) and by the letters that can be read (`tfgans.writing`).
-    Others are compared in all channels, beside what the model was given ("..._source"), and as a set by the Frechet
-    distance of their features. What is coloured also gets `colour_scores`, what has a hole `hole_scores`. Scores that
-    an image does not have (the PSNR of a gray original and its equal source, the hues of a gray image) are left out of
-    the means.
+    Others are compared in all channels, beside what the model was given ("..._source"). These, and images `scaled` to
+    one size, are compared as a set too: the Frechet distance of their features. What is coloured also gets
+    `colour_scores`, what has a hole `hole_scores`. Scores that an image does not have (the PSNR of a gray original and
+    its equal source, the hues of a gray image) are left out of the means.
 
     Raises UserError for test sets that are not there or carry the same name, and for other features.
     """
@@ -75,12 +78,14 @@ def measure_restoration(
     enlarges = factor > 1
     plain = "_bicubic" if enlarges else "_source"
     protocol: dict[str, Any] = {"degradation": degradation, "tests": names, "border": BORDER if enlarges else 0}
+    if scaled:
+        protocol["scaled"] = list(scaled)
     if features:
         kind, _, path = features.partition(":")
         if kind != "squeezenet" or not path:
             raise UserError(f"restorations are compared in the features squeezenet:PATH, not '{features}'")
         distance = squeezenet_distance(path)
-        network = None if enlarges else SqueezeNetFeatures(path)
+        network = None if enlarges and not scaled else SqueezeNetFeatures(path)
         protocol |= {
             "features": "squeezenet1.1 distance" + (f" and {network.name}" if network else ""),
             "features_sha256": hashlib.sha256(Path(path).read_bytes()).hexdigest(),
@@ -90,7 +95,9 @@ def measure_restoration(
     for test, name in zip(tests, names, strict=True):
         values: dict[str, list[float]] = {}
         sets: dict[str, list[np.ndarray]] = {"": [], plain: [], "_real": []}
-        for i, (before, restored, original) in enumerate(restorations(model, test, degradation, data_dir)):
+        source = test_images(model, test, data_dir, scaled)
+        for i in range(len(source)):
+            before, restored, original = restoration(model, source.image(i), degradation, i)
             scores: Scores = {}
             for image, suffix in ((restored, ""), (before, plain)):
                 scores |= {(metric, suffix): value for metric, value in _scores(image, original, factor).items()}
@@ -107,13 +114,13 @@ def measure_restoration(
             for (metric, suffix), value in scores.items():
                 if np.isfinite(value):
                     values.setdefault(f"{metric}_{name}{suffix}", []).append(value)
-        counts[name] = i + 1
+        counts[name] = len(source)
         found |= {metric: float(np.mean(each)) for metric, each in sorted(values.items())}
         if len(sets["_real"]) >= FEWEST:
             real = np.stack(sets["_real"])
             for suffix in ("", plain):
                 found[f"frechet_distance_{name}{suffix}"] = metrics.frechet_distance(real, np.stack(sets[suffix]))
-    if enlarges and model.channels == 3:
+    if enlarges and model.channels == 3 and not scaled:
         for height in HEIGHTS:
             shares = letters_read(lambda sheet: restoration(model, sheet, degradation)[:2], height)
             found |= {f"letters_read_{height}px_bicubic": shares[0], f"letters_read_{height}px": shares[1]}
@@ -157,21 +164,22 @@ def _signed(image: np.ndarray) -> tf.Tensor:
     return tf.constant(image[None], tf.float32) / 127.5 - 1.0
 
 
-def restoration_sheet(model: Exported, tests: list[Test], degradation: str, data_dir: str | None = None) -> np.ndarray:
-    """Crops of the first images of each test set: a row of enlarged sources, one of restored images, one of originals;
-    of each image the crop of CROP pixels in which the original varies most."""
+def restoration_sheet(
+    model: Exported, tests: list[Test], degradation: str, data_dir: str | None = None, scaled: Size = None
+) -> np.ndarray:
+    """Some images of each test set: a row of enlarged sources, one of restored images, one of originals; of each image
+    the crop of CROP pixels in which the original varies most, or all of what is `scaled` to less."""
+    cell = min(CROP, *(scaled or (CROP,)))
     columns: list[list[np.ndarray]] = []
     for test in tests:
-        for i, images in enumerate(restorations(model, test, degradation, data_dir)):
-            if i == SHOWN:
-                break
-            side = min(CROP, *images[2].shape[:2])
-            top, left = _liveliest(images[2], side)
-            crops = [image[top : top + side, left : left + side] for image in images]
-            if side == CROP:  # the cells of a sheet are alike
-                columns.append(crops)
+        source = test_images(model, test, data_dir, scaled)
+        for i in sorted(set(np.linspace(0, len(source) - 1, SHOWN).astype(int).tolist())):
+            images = restoration(model, source.image(i), degradation, i)
+            if min(images[2].shape[:2]) >= cell:  # the cells of a sheet are alike
+                top, left = _liveliest(images[2], cell)
+                columns.append([image[top : top + cell, left : left + cell] for image in images])
     if not columns:
-        raise UserError(f"no test image has {CROP}x{CROP} pixels to show")
+        raise UserError(f"no test image has {cell}x{cell} pixels to show")
     rows = [column[k] for k in range(3) for column in columns]
     return grid(np.stack(rows).astype(np.float32) / 255, len(columns))
 
