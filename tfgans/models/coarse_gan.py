@@ -206,7 +206,7 @@ DATASETS = (
     ("mnist", (28, 28, 1), 7, 10, 4_690),
     ("cifar10", (32, 32, 3), 4, 10, 5_865),
     ("cifar100", (32, 32, 3), 4, 100, 5_865),
-    ("folder:data/faces", (64, 64, 3), 8, 0, 5_000),
+    ("folder:data/faces", (64, 64, 3), 8, 0, 3_000),
 )
 RECIPES = {
     f"{variant}_{dataset.split('/')[-1]}": _recipe(variant, dataset, shape, factor, classes, steps)

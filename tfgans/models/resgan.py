@@ -231,7 +231,7 @@ RECIPES = {
     "mnist": _recipe("mnist", (28, 28, 1), 7, 10, 4_690),
     "cifar10": _recipe("cifar10", (32, 32, 3), 4, 10, 5_865),
     "cifar100": _recipe("cifar100", (32, 32, 3), 4, 100, 5_865),
-    "faces": _recipe("folder:data/faces", (64, 64, 3), 8, 0, 5_000, discriminator_width=32, width=16),
+    "faces": _recipe("folder:data/faces", (64, 64, 3), 8, 0, 3_000, discriminator_width=32, width=16),
     # 40 attributes; tested on a data set of the same form
     "celeb_a": _recipe("celeb_a", (64, 64, 3), 8, 40, 30_000, attributes=True, discriminator_width=32, width=16),
 }
