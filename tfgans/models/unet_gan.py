@@ -78,8 +78,8 @@ def build_encoder(side: int, channels: int, width: int, pooling: bool) -> keras.
 
 
 def enlarge(x: Any, filters: int) -> Any:
-    """A transposed convolution, and the mean of each 2x2 pixels of what it makes: of an even input comes an even output,
-    whatever the weights (Kinoshita and Kiya 2020, arXiv:2002.02117). Without, a checkerboard shows in skies."""
+    """A transposed convolution, and the mean of each 2x2 pixels of what it makes: of an even input comes an even
+    output, whatever the weights (Kinoshita and Kiya 2020, arXiv:2002.02117). Without, a checkerboard shows in skies."""
     x = layers.Conv2DTranspose(filters, 4, 2, "same", use_bias=False)(x)
     return layers.ReLU()(BatchNormalization()(layers.AveragePooling2D(2, 1, "same")(x)))
 
@@ -338,8 +338,8 @@ DEVIATIONS = (
     "chosen so that both networks together have its number of parameters at 256x256 (4,081,027).",
     "The generator's adversarial loss does not saturate.",
     "With both rates at 2e-4 and lambda falling to 10, colours jumped from one check to the next, from blue to red, "
-    "once lambda was below about 55. With D at 1e-4 and lambda falling to 50, a checkerboard with periods of 2, 4 and 8 "
-    "pixels showed in skies. So lambda falls to 75, and a mean of 2x2 pixels follows each transposed convolution.",
+    "once lambda was below about 55. With D at 1e-4 and lambda falling to 50, a checkerboard with periods of 2, 4 and "
+    "8 pixels showed in skies. So lambda falls to 75, and a mean of 2x2 pixels follows each transposed convolution.",
 )
 
 RECIPES = {
