@@ -104,9 +104,10 @@ def small_writing_fails(card: Card) -> tuple[str, str]:
 
 
 def one_for_both(colorize: Card, inpaint: Card) -> tuple[str, str]:
-    """Reproduced: the two cards have the same networks and optimizers, but for the channels in and out. (The weight of
-    missing pixels, of which gray images have none, is not compared.)"""
-    same = [{**card["model"], "task": "", "missing_weight": None} for card in (colorize, inpaint)]
+    """Reproduced: the two cards have the same networks, but for the channels in and out, and optimizers. (What pixels
+    count in the L1 loss and how long is pre-trained may differ.)"""
+    networks = ("part", "width", "discriminator_width", "pooling", "image_shape")
+    same = [{name: card["model"][name] for name in networks} for card in (colorize, inpaint)]
     counts = [f"{card['model']['task']} {sum(card['parameters'].values()):,}" for card in (colorize, inpaint)]
     both = same[0] == same[1] and colorize["optimizers"] == inpaint["optimizers"]
     return graded(

@@ -63,7 +63,7 @@ def photo_network(image_shape: tuple[int, int, int], n_classes: int) -> keras.Mo
         return BatchNormalization()(x)
 
     x = layers.ReLU()(convolution(layers.Rescaling(2.0, -1.0)(images), 32))
-    for filters, strides in ((32, 1), (64, 2), (128, 2), (192, 2)):
+    for filters, strides in ((32, 1), (64, 2), (64, 1), (128, 2), (128, 1), (256, 2)):
         shortcut = x if strides == 1 else convolution(x, filters, strides, kernel=1)
         y = layers.ReLU()(convolution(x, filters, strides))
         x = layers.ReLU()(layers.add([shortcut, convolution(y, filters)]))
