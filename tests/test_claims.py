@@ -565,6 +565,20 @@ def test_colourfulness_is_a_share_of_the_originals(made: tuple[float, ...], expe
     assert criteria_restoration.colourful(restored(colourfulness=made, colourfulness__real=(10.0, 10.0)))[0] == expected
 
 
+def test_one_network_for_both_tasks() -> None:
+    networks = dict(part=64, width=32, discriminator_width=32, pooling=False, image_shape=[128, 128, 3])
+    common = dict(optimizers={"g_optimizer": {}}, image_shape=[128, 128, 3], parameters={"g": 3, "d": 1_000})
+    colorize = card("unet_gan", model=dict(networks, task="colorize", lambda_end=75.0), **common)
+    inpaint = card("unet_gan", model=dict(networks, task="inpaint", lambda_end=300.0), **common)
+    verdict, numbers = criteria_restoration.one_for_both(colorize, inpaint)
+    assert verdict == REPRODUCED
+    assert numbers == "Parameters of both players at 128 pixels: colorize 1,003, inpaint 1,003."
+    wider = {**inpaint, "model": {**inpaint["model"], "width": 48}}
+    slower = {**inpaint, "optimizers": {"g_optimizer": {"learning_rate": 1e-4}}}
+    for other in (wider, slower):
+        assert criteria_restoration.one_for_both(colorize, other)[0] == NOT_REPRODUCED
+
+
 def test_what_is_more_colourful_and_what_fills_better() -> None:
     timid, bold, mixed = (restored(colourfulness=made) for made in ((5.0, 5.0), (6.0, 6.0), (6.0, 4.0)))
     assert criteria_restoration.more_colourful(timid, bold)[0] == REPRODUCED

@@ -104,8 +104,8 @@ def small_writing_fails(card: Card) -> tuple[str, str]:
 
 
 def one_for_both(colorize: Card, inpaint: Card) -> tuple[str, str]:
-    """Reproduced: the two cards have the same networks, but for the channels in and out, and optimizers. (What pixels
-    count in the L1 loss and how long is pre-trained may differ.)"""
+    """Reproduced: the two cards have the same networks, but for the channels in and out, and optimizers. (Weights of
+    losses and lengths of stages may differ.)"""
     networks = ("part", "width", "discriminator_width", "pooling", "image_shape")
     same = [{name: card["model"][name] for name in networks} for card in (colorize, inpaint)]
     counts = [f"{card['model']['task']} {sum(card['parameters'].values()):,}" for card in (colorize, inpaint)]

@@ -372,8 +372,8 @@ RECIPES = {
             "The zero of the hole is that of pixels, black.",
             "In the L1 loss the hole's pixels, one in 16, count 16 times. Counted once, holes were filled with one "
             "colour, no better than the mean, after 4,000 steps: the gradient of the pixels around drowned theirs.",
-            "Lambda is four times that of colourization. With the same, the discriminator had blots put into holes, "
-            "which took back in 2,000 steps most of what pre-training had gained.",
+            "Lambda is four times that of colourization. With the same, blots appeared in holes, and PSNR in them fell "
+            "below that of pre-training.",
         ),
     ),
     # a sixth of it, for what is to be compared: --set adversarial=none, pooling=true, part=128, ...
