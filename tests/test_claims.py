@@ -230,7 +230,7 @@ def test_the_settings_of_the_dcgan_are_kept_apart() -> None:
     found = claims.all_claims(made, "06_cdcgan")[:2]
     assert [claim.verdict for claim in found] == [REPRODUCED, NOT_REPRODUCED]
     assert claims.table(found).splitlines() == [
-        "| claim | the report's settings | decent settings |",
+        "| claim | DCGAN with the report's settings | DCGAN with decent settings |",
         "|---|---|---|",
         "| The DCGAN's images, and their neighbours, have one mode. | reproduced | not reproduced |",
     ]

@@ -222,6 +222,20 @@ def test_the_table_of_repairs_leaves_blank_what_is_not_measured(
     )
 
 
+def test_what_a_judge_reads_has_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    values = {"psnr": 13.62, "psnr_bicubic": 12.32, "judge_accuracy": 0.839, "frechet_distance": 11.96}
+    card = {
+        "metrics": {name: cards.summary([value]) for name, value in values.items()},
+        "protocol": {"tests": ["mnist"], "n_images": {"mnist": 10_000}, "degradation": "pool:7"},
+        "training_seeds": [0],
+        "endpoints": {"restore": ["images"]},
+    }
+    cards.write_card(tmp_path / "saved_models" / "reader-test", card)
+    (line,) = (line for line in cards.results_table().splitlines() if "reader-test" in line)
+    assert line.split("card.json) ")[1] == "| pool:7 | 13.62 | 12.32 | 83.9 |  |  |  | 11.96 | 1 | 10,000 |"
+
+
 def test_a_run_is_measured_on_its_own_test_images(runs: list[Path]) -> None:
     measured = evaluate(runs[:1])
     assert measured["protocol"]["tests"] == ["photos"] and measured["protocol"]["n_images"] == {"photos": 2}

@@ -114,10 +114,7 @@ def _modes() -> list[str]:
 
 def _restorations() -> list[str]:
     """The table of what enlarges, one line for each model and test set; nothing where there is none."""
-    shown = {
-        name: card for name, card in measured().items() if any(m.startswith("psnr_") for m in card.get("metrics", {}))
-    }
-    shown = {name: card for name, card in shown.items() if not _keeps_size(card)}
+    shown = {name: card for name, card in measured().items() if _by_test_set(card) and not _keeps_size(card)}
     if not shown:
         return []
     lines = [
@@ -138,6 +135,11 @@ def _restorations() -> list[str]:
                 f"{protocol['degradation']}) | {' | '.join(cells)} | {len(card['training_seeds'])} |"
             )
     return lines
+
+
+def _by_test_set(card: dict[str, Any]) -> bool:
+    """Of a restoration that has scores for each of its test sets."""
+    return any(f"psnr_{test}" in card.get("metrics", {}) for test in card.get("protocol", {}).get("tests", []))
 
 
 def _keeps_size(card: dict[str, Any]) -> bool:

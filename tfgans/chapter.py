@@ -141,5 +141,5 @@ def results(name: str, folder: Path) -> None:
 def verdicts(chapter: str) -> None:
     """Print what the sources say against what the full trainings gave: the part of docs/CLAIMS.md for a chapter."""
     for claim in claims.all_claims(cards.measured(), chapter):
-        print(f"{claim.statement}{f' [DCGAN: {claim.setting}]' if claim.setting else ''}")
+        print(f"{claim.statement}{f' [{claim.setting}]' if claim.setting else ''}")
         print(textwrap.indent(textwrap.fill(f"{claim.verdict.upper()}. {claim.numbers}", 110), "    "))
