@@ -16,7 +16,7 @@ from tfgans import cli
 from tfgans.data.degrade import degrade
 from tfgans.errors import UserError
 from tfgans.export import Exported, export
-from tfgans.models.unet_gan import RECIPES, Partition, UNetGAN, build_discriminator, enlarge, widths
+from tfgans.models.unet_gan import RECIPES, Partition, UNetGAN, build_discriminator, enlarge, widths, window_starts
 from tfgans.prepare import build
 from tfgans.recipe import Recipe
 
@@ -255,7 +255,12 @@ def test_a_coloured_picture_keeps_its_lightness(height: int, width: int) -> None
     np.testing.assert_allclose(lab[..., 1:].mean((0, 1, 2)), [5, 15], atol=2)
 
 
-def test_padding_is_taken_off_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_windows_overlap_by_half() -> None:
+    for size, starts in ((16, [0]), (17, [0, 1]), (24, [0, 8]), (30, [0, 7, 14]), (64, [0, 8, 16, 24, 32, 40, 48])):
+        assert window_starts(tf.constant(size), 16).numpy().tolist() == starts
+
+
+def test_windows_are_put_together_and_padding_is_taken_off(monkeypatch: pytest.MonkeyPatch) -> None:
     gan = model("inpaint")
     seen = []
 
@@ -267,7 +272,16 @@ def test_padding_is_taken_off_again(monkeypatch: pytest.MonkeyPatch) -> None:
     for height, width in ((16, 8), (17, 30), (1, 3)):
         images = noise(1, height, width, 3, low=0.0)
         np.testing.assert_allclose(gan.restore(images), images, atol=1e-6)
-    assert seen == [(1, 16, 8, 3), (1, 24, 32, 3), (1, 8, 8, 3)]
+    assert seen == [(1, 16, 16, 3)] * (1 + 2 * 3 + 1), "all as large as in training"
+
+
+def test_the_middle_of_a_window_counts_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    gan = model("inpaint")
+    values = iter([0.0, 1.0])
+    monkeypatch.setattr(gan, "generator", lambda images, training: tf.fill(images.shape, next(values)))
+    made = gan.generate(tf.constant(noise(1, 16, 24, 3)))[0, 5, :, 0].numpy()  # windows at 0 and at 8
+    left, right = np.minimum(np.arange(9, 17), 24 - np.arange(8, 16) - 8), np.arange(1, 9)
+    np.testing.assert_allclose(made, [*[0.0] * 8, *right / (left + right), *[1.0] * 8], rtol=1e-5)
 
 
 @pytest.mark.parametrize("task", ["colorize", "inpaint"])
