@@ -16,9 +16,10 @@ from tfgans import cli
 from tfgans.data.degrade import degrade
 from tfgans.errors import UserError
 from tfgans.export import Exported, export
-from tfgans.models.unet_gan import RECIPES, Partition, UNetGAN, build_discriminator, enlarge, widths, window_starts
+from tfgans.models.unet_gan import RECIPES, Partition, UNetGAN, build_discriminator, enlarge, widths
 from tfgans.prepare import build
 from tfgans.recipe import Recipe
+from tfgans.windows import window_starts
 
 SMALL = dict(image_shape=(16, 16, 3), part=8, width=4, discriminator_width=4)
 

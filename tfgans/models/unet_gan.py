@@ -14,10 +14,11 @@ import tensorflow as tf
 from keras import layers
 
 from tfgans.adversarial import Adversarial
-from tfgans.data.degrade import lab_to_rgb, mirror, rgb_to_lab
+from tfgans.data.degrade import lab_to_rgb, rgb_to_lab
 from tfgans.errors import UserError
 from tfgans.layers import BatchNormalization
 from tfgans.recipe import Recipe
+from tfgans.windows import in_windows
 
 CHANNELS = {"colorize": (1, 2), "inpaint": (3, 3)}  # of what the generator is given and what it makes
 LAB = 50.0  # L / 50 - 1, a / 50 and b / 50: L in [-1, 1], most colours too
@@ -135,13 +136,6 @@ def build_discriminator(image_shape: tuple[int, int, int], width: int) -> keras.
         x = layers.LeakyReLU(0.2)(BatchNormalization()(x))
     x = layers.Conv2D(1, 4, 2, "same", dtype="float32")(x)
     return keras.Model(image, layers.Flatten(dtype="float32")(x), name="discriminator")
-
-
-def window_starts(size: tf.Tensor, window: int) -> tf.Tensor:
-    """Where windows begin that cover `size` pixels, at least `window`, evenly spaced; neighbours share half or more."""
-    last = size - window
-    count = 1 + -(-last // (window // 2))
-    return tf.range(count) * last // tf.maximum(1, count - 1)
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
@@ -287,28 +281,13 @@ class UNetGAN(Adversarial):
     # -- use --------------------------------------------------------------------------------------------------------
 
     def generate(self, given: tf.Tensor) -> tf.Tensor:
-        """`generator` for any h and w: in overlapping windows of the size of training, of whose pixels those near the
-        middle count most. Smaller images are mirrored outwards. (As one larger image, with more parts than in training
-        and mirrored up to whole ones, holes were filled worse than smoothly.)"""
-        (tall, wide), (height, width) = self.image_shape[:2], tf.unstack(tf.shape(given)[1:3])
-        padded = mirror(mirror(given, 1, 0, tf.maximum(0, tall - height)), 2, 0, tf.maximum(0, wide - width))
-        h, w = tf.unstack(tf.shape(padded)[1:3])
-        tops, lefts = window_starts(h, tall), window_starts(w, wide)
-        weights = tf.minimum(tf.range(1.0, tall + 1.0), tf.range(float(tall), 0.0, -1.0))[:, None, None]
-        weights *= tf.minimum(tf.range(1.0, wide + 1.0), tf.range(float(wide), 0.0, -1.0))[:, None]
+        """`generator` for any h and w, in windows of the size of training. (As one larger image, with more parts than
+        in training and mirrored up to whole ones, holes were filled worse than smoothly.)"""
 
-        def add(i: tf.Tensor, made: tf.Tensor, weight: tf.Tensor) -> tuple[tf.Tensor, ...]:
-            top, left = tops[i // tf.size(lefts)], lefts[i % tf.size(lefts)]
-            window = self.generator(padded[:, top : top + tall, left : left + wide], training=False)
-            around = [[0, 0], [top, h - top - tall], [left, w - left - wide], [0, 0]]
-            return i + 1, made + tf.pad(weights * window, around), weight + tf.pad(weights[None], around)
+        def network(images: tf.Tensor) -> tf.Tensor:
+            return self.generator(images, training=False)
 
-        shape = (tf.shape(given)[0], h, w, CHANNELS[self.task][1])
-        start = (tf.constant(0), tf.zeros(shape), tf.zeros((1, h, w, 1)))
-        shapes = (tf.TensorShape([]), tf.TensorShape([None, None, None, shape[3]]), tf.TensorShape([1, None, None, 1]))
-        windows = tf.size(tops) * tf.size(lefts)
-        _, made, weight = tf.while_loop(lambda i, *_: i < windows, add, start, shape_invariants=shapes)
-        return (made / weight)[:, :height, :width]
+        return in_windows(network, given, self.image_shape[:2], CHANNELS[self.task][1])
 
     def restore(self, images: tf.Tensor) -> tf.Tensor:
         """Gray images (n, h, w, 1), or RGB ones with a hole, in [0, 1], any h and w -> RGB (n, h, w, 3) in [0, 1].
