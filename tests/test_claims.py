@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tfgans import claims, criteria, criteria_restoration
+from tfgans import claims, comparisons, criteria, criteria_restoration
 from tfgans.criteria import NOT_REPRODUCED, NOT_TESTED, PARTLY, REPRODUCED
 
 EVEN = [0.1] * 10
@@ -613,3 +613,37 @@ def test_faster_and_cheaper() -> None:
     assert criteria_restoration.incoherent_parts(seams[0], seams[1])[0] == REPRODUCED
     assert criteria_restoration.incoherent_parts(seams[0], seams[2])[0] == PARTLY
     assert criteria_restoration.incoherent_parts(seams[1], seams[0])[0] == NOT_REPRODUCED
+
+
+# --- tables -----------------------------------------------------------------------------------------------------------
+
+
+def test_table_1() -> None:
+    measures = {
+        "judge_accuracy": (0.8, 0.9),
+        "psnr": (13.0, 14.0),
+        "ssim": (0.5, 0.5),
+        "frechet_distance": (12.0, 12.0),
+    }
+    mean = {"mean": listed(0.5, 0.7)}
+    losses = {"d_loss": mean, "g_loss": {"mean": listed(1.0, 1.2)}, "accuracy": {"mean": listed(0.9, 0.7)}}
+    resgan = card("resgan", **measures, classes=10) | {"losses": losses}
+    faces = card("coarse_gan", psnr_faces=(20.0,), ssim_faces=(0.6,), frechet_distance_faces=(9.0,), classes=0)
+    faces["losses"] = {term: {"mean": listed(1.0)} for term in losses}
+    text = comparisons.table_1({"resgan-mnist": resgan, "coarse_gan_wgan-faces": faces})
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()]
+    assert rows[2] == [
+        *["mnist", "ResGAN", "1.70 / 80.0", "1.98 / 93.8", "85.0", "13.50", "0.500", "12.0", "2"],
+    ]
+    assert rows[3] == ["faces", "WGAN", "2.00 / –", "", "", "20.00", "0.600", "9.0", "1"] and len(rows) == 4
+
+
+def test_every_ablation_has_its_row() -> None:
+    assert list(comparisons.CHANGES) == list(claims.ABLATIONS)
+    l1 = {"mean": listed(0.2), "final": listed(0.1)}
+    made = card("unet_gan", colourfulness_scenes=(20.0,), colourfulness_scenes_real=(30.0,), psnr_scenes=(24.0,))
+    made |= {"losses": {"l1": l1}, "parameters": {"g_optimizer": 1234}, "train_seconds": listed(90.0)}
+    text = comparisons.ablations({"unet_gan_pooling-scenes": made})
+    assert text.splitlines()[-1] == (
+        "| max-pooling in place of strides | 20.0 | 30.0 | 24.00 |  |  | 0.2000 | 0.1000 |  | 1,234 | 1.5 |"
+    )

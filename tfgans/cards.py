@@ -148,8 +148,8 @@ def _keeps_size(card: dict[str, Any]) -> bool:
 
 
 def _repairs() -> list[str]:
-    """The table of what colourizes or fills holes; nothing where there is none."""
-    shown = {name: card for name, card in measured().items() if _keeps_size(card)}
+    """The table of the models that colourize or fill holes; nothing where there is none."""
+    shown = {name: card for name, card in saved().items() if _keeps_size(card)}
     if not shown:
         return []
     lines = [
@@ -174,8 +174,8 @@ def _repairs() -> list[str]:
 
 
 def _small_restorations() -> list[str]:
-    """The table of the restorations that a judge reads; nothing where there are none."""
-    shown = {name: card for name, card in measured().items() if "judge_accuracy" in card.get("metrics", {})}
+    """The table of the models whose restorations a judge reads; nothing where there are none."""
+    shown = {name: card for name, card in saved().items() if "judge_accuracy" in card.get("metrics", {})}
     if not shown:
         return []
     lines = [

@@ -14,6 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from tfgans import cards, claims
+from tfgans.comparisons import compared
 from tfgans.files import grid
 from tfgans.run import Run
 
@@ -140,6 +141,7 @@ def results(name: str, folder: Path) -> None:
 
 def verdicts(chapter: str) -> None:
     """Print what the sources say against what the full trainings gave: the part of docs/CLAIMS.md for a chapter."""
+    print(*compared(chapter, cards.measured()), sep="\n")
     for claim in claims.all_claims(cards.measured(), chapter):
         print(f"{claim.statement}{f' [{claim.setting}]' if claim.setting else ''}")
         print(textwrap.indent(textwrap.fill(f"{claim.verdict.upper()}. {claim.numbers}", 110), "    "))

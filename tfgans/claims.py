@@ -12,6 +12,7 @@ from pathlib import Path
 from tfgans import criteria as by
 from tfgans import criteria_restoration as of
 from tfgans.cards import ROOT, read_card
+from tfgans.comparisons import compared
 from tfgans.criteria import NOT_TESTED, REPRODUCED, VERDICTS, Card, Untestable
 from tfgans.files import write_text
 
@@ -413,6 +414,8 @@ def ledger(cards: Cards) -> str:
     for chapter in CHAPTERS:
         own = [claim for claim in claims if claim.chapter == chapter]
         lines += ["", f"## [{chapter}](../chapters/{chapter}.py)", "", table(own)]
+        beside = compared(chapter, cards)
+        lines += ["", *beside] if beside else []
         for claim in own:
             lines += [
                 "",
