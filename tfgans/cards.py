@@ -114,7 +114,7 @@ def _modes() -> list[str]:
 
 def _restorations() -> list[str]:
     """The table of what enlarges, one line for each model and test set; nothing where there is none."""
-    shown = {name: card for name, card in measured().items() if _by_test_set(card) and not _keeps_size(card)}
+    shown = {name: card for name, card in saved().items() if _by_test_set(card) and not _keeps_size(card)}
     if not shown:
         return []
     lines = [

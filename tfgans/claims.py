@@ -71,7 +71,7 @@ RECIPES = {  # what trains a card, where it is not the default
     "srgan_scratch-photos": "srgan --recipe scratch",
 }
 # compared with, and of no use besides: these have a card and no model
-NUMBERS = {name for name in RECIPES if name.startswith(("coarse_gan", "resgan_", "unet_gan_"))}
+NUMBERS = {name for name in RECIPES if name.startswith(("coarse_gan", "resgan_", "srgan_", "unet_gan_"))}
 ORDER = (
     "Where two models are compared, *reproduced* means true of every pair of their training seeds, with at least two "
     "seeds a side; *partly* true of the means only, or of single seeds; *not reproduced* not true of the means."
