@@ -216,6 +216,8 @@ def test_the_table_of_repairs_leaves_blank_what_is_not_measured(
         "endpoints": {"restore": ["images"]},
     }
     cards.write_card(tmp_path / "saved_models" / "filler-test", card)
+    assert "filler-test" not in cards.results_table()  # a card without a model: only compared with, in the ledger
+    (tmp_path / "saved_models" / "filler-test" / "saved_model.pb").touch()
     (line,) = (line for line in cards.results_table().splitlines() if "filler-test" in line)
     assert line.split("card.json) ")[1] == (
         "| first (1,200, mask:32:0) | 24.50 | 20.00 |  |  |  | 18.25 | 13.00 |  |  |  | 1 |"
@@ -232,6 +234,7 @@ def test_what_a_judge_reads_has_one_line(tmp_path: Path, monkeypatch: pytest.Mon
         "endpoints": {"restore": ["images"]},
     }
     cards.write_card(tmp_path / "saved_models" / "reader-test", card)
+    (tmp_path / "saved_models" / "reader-test" / "saved_model.pb").touch()
     (line,) = (line for line in cards.results_table().splitlines() if "reader-test" in line)
     assert line.split("card.json) ")[1] == "| pool:7 | 13.62 | 12.32 | 83.9 |  |  |  | 11.96 | 1 | 10,000 |"
 
