@@ -55,21 +55,22 @@ def digit_network(image_shape: tuple[int, int, int], n_classes: int) -> keras.Mo
 
 
 def photo_network(image_shape: tuple[int, int, int], n_classes: int) -> keras.Model:
-    """For 32 x 32 colour: a small residual network (He et al. 2015, arXiv:1512.03385); ends as `digit_network` does."""
+    """For 32 x 32 colour: eight convolutions, four of them in two residual blocks (after He et al. 2015,
+    arXiv:1512.03385); ends as `digit_network` does."""
     images = keras.Input(image_shape)
 
-    def convolution(x: Any, filters: int, strides: int = 1, kernel: int = 3) -> Any:
-        x = layers.Conv2D(filters, kernel, strides, padding="same", use_bias=False)(x)
-        return BatchNormalization()(x)
+    def convolution(x: Any, filters: int) -> Any:
+        x = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
+        return layers.ReLU()(BatchNormalization()(x))
 
-    x = layers.ReLU()(convolution(layers.Rescaling(2.0, -1.0)(images), 32))
-    for filters, strides in ((32, 1), (64, 2), (64, 1), (128, 2), (128, 1), (256, 2)):
-        shortcut = x if strides == 1 else convolution(x, filters, strides, kernel=1)
-        y = layers.ReLU()(convolution(x, filters, strides))
-        x = layers.ReLU()(layers.add([shortcut, convolution(y, filters)]))
-    x = layers.Dropout(0.3)(layers.GlobalAveragePooling2D()(x))
+    x = convolution(layers.Rescaling(2.0, -1.0)(images), 32)
+    for filters, residual in ((64, True), (128, False), (256, True)):
+        x = layers.MaxPooling2D()(convolution(x, filters))
+        if residual:
+            x = layers.add([x, convolution(convolution(x, filters), filters)])
+    x = layers.Dropout(0.1)(layers.GlobalMaxPooling2D()(x))
     features = layers.Dense(FEATURES, activation="relu", dtype="float32")(x)
-    logits = layers.Dense(n_classes, dtype="float32")(layers.Dropout(0.3)(features))
+    logits = layers.Dense(n_classes, dtype="float32")(layers.Dropout(0.1)(features))
     return keras.Model(images, [logits, features])
 
 
@@ -82,14 +83,22 @@ class Setting:
     network: Callable[[tuple[int, int, int], int], keras.Model]
     epochs: int
     flip: bool = False  # mirror images at random: right for photographs, wrong for digits
+    changed: float = 0.5  # the share of images that each change of `augment` befalls
+    warped: float = 0.7  # the same of its warps
+    rate: float = 2e-3  # AdamW's, at its highest
+    weight_decay: float = 0.02
     precision: str = "float32"  # of the training; what is exported computes in float32
 
 
+# Photographs have less to spare: with all of a digit's changes the judge of CIFAR-10 stayed below 86%.
+PHOTOS: dict[str, Any] = dict(
+    flip=True, changed=0.25, warped=0.35, rate=3e-3, weight_decay=0.2, precision="mixed_bfloat16"
+)
 JUDGES = {
     "mnist": Setting((28, 28, 1), 10, digit_network, epochs=8),
     "fashion_mnist": Setting((28, 28, 1), 10, digit_network, epochs=20),
-    "cifar10": Setting((32, 32, 3), 10, photo_network, epochs=24, flip=True, precision="mixed_bfloat16"),
-    "cifar100": Setting((32, 32, 3), 100, photo_network, epochs=24, flip=True, precision="mixed_bfloat16"),
+    "cifar10": Setting((32, 32, 3), 10, photo_network, epochs=24, **PHOTOS),
+    "cifar100": Setting((32, 32, 3), 100, photo_network, epochs=24, **PHOTOS),
 }
 
 
@@ -120,13 +129,17 @@ def _transforms(n: tf.Tensor, size: tuple[int, int], seeds: Iterator[tf.Tensor])
     return tf.stack([a, b, x0 + dx - a * x0 - b * y0, c, d, y0 + dy - c * x0 - d * y0, zero, zero], axis=1)
 
 
-def augment(images: tf.Tensor, seed: tf.Tensor, flip: bool = False) -> tf.Tensor:
+def augment(
+    images: tf.Tensor, seed: tf.Tensor, flip: bool = False, changed: float = 0.5, warped: float = 0.7
+) -> tf.Tensor:
     """Changes that a judge should not mind; each image gets each of them or is spared it by its own throw of a coin.
 
     Args:
         images: float32 (n, h, w, c) in [0, 1].
         seed: int32 (2,); the same seed gives the same changes.
         flip: also mirror every second image.
+        changed: the share of images that each change befalls.
+        warped: the share that is warped.
     """
     seeds = iter(tf.unstack(tf.random.experimental.stateless_split(seed, 20)))
     n, size = tf.shape(images)[0], (images.shape[1], images.shape[2])
@@ -134,12 +147,12 @@ def augment(images: tf.Tensor, seed: tf.Tensor, flip: bool = False) -> tf.Tensor
     def draw(low: float, high: float) -> tf.Tensor:
         return tf.random.stateless_uniform([n, 1, 1, 1], next(seeds), low, high)
 
-    def sometimes(changed: tf.Tensor, unchanged: tf.Tensor, share: float = 0.5) -> tf.Tensor:
-        return tf.where(draw(0.0, 1.0) < share, changed, unchanged)
+    def sometimes(new: tf.Tensor, old: tf.Tensor, share: float = changed) -> tf.Tensor:
+        return tf.where(draw(0.0, 1.0) < share, new, old)
 
     if flip:
-        images = sometimes(tf.reverse(images, [2]), images)
-    warped = tf.raw_ops.ImageProjectiveTransformV3(
+        images = sometimes(tf.reverse(images, [2]), images, 0.5)
+    moved = tf.raw_ops.ImageProjectiveTransformV3(
         images=images,
         transforms=_transforms(n, size, seeds),
         output_shape=size,
@@ -147,7 +160,7 @@ def augment(images: tf.Tensor, seed: tf.Tensor, flip: bool = False) -> tf.Tensor
         fill_mode="REFLECT" if images.shape[-1] == 3 else "CONSTANT",  # digits lie on black, photographs do not
         fill_value=0.0,
     )
-    images = sometimes(warped, images, 0.7)
+    images = sometimes(moved, images, warped)
     side = tf.random.stateless_uniform([], next(seeds), int(0.7 * size[0]), int(1.5 * size[0]), tf.int32)
     images = sometimes(tf.image.resize(tf.image.resize(images, [side, side]), size), images)
     images = sometimes(images * draw(0.6, 1.2), images)  # contrast
@@ -185,7 +198,7 @@ def _step_function(
     @tf.function(reduce_retracing=True)
     def step(images: tf.Tensor, labels: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
         seeds = tf.random.experimental.stateless_split(tf.stack([seed, number]), 2)
-        images = augment(_to_float(images), seeds[0], setting.flip)
+        images = augment(_to_float(images), seeds[0], setting.flip, setting.changed, setting.warped)
         targets = tf.one_hot(labels, setting.n_classes)
         # One image in sixteen gives way to noise, whose right answer is "any": else noise is read as a sure digit.
         n_noise = tf.shape(images)[0] // 16
@@ -216,9 +229,9 @@ def _fit(
     batch_size = min(batch_size, len(images))
     steps = len(images) // batch_size
     rate = keras.optimizers.schedules.CosineDecay(
-        0.0, epochs * steps, warmup_target=2e-3, warmup_steps=min(steps, epochs * steps // 2)
+        0.0, epochs * steps, warmup_target=setting.rate, warmup_steps=min(steps, epochs * steps // 2)
     )
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=0.02)
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=setting.weight_decay)
     optimizer.build(model.trainable_variables)
     step = _step_function(model, optimizer, setting, seed)
     with tqdm(total=epochs * steps, unit="step", mininterval=1.0) as progress:
