@@ -58,6 +58,7 @@ RECIPES = {  # what trains a card, where it is not the default
     },
     "resgan_add-mnist": "resgan --set join=add",
     "resgan_unguided-mnist": "resgan --set class_weight=0",
+    **{f"resgan_{harm}-mnist": f"resgan --recipe mnist_{harm}" for harm in ("occluded", "noisy")},
     **{
         f"unet_gan_{name}-scenes": " ".join(["unet_gan --recipe ablation", *(f"--set {change}" for change in changes)])
         for name, changes in ABLATIONS.items()
@@ -320,6 +321,16 @@ CHAPTERS: dict[str, list[Statement]] = {
         *against_four("It restores best.", of.restores_best),
         Statement(
             RESNET, "Restored images are easily classified.", ("resgan-mnist",), of.read_as_well_as_coarse, "mnist"
+        ),
+        *(
+            Statement(
+                RESNET,
+                "It is to be implemented for occlusion and noise, too (its further work).",
+                (f"resgan_{harm}-mnist",),
+                of.read_as_well_as_coarse,
+                f"mnist, {harm}",
+            )
+            for harm in ("occluded", "noisy")
         ),
         Statement(
             RESNET,

@@ -203,7 +203,7 @@ def _recipe(variant: str, dataset: str, shape: tuple[int, int, int], factor: int
 
 
 DATASETS = (
-    ("mnist", (28, 28, 1), 7, 10, 4_690),
+    ("mnist", (28, 28, 1), 7, 10, 9_380),
     ("cifar10", (32, 32, 3), 4, 10, 5_865),
     ("cifar100", (32, 32, 3), 4, 100, 5_865),
     ("folder:data/faces", (64, 64, 3), 8, 0, 3_000),

@@ -56,7 +56,7 @@ def build_generator(channels: int, factor: int, width: int, blocks: int, join: s
         x = block(x, filters, join)
     for stride in steps:
         filters, scale = filters // 2, scale * stride
-        x = layers.Conv2DTranspose(filters, 2 * stride, stride, "same", use_bias=False)(x)
+        x = layers.Conv2DTranspose(filters, max(4, stride), stride, "same", use_bias=False)(x)
         x = layers.LeakyReLU(0.2)(BatchNormalization()(x))
         x = block(unit(layers.UpSampling2D(scale)(coarse), x, join), filters, join)
     x = layers.Conv2D(channels, 3, padding="same")(x)
@@ -200,7 +200,7 @@ MODEL = dict(
     pixel_weight=0.0,
 )
 OPTIMIZERS = dict(
-    g_optimizer=dict(learning_rate=2e-4, beta_1=0.5),
+    g_optimizer=dict(learning_rate=5e-4, beta_1=0.5),
     d_optimizer=dict(learning_rate=2e-4, beta_1=0.5),
 )
 PAPER = "Generative Adversarial Network based on Resnet for Conditional Image Restoration (report)"
@@ -208,10 +208,20 @@ DEVIATIONS = (
     "The report gives no layers, sizes nor rates: these are ours.",
     "Classes by a softmax; the report has independent attributes throughout (`attributes`), as CelebA's are.",
     "The classifier learns from real images alone; G's adversarial loss does not saturate.",
+    "G learns at 2.5 times D's rate: at the same, a judge read fewer restored digits after 1,500 steps. With the class "
+    "loss times 4, too, though D's own classifier read more.",
 )
 
 
-def _recipe(dataset: str, shape: tuple[int, int, int], factor: int, classes: int, steps: int, **more: Any) -> Recipe:
+def _recipe(
+    dataset: str,
+    shape: tuple[int, int, int],
+    factor: int,
+    classes: int,
+    steps: int,
+    degradation: str = "",
+    **more: Any,
+) -> Recipe:
     return Recipe(
         dataset=dataset,
         model=dict(MODEL, image_shape=shape, factor=factor, classes=classes, **more),
@@ -220,7 +230,7 @@ def _recipe(dataset: str, shape: tuple[int, int, int], factor: int, classes: int
         steps=steps,
         paper=PAPER,
         decay=0.5,
-        degradation=f"pool:{factor}",
+        degradation=degradation or f"pool:{factor}",
         crop=False,
         flip=dataset != "mnist",
         deviations=DEVIATIONS,
@@ -228,10 +238,13 @@ def _recipe(dataset: str, shape: tuple[int, int, int], factor: int, classes: int
 
 
 RECIPES = {
-    "mnist": _recipe("mnist", (28, 28, 1), 7, 10, 4_690),
+    "mnist": _recipe("mnist", (28, 28, 1), 7, 10, 9_380),
     "cifar10": _recipe("cifar10", (32, 32, 3), 4, 10, 5_865),
     "cifar100": _recipe("cifar100", (32, 32, 3), 4, 100, 5_865),
     "faces": _recipe("folder:data/faces", (64, 64, 3), 8, 0, 3_000, discriminator_width=32, width=16),
+    # the report's further work
+    "mnist_occluded": _recipe("mnist", (28, 28, 1), 7, 10, 9_380, "occlude:14+pool:7"),
+    "mnist_noisy": _recipe("mnist", (28, 28, 1), 7, 10, 9_380, "pool:7+noise:0.1"),
     # 40 attributes; tested on a data set of the same form
     "celeb_a": _recipe("celeb_a", (64, 64, 3), 8, 40, 30_000, attributes=True, discriminator_width=32, width=16),
 }
