@@ -647,3 +647,13 @@ def test_every_ablation_has_its_row() -> None:
     assert text.splitlines()[-1] == (
         "| max-pooling in place of strides | 20.0 | 30.0 | 24.00 |  |  | 0.2000 | 0.1000 |  | 1,234 | 1.5 |"
     )
+
+
+@pytest.mark.parametrize("seeds, chance, expected", [(1, True, PARTLY), (2, True, REPRODUCED), (1, False, REPRODUCED)])
+def test_one_training_a_side_does_not_reproduce_a_comparison(seeds: int, chance: bool, expected: str) -> None:
+    both = {name: card(training_seeds=list(range(n))) for name, n in (("a-mnist", 2), ("b-mnist", seeds))}
+    test = lambda *cards: (REPRODUCED, "")  # noqa: E731
+    statement = claims.Statement("source", "text", tuple(both), test, chance=chance)
+    assert statement.claim(both, "chapter").verdict == expected
+    alone = claims.Statement("source", "text", ("b-mnist",), test)
+    assert alone.claim(both, "chapter").verdict == REPRODUCED
