@@ -88,7 +88,8 @@ curves(runs, folder / "curves.png")
 # %% [markdown]
 # ## How colourful?
 #
-# A number for it: the spread of the colours around gray (Hasler and Suesstrunk 2003).
+# A number for it: the spread of the colours around gray (Hasler and Suesstrunk 2003). It does not ask whether colours
+# are right: after this short training pictures tend to one hue, which is colourful, and wrong.
 
 # %%
 made = (
