@@ -58,8 +58,9 @@ def test_discriminator_has_two_heads_on_one_trunk() -> None:
     assert len(heads) == 2 and heads[0].input is heads[1].input
 
 
-def test_losses_are_those_of_the_equations() -> None:
-    model = build("resgan", small(class_weight=0.5, pixel_weight=2.0), 0)
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_losses_are_those_of_the_equations(smoothing: float) -> None:
+    model = build("resgan", small(class_weight=0.5, smoothing=smoothing, pixel_weight=2.0), 0)
     rng = np.random.default_rng(0)
     target, made = (tf.constant(rng.uniform(-1, 1, (4, 28, 28, 1)).astype(np.float32)) for _ in range(2))
     labels = np.array([3, 1, 4, 1], np.int32)
@@ -68,7 +69,7 @@ def test_losses_are_those_of_the_equations() -> None:
     def entropy(logits: np.ndarray) -> float:
         shifted = logits - logits.max(axis=1, keepdims=True)
         log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-        return -log_p[np.arange(4), labels].mean()
+        return -(1 - smoothing) * log_p[np.arange(4), labels].mean() - smoothing * log_p.mean()
 
     found = {k: float(v) for k, v in model.discriminator_loss(target, made, tf.constant(labels)).items()}
     expected = (np.log1p(np.exp(-real)).mean() + np.log1p(np.exp(fake)).mean()) / 2
@@ -82,11 +83,13 @@ def test_losses_are_those_of_the_equations() -> None:
     assert float(model.logs()["accuracy_real"]) == pytest.approx((seen.argmax(1) == labels).mean())
 
 
-def test_attributes_are_independent() -> None:
-    model = build("resgan", small(attributes=True, classes=3), 0)
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_attributes_are_independent(smoothing: float) -> None:
+    model = build("resgan", small(attributes=True, classes=3, smoothing=smoothing), 0)
     logits = np.array([[2.0, -1.0, 0.5], [-3.0, 0.2, 1.0]], np.float32)
     labels = np.array([[1, 0, 0], [1, 1, 1]], np.int32)
-    expected = np.where(labels == 1, np.log1p(np.exp(-logits)), np.log1p(np.exp(logits))).mean()
+    sure = np.where(labels == 1, 1 - smoothing / 2, smoothing / 2)
+    expected = (sure * np.log1p(np.exp(-logits)) + (1 - sure) * np.log1p(np.exp(logits))).mean()
     assert float(model.class_loss(tf.constant(labels), tf.constant(logits))) == pytest.approx(expected, rel=1e-5)
     assert float(model.accuracy(tf.constant(labels), tf.constant(logits))) == pytest.approx(4 / 6)
 

@@ -97,12 +97,14 @@ class ResGAN(Adversarial):
         discriminator_width: int = 48,
         join: str = "concat",
         class_weight: float = 1.0,
+        smoothing: float = 0.0,
         pixel_weight: float = 0.0,
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
         """`factor` is the enlargement, `join` "concat" or "add"; G's loss is the adversarial one, and `class_weight`
-        times the classifier's and `pixel_weight` times the mean absolute difference from the original."""
+        times the classifier's and `pixel_weight` times the mean absolute difference from the original. The classifier's
+        targets are a `smoothing`-th part spread evenly over the classes, for both players."""
         if join not in ("concat", "add"):
             raise UserError(f"join is concat or add, not '{join}'")
         if image_shape[0] % factor or image_shape[1] % factor:
@@ -110,7 +112,7 @@ class ResGAN(Adversarial):
         super().__init__(seed=seed, **kwargs)
         self.image_shape, self.factor, self.classes, self.attributes = image_shape, factor, classes, attributes
         self.width, self.blocks, self.discriminator_width, self.join = width, blocks, discriminator_width, join
-        self.class_weight, self.pixel_weight = class_weight, pixel_weight
+        self.class_weight, self.smoothing, self.pixel_weight = class_weight, smoothing, pixel_weight
         self.generator = build_generator(image_shape[2], factor, width, blocks, join)
         self.discriminator = build_discriminator(image_shape, classes, discriminator_width)
         self.bce = keras.losses.BinaryCrossentropy(from_logits=True)
@@ -126,9 +128,11 @@ class ResGAN(Adversarial):
         """Cross-entropy in nats, of the classes or the mean over attributes; 0 without a classifier."""
         if labels is None or logits is None:
             return tf.constant(0.0)
+        targets = tf.cast(labels, tf.float32) if self.attributes else tf.one_hot(labels, self.classes)
+        targets = (1 - self.smoothing) * targets + self.smoothing / (2 if self.attributes else self.classes)
         if self.attributes:
-            return self.bce(tf.cast(labels, tf.float32), logits)
-        return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+            return self.bce(targets, logits)
+        return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
 
     def accuracy(self, labels: tf.Tensor | None, logits: tf.Tensor | None) -> tf.Tensor:
         """The share of images whose class is read right, or of attributes; 0 without a classifier."""
@@ -197,6 +201,7 @@ MODEL = dict(
     discriminator_width=48,
     join="concat",
     class_weight=1.0,
+    smoothing=0.1,
     pixel_weight=0.0,
 )
 OPTIMIZERS = dict(
