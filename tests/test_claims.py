@@ -645,7 +645,7 @@ def test_every_ablation_has_its_row() -> None:
     made |= {"losses": {"l1": l1}, "parameters": {"g_optimizer": 1234}, "train_seconds": listed(90.0)}
     text = comparisons.ablations({"unet_gan_pooling-scenes": made})
     assert text.splitlines()[-1] == (
-        "| max-pooling in place of strides | 20.0 | 30.0 | 24.00 |  |  | 0.2000 | 0.1000 |  | 1,234 | 1.5 |"
+        "| max-pooling in place of strides | 20.0 | 30.0 | 24.00 |  |  | 0.2000 | 0.1000 |  | 1,234 | 1.5 | 2 |"
     )
 
 

@@ -74,8 +74,9 @@ def ablations(cards: Cards) -> str:
             [change, *(cell(found.get(key), digits) for key, digits in keys)]
             + [cell(l1["mean"], 4), cell(l1["final"], 4), cell(found.get("seam_contrast"), 3)]
             + [f"{card['parameters']['g_optimizer']:,}", cell(card["train_seconds"], 1, 1 / 60)]
+            + ["/".join(str(n) for n in sorted(set(card["cores"])))]
         )
-    return _table([*head, "contrast at the borders of parts", "parameters of G", "minutes"], rows)
+    return _table([*head, "contrast at the borders of parts", "parameters of G", "minutes", "on cores"], rows)
 
 
 TABLES = {  # chapter -> title and table
