@@ -202,6 +202,9 @@ def test_card_of_a_restoration(
         evaluate([folder])
     line = next(line for line in cards.results_table().splitlines() if "srgan-test" in line)
     assert "| first (2, bicubic:4) |" in line and f"{card['metrics']['psnr_first']['mean']:.2f} ±" in line
+    cards.write_card(folder, card | {"reported": {"psnr_first": 29.4, "ssim_first": 0.8472}})
+    line = next(line for line in cards.results_table().splitlines() if "srgan-test" in line)
+    assert (line.split(" | ")[4], line.split(" | ")[7]) == ("29.40", "0.8472")
 
 
 def test_the_table_of_repairs_leaves_blank_what_is_not_measured(

@@ -119,17 +119,18 @@ def _restorations() -> list[str]:
         return []
     lines = [
         "",
-        "| model | images | PSNR dB | bicubic | SSIM | bicubic | SqueezeNet distance | bicubic | seeds |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| model | images | PSNR dB | bicubic | paper | SSIM | bicubic | paper | SqueezeNet distance | bicubic "
+        "| seeds |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name, card in shown.items():
-        found, protocol = card["metrics"], card["protocol"]
+        found, protocol, reported = card["metrics"], card["protocol"], card.get("reported", {})
         for test in protocol["tests"]:
-            cells = [
-                cell(found.get(f"{metric}_{test}{suffix}"), digits)
-                for metric, digits in (("psnr", 2), ("ssim", 4), ("squeezenet_distance", 3))
-                for suffix in ("", "_bicubic")
-            ]
+            cells = []
+            for metric, digits in (("psnr", 2), ("ssim", 4), ("squeezenet_distance", 3)):
+                cells += [cell(found.get(f"{metric}_{test}{suffix}"), digits) for suffix in ("", "_bicubic")]
+                if metric != "squeezenet_distance":
+                    cells.append(f"{reported[f'{metric}_{test}']:.{digits}f}" if f"{metric}_{test}" in reported else "")
             lines.append(
                 f"| [{name}](saved_models/{name}/card.json) | {test} ({protocol['n_images'][test]}, "
                 f"{protocol['degradation']}) | {' | '.join(cells)} | {len(card['training_seeds'])} |"
