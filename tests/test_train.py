@@ -375,6 +375,21 @@ def test_dry_run_prints_and_writes_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_dry_run_counts_what_each_stage_costs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    built: list[Any] = []
+    build = modes.build
+    monkeypatch.setattr(modes, "build", lambda *given: built.append(build(*given)) or built[-1])
+    monkeypatch.setattr(modes, "_timed", lambda *_: 0.5 if int(built[-1].steps_done) < 3_600 else 2.0)
+    settings = dict(steps=5_400, pretrain_steps=3_600, image_shape=[32, 32, 3], part=16, width=4, discriminator_width=4)
+    assert train("unet_gan", dataset="photos", settings=settings, dry_run=True, precision="float32", jit="off") is None
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert "500.0 and then 2000.0 ms in float32" in lines["step"]
+    assert "5,400 steps, about 1h30m" in lines["run"]  # 3,600 of half a second, 1,800 of two
+
+
 @pytest.mark.parametrize(
     "name, arguments, folder",
     [

@@ -64,19 +64,35 @@ def describe(name: str, recipe: Recipe, source: data.Source, mode: tuple[str, bo
     batch = next(iter(batches(recipe, source, 0, model.group, 0, 1)))
     step = tf.function(model.train_step, jit_compile=mode[1])
     flops = count_flops(tf.function(model.train_step).get_concrete_function(batch))
-    if mode_name(mode) in timings:
-        seconds = timings[mode_name(mode)] / 1000
+    stages = _stages(model, recipe)
+    if mode_name(mode) in timings and len(stages) == 1:
+        seconds = [timings[mode_name(mode)] / 1000]
     else:
         _timed(step, batch)  # traces and compiles
-        seconds = min(_timed(step, batch) for _ in range(5))
+        seconds = [_seconds_at(start, model, step, batch) for start, _ in stages]
     for player, networks in model.players.items():
         count = sum(int(np.prod(w.shape)) for w in model.weights_of(player))
         print(f"{player:20} {count:>12,} parameters ({', '.join(networks)})")
     print(f"{'data':20} {len(source):>12,} images of {recipe.dataset}, batches of {recipe.batch_size}")
-    print(f"{'step':20} {flops / 1e9:>12,.4g} GFLOP, {1000 * seconds:.1f} ms in {mode_name(mode)}")
+    times = " and then ".join(f"{1000 * each:.1f}" for each in seconds)
+    print(f"{'step':20} {flops / 1e9:>12,.4g} GFLOP, {times} ms in {mode_name(mode)}")
     for other, milliseconds in timings.items():
         print(f"{'':20} {milliseconds:>12,.1f} ms in {other}")
-    print(f"{'run':20} {recipe.steps:>12,} steps, about {duration(seconds * recipe.steps)}")
+    whole = sum(each * count for each, (_, count) in zip(seconds, stages, strict=True))
+    print(f"{'run':20} {recipe.steps:>12,} steps, about {duration(whole)}")
+
+
+def _stages(model: Any, recipe: Recipe) -> list[tuple[int, int]]:
+    """A step of each part of the training whose steps cost alike, and how many there are: pre-training, the rest."""
+    before = min(getattr(model, "pretrain_steps", 0), recipe.steps)
+    return [(at, count) for at, count in ((0, before), (recipe.steps - 1, recipe.steps - before)) if count]
+
+
+def _seconds_at(start: int, model: Any, step: Callable[..., dict[str, tf.Tensor]], batch: Any) -> float:
+    """What a step costs at that point of the training."""
+    if hasattr(model, "steps_done"):
+        model.steps_done.assign(start)
+    return min(_timed(step, batch) for _ in range(5))
 
 
 def count_flops(function: Any) -> int:
