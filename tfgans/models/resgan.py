@@ -214,8 +214,8 @@ DEVIATIONS = (
     "Classes by a softmax; the report has independent attributes throughout (`attributes`), as CelebA's are.",
     "The classifier learns from real images alone; G's adversarial loss does not saturate.",
     "G learns at 2.5 times D's rate, its class loss counts twice, and a tenth of the classifier's targets is smoothed: "
-    "of nine settings, tried for 1,500 steps, a judge read most restored training digits with these. With the class loss "
-    "times 4 D's own classifier read more, and the judge fewer.",
+    "of nine settings, tried for 1,500 steps, a judge read most restored training digits with these. With the class "
+    "loss times 4 D's own classifier read more, and the judge fewer.",
 )
 
 
