@@ -398,6 +398,7 @@ def test_dry_run_counts_what_each_stage_costs(
         ("gan", {"dataset": "mnist5k"}, "gan-mnist5k-s0"),
         ("cdcgan", {"dataset": "mnist"}, "cdcgan-mnist-s0"),
         ("gan", {"settings": {"dataset": "folder:my/pictures"}}, "gan-folder-my-pictures-s0"),
+        ("dcgan", {"recipe_key": "mnist_report", "dataset": "mnist5k"}, "dcgan-mnist_report-mnist5k-s0"),
     ],
 )
 def test_a_run_is_named_after_what_it_trains(

@@ -39,7 +39,8 @@ def train(
 ) -> Run | None:
     """Train a GAN from its recipe; None after a dry run.
 
-    A run's folder is named after the recipe, or after the data set where that is another than the recipe's.
+    A run's folder is named after the recipe; where the data set is another than the recipe's, after that, and after the
+    recipe too if it is not the first.
     `every` is the number of steps between checkpoints (and rows of the history); a twentieth of the run by default.
 
     Raises:
@@ -54,7 +55,8 @@ def train(
         raise UserError(f"--seed takes 0 to {2**31 - 1}, not {seed}")
     if every is not None and every < 1:
         raise UserError(f"--every must be at least 1, not {every}")
-    recipe_key = recipe_key or next(iter(models.module(name).RECIPES))
+    first = next(iter(models.module(name).RECIPES))
+    recipe_key = recipe_key or first
     recipe = models.recipe(name, recipe_key)
     settings = dict(settings or {})
     if dataset is None and isinstance(settings.get("dataset"), str):
@@ -65,7 +67,9 @@ def train(
             settings.setdefault("image_shape", native_shape(dataset, data_dir, download))
     recipe = recipe.override(settings)
     check_degradation(name, recipe)
-    what = recipe.dataset if "dataset" in settings else recipe_key
+    what = recipe_key
+    if "dataset" in settings:
+        what = recipe.dataset if recipe_key == first else f"{recipe_key}-{recipe.dataset}"
     run_dir = Path(run_dir or Path("runs") / f"{name}-{what.replace(':', '-').replace('/', '-')}-s{seed}")
     if not dry_run and run_dir.exists():
         Run(run_dir).refuse_existing()  # now rather than after the data were read
