@@ -14,6 +14,7 @@ from tfgans.data.points import MIXTURES
 from tfgans.errors import UserError
 from tfgans.export import ENDPOINTS, Exported, export_run
 from tfgans.features import load_features
+from tfgans.features.judges import held_out
 from tfgans.fidelity import Size, Test, measure_restoration, restoration_sheet
 from tfgans.files import grid, plain, sheet, write_json, write_png
 from tfgans.over_time import follow
@@ -303,7 +304,7 @@ def measure(
     fake = model.sample(n=n, labels=asked, seed=SEED)
     # a judge has not seen the first training images of its data set: then unseen are compared with unseen ones
     unseen = getattr(network, "dataset", None) == dataset
-    order = np.arange(len(train)) if unseen else np.random.default_rng(0).permutation(len(train))
+    order = np.arange(held_out(len(train))) if unseen else np.random.default_rng(0).permutation(len(train))
     picked = order[:n]
     real_features, fake_features, train_features = (network.features(x) for x in (real, fake, train.images[picked]))
 

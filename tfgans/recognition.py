@@ -14,6 +14,7 @@ from tfgans.data.degrade import bicubic_up, degrade, pair
 from tfgans.errors import UserError
 from tfgans.export import Exported
 from tfgans.features import load_features
+from tfgans.features.judges import held_out
 from tfgans.files import grid, to_uint8
 
 BATCH = 250
@@ -87,7 +88,7 @@ def measure_small(
             f"frechet_distance{end}": metrics.frechet_distance(seen["_real"], seen[end]),
         }
     train = data.load(dataset, "train", data_dir=data_dir, image_shape=judge.image_shape)
-    unseen = judge.features(train.images[:n])  # a judge has not seen the first training images
+    unseen = judge.features(train.images[: min(n, held_out(len(train)))])
     found["frechet_floor"] = metrics.frechet_distance(seen["_real"], unseen)
     if test.labels is not None and test.labels.ndim == 1:
         labels = test.labels[:n]

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 SAVED_MODELS = Path(__file__).resolve().parents[2] / "saved_models"
 WEIGHTS = Path("variables/variables.data-00000-of-00001")
 FEATURES = 128  # values in the feature layer, of every judge
-HELD_OUT = 10_000  # the first training images, which no judge trains on: they choose settings and give the floor
 
 
 # ---------------------------------------------------------------------------------------------------------- networks
@@ -261,6 +260,12 @@ def _export(model: keras.Model, folder: Path, image_shape: tuple[int, int, int])
     tf.saved_model.save(module, str(folder))
 
 
+def held_out(n_images: int) -> int:
+    """How many of the first training images, at most a sixth, no judge trains on: they choose settings and give the
+    floor."""
+    return min(10_000, n_images // 6)
+
+
 def train_judge(
     name: str,
     out_dir: str | os.PathLike,
@@ -274,8 +279,8 @@ def train_judge(
 ) -> dict[str, Any]:
     """Train the judge of a dataset, export it to `out_dir` with its `card.json`, and return the card.
 
-    The first `HELD_OUT` training images (at most a sixth) are not trained on. The last epoch is what is exported: the
-    test images choose nothing, they are only reported.
+    The first `held_out` training images are not trained on. The last epoch is what is exported: the test images choose
+    nothing, they are only reported.
 
     Args:
         name: a key of `JUDGES`.
@@ -298,16 +303,16 @@ def train_judge(
     started = time.time()
     keras.utils.set_random_seed(seed)
     trained = _network(setting, setting.precision)
-    held_out = min(HELD_OUT, len(source_train.images) // 6)
+    kept = held_out(len(source_train.images))
     labels, test_labels = np.asarray(source_train.labels, np.int32), np.asarray(source_test.labels)
-    _fit(trained, setting, source_train.images[held_out:], labels[held_out:], seed, epochs, batch_size)
+    _fit(trained, setting, source_train.images[kept:], labels[kept:], seed, epochs, batch_size)
 
     model = _network(setting, "float32")
     model.set_weights(trained.get_weights())
     folder = Path(out_dir)
     _export(model, folder, setting.image_shape)
     judge = Judge(name, folder, _sha256(folder / WEIGHTS), setting.n_classes, setting.image_shape)
-    validation = judge.logits(source_train.images[:held_out]).argmax(1)
+    validation = judge.logits(source_train.images[:kept]).argmax(1)
     card: dict[str, Any] = {
         "judge": name,
         "dataset": name,
@@ -321,11 +326,11 @@ def train_judge(
         "features": FEATURES,
         "n_classes": setting.n_classes,
         "image_shape": list(setting.image_shape),
-        "n_train": len(labels) - held_out,
-        "n_held_out": held_out,
+        "n_train": len(labels) - kept,
+        "n_held_out": kept,
         "n_test": len(test_labels),
-        "held_out_accuracy": round(float((validation == labels[:held_out]).mean()), 4),
-        **calibrate(judge, source_train.images[:held_out], source_test.images, test_labels),
+        "held_out_accuracy": round(float((validation == labels[:kept]).mean()), 4),
+        **calibrate(judge, source_train.images[:kept], source_test.images, test_labels),
         "sha256": judge.sha256,
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
