@@ -174,8 +174,8 @@ DEVIATIONS = (
     "The report does not say how its baselines restore: each takes the coarse image in the place of noise.",
     "CGAN is conditioned on the coarse image, which is what there is when an image is to be restored, not on labels.",
     "The accuracy is that of a classifier trained on real images beside the GAN; the report does not say what reads.",
+    "G's loss has 10 times the mean absolute difference from the original besides, as ResGAN's has.",
 )
-PIXELS = "On photographs G's loss has 10 times the mean absolute difference from the original besides, as ResGAN's has."
 
 
 def _recipe(variant: str, dataset: str, shape: tuple[int, int, int], factor: int, classes: int, steps: int) -> Recipe:
@@ -189,7 +189,7 @@ def _recipe(variant: str, dataset: str, shape: tuple[int, int, int], factor: int
             variant=variant,
             width=48,
             critic_steps=5 if variant == "wgan" else 1,
-            pixel_weight=0.0 if dataset == "mnist" else 10.0,
+            pixel_weight=10.0,
         ),
         optimizers=dict(g_optimizer=adversary, d_optimizer=adversary) | (dict(c_optimizer=ADAM) if classes else {}),
         batch_size=64,
@@ -199,12 +199,12 @@ def _recipe(variant: str, dataset: str, shape: tuple[int, int, int], factor: int
         degradation=f"pool:{factor}",
         crop=False,
         flip=dataset != "mnist",
-        deviations=DEVIATIONS if dataset == "mnist" else (*DEVIATIONS, PIXELS),
+        deviations=DEVIATIONS,
     )
 
 
 DATASETS = (
-    ("mnist", (28, 28, 1), 7, 10, 9_380),
+    ("mnist", (28, 28, 1), 7, 10, 7_035),
     ("cifar10", (32, 32, 3), 4, 10, 5_865),
     ("cifar100", (32, 32, 3), 4, 100, 5_865),
     ("folder:data/faces", (64, 64, 3), 8, 0, 3_000),

@@ -204,6 +204,8 @@ OF_DIGITS = (
     "G learns at 2.5 times D's rate, its class loss counts twice, and a tenth of the classifier's targets is smoothed: "
     "of nine settings, tried for 1,500 steps, a judge read most restored training digits with these. With the class "
     "loss times 4 D's own classifier read more, and the judge fewer.",
+    "G's loss has 10 times the mean absolute difference from the original besides: after 1,500 steps a judge read 85% "
+    "of restored training digits with it, 81% without.",
 )
 OF_PHOTOS = (
     "G's loss has 10 times the mean absolute difference from the original besides, and the class loss counts a fifth: "
@@ -222,8 +224,8 @@ def _recipe(
     **more: Any,
 ) -> Recipe:
     digits = dataset == "mnist"
-    rate, weights = (5e-4, (2.0, 0.0)) if digits else (2e-4, (0.2, 10.0))
-    own = dict(image_shape=shape, factor=factor, classes=classes, class_weight=weights[0], pixel_weight=weights[1])
+    rate, class_weight = (5e-4, 2.0) if digits else (2e-4, 0.2)
+    own = dict(image_shape=shape, factor=factor, classes=classes, class_weight=class_weight, pixel_weight=10.0)
     return Recipe(
         dataset=dataset,
         model={**MODEL, **own, **more},
@@ -242,13 +244,13 @@ def _recipe(
 
 
 RECIPES = {
-    "mnist": _recipe("mnist", (28, 28, 1), 7, 10, 9_380),
+    "mnist": _recipe("mnist", (28, 28, 1), 7, 10, 7_035),
     "cifar10": _recipe("cifar10", (32, 32, 3), 4, 10, 5_865),
     "cifar100": _recipe("cifar100", (32, 32, 3), 4, 100, 5_865),
     "faces": _recipe("folder:data/faces", (64, 64, 3), 8, 0, 3_000, discriminator_width=32, width=16),
     # the report's further work
-    "mnist_occluded": _recipe("mnist", (28, 28, 1), 7, 10, 9_380, "occlude:14+pool:7"),
-    "mnist_noisy": _recipe("mnist", (28, 28, 1), 7, 10, 9_380, "pool:7+noise:0.1"),
+    "mnist_occluded": _recipe("mnist", (28, 28, 1), 7, 10, 7_035, "occlude:14+pool:7"),
+    "mnist_noisy": _recipe("mnist", (28, 28, 1), 7, 10, 7_035, "pool:7+noise:0.1"),
     # 40 attributes; tested on a data set of the same form
     "celeb_a": _recipe("celeb_a", (64, 64, 3), 8, 40, 30_000, attributes=True, discriminator_width=32, width=16),
 }
