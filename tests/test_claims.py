@@ -532,6 +532,15 @@ def test_restoring_best_takes_judge_and_psnr(read: float, psnr: float, expected:
     assert criteria_restoration.restores_best(own, *others)[0] == expected
 
 
+@pytest.mark.parametrize(
+    "distance, psnr, expected", [(5.0, 20.0, REPRODUCED), (5.0, 10.0, PARTLY), (9.0, 10.0, NOT_REPRODUCED)]
+)
+def test_restoring_faces_best_takes_distance_and_psnr(distance: float, psnr: float, expected: str) -> None:
+    own = card("resgan", frechet_distance_faces=(distance,), psnr_faces=(psnr,), model={})
+    others = [card("other", frechet_distance_faces=(7.0,), psnr_faces=(15.0,), model={}) for _ in range(4)]
+    assert criteria_restoration.restores_faces_best(own, *others)[0] == expected
+
+
 @pytest.mark.parametrize("read, expected", [(0.92, REPRODUCED), (0.90, PARTLY), (0.87, NOT_REPRODUCED)])
 def test_restored_digits_are_read_like_coarse_ones(read: float, expected: str) -> None:
     made = card("resgan", judge_accuracy=(0.95, read), coarse_accuracy=(0.925, 0.925))

@@ -228,6 +228,16 @@ def restores_best(resgan: Card, *others: Card) -> tuple[str, str]:
     return graded(all(both), any(both)), f"{numbers} {more}"
 
 
+def restores_faces_best(resgan: Card, *others: Card) -> tuple[str, str]:
+    """On restored test faces, which have no classes to be read: a lower Fréchet distance and a higher PSNR than each of
+    the four; partly: one of the two."""
+    comparable(resgan, others[0], ("features_sha256", "degradation", "tests"))
+    far, numbers = _first_of("Fréchet", -1.0, resgan, others, lambda card: metric(card, "frechet_distance_faces"))
+    near, more = _first_of("PSNR", 1.0, resgan, others, lambda card: metric(card, "psnr_faces"))
+    both = [verdict == REPRODUCED for verdict in (far, near)]
+    return graded(all(both), any(both)), f"{numbers} {more}"
+
+
 def _first_of(label: str, sign: float, first: Card, others: tuple[Card, ...], of: Any) -> tuple[str, str]:
     own, rest = of(first), [of(card) for card in others]
     beaten = [sign * statistics.fmean(own) > sign * statistics.fmean(each) for each in rest]
