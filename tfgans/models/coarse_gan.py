@@ -205,8 +205,8 @@ def _recipe(variant: str, dataset: str, shape: tuple[int, int, int], factor: int
 
 DATASETS = (
     ("mnist", (28, 28, 1), 7, 10, 7_035),
-    ("cifar10", (32, 32, 3), 4, 10, 5_865),
-    ("cifar100", (32, 32, 3), 4, 100, 5_865),
+    ("cifar10", (32, 32, 3), 4, 10, 3_910),
+    ("cifar100", (32, 32, 3), 4, 100, 3_910),
     ("folder:data/faces", (64, 64, 3), 8, 0, 3_000),
 )
 RECIPES = {

@@ -245,8 +245,8 @@ def _recipe(
 
 RECIPES = {
     "mnist": _recipe("mnist", (28, 28, 1), 7, 10, 7_035),
-    "cifar10": _recipe("cifar10", (32, 32, 3), 4, 10, 5_865),
-    "cifar100": _recipe("cifar100", (32, 32, 3), 4, 100, 5_865),
+    "cifar10": _recipe("cifar10", (32, 32, 3), 4, 10, 3_910),
+    "cifar100": _recipe("cifar100", (32, 32, 3), 4, 100, 3_910),
     "faces": _recipe("folder:data/faces", (64, 64, 3), 8, 0, 3_000, discriminator_width=32, width=16),
     # the report's further work
     "mnist_occluded": _recipe("mnist", (28, 28, 1), 7, 10, 7_035, "occlude:14+pool:7"),
