@@ -97,7 +97,8 @@ JUDGES = {
     "mnist": Setting((28, 28, 1), 10, digit_network, epochs=8),
     "fashion_mnist": Setting((28, 28, 1), 10, digit_network, epochs=20),
     "cifar10": Setting((32, 32, 3), 10, photo_network, epochs=24, **PHOTOS),
-    "cifar100": Setting((32, 32, 3), 100, photo_network, epochs=24, **PHOTOS),
+    # with a quarter changed, noise of 0.05 moved its features too far; accuracy it had to spare
+    "cifar100": Setting((32, 32, 3), 100, photo_network, epochs=24, **PHOTOS | dict(changed=0.5)),
 }
 
 

@@ -174,12 +174,17 @@ DEVIATIONS = (
     "The report does not say how its baselines restore: each takes the coarse image in the place of noise.",
     "CGAN is conditioned on the coarse image, which is what there is when an image is to be restored, not on labels.",
     "The accuracy is that of a classifier trained on real images beside the GAN; the report does not say what reads.",
-    "G's loss has 10 times the mean absolute difference from the original besides, as ResGAN's has.",
+    "G's loss has 100 times the mean absolute difference from the original besides, as pix2pix's has; WGAN's, whose "
+    "critic's clipped weights make small gradients, 10 times, as ResGAN's. With 10 times GAN's and DCGAN's generators "
+    "ignored the coarse digits: after 800 steps a judge read 12% and 10% of restored training digits, the same in "
+    "float32 as in bfloat16; with 100 times 54% and, after 1,500, 67%.",
+    "G's rate is ResGAN's (digits: 5e-4, photographs: 2e-4); WGAN's both are its paper's.",
 )
 
 
 def _recipe(variant: str, dataset: str, shape: tuple[int, int, int], factor: int, classes: int, steps: int) -> Recipe:
-    adversary = RMSPROP if variant == "wgan" else ADAM
+    wgan, digits = variant == "wgan", dataset == "mnist"
+    g_optimizer = RMSPROP if wgan else ADAM | dict(learning_rate=5e-4 if digits else 2e-4)
     return Recipe(
         dataset=dataset,
         model=dict(
@@ -188,17 +193,18 @@ def _recipe(variant: str, dataset: str, shape: tuple[int, int, int], factor: int
             classes=classes,
             variant=variant,
             width=48,
-            critic_steps=5 if variant == "wgan" else 1,
-            pixel_weight=10.0,
+            critic_steps=5 if wgan else 1,
+            pixel_weight=10.0 if wgan else 100.0,
         ),
-        optimizers=dict(g_optimizer=adversary, d_optimizer=adversary) | (dict(c_optimizer=ADAM) if classes else {}),
+        optimizers=dict(g_optimizer=g_optimizer, d_optimizer=RMSPROP if wgan else ADAM)
+        | (dict(c_optimizer=ADAM) if classes else {}),
         batch_size=64,
         steps=steps,
         paper="Generative Adversarial Network based on Resnet for Conditional Image Restoration (report)",
-        decay=0.0 if variant == "wgan" else 0.5,
+        decay=0.0 if wgan else 0.5,
         degradation=f"pool:{factor}",
         crop=False,
-        flip=dataset != "mnist",
+        flip=not digits,
         deviations=DEVIATIONS,
     )
 
