@@ -46,13 +46,31 @@ def block(x: Any, filters: int, join: str) -> Any:
     return unit(x, y, join)
 
 
+@keras.saving.register_keras_serializable(package="tfgans")
+class Bilinear(layers.Layer):
+    """(n, h, w, c) -> (n, scale h, scale w, c), of any h and w: Keras's own takes images of a known size alone."""
+
+    def __init__(self, scale: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.scale = scale
+
+    def call(self, x: Any) -> Any:
+        return tf.cast(tf.image.resize(x, self.scale * tf.shape(x)[1:3]), x.dtype)
+
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return (shape[0], *(side and side * self.scale for side in shape[1:3]), shape[3])
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "scale": self.scale}
+
+
 def build_generator(
     channels: int, factor: int, width: int, blocks: int, join: str, enlarging: str = "nearest"
 ) -> keras.Model:
     """(n, h, w, c) coarse images in [-1, 1], any h and w -> (n, factor h, factor w, c) in [-1, 1]. Figure 2."""
 
     def enlarged(scale: int) -> Any:
-        return layers.UpSampling2D(scale, interpolation=enlarging)(coarse)
+        return (Bilinear if enlarging == "bilinear" else layers.UpSampling2D)(scale)(coarse)
 
     coarse = keras.Input((None, None, channels))
     steps = strides(factor)
