@@ -14,7 +14,7 @@ from tiny import go_on
 from tfgans import data, models
 from tfgans.errors import UserError
 from tfgans.models.coarse_gan import CLIP, CoarseGAN
-from tfgans.models.resgan import ResGAN, build_discriminator, build_generator, strides
+from tfgans.models.resgan import Bilinear, ResGAN, build_discriminator, build_generator, strides
 from tfgans.prepare import batches, build, check_degradation, fit_classes
 from tfgans.recipe import Recipe
 
@@ -48,6 +48,16 @@ def test_the_coarse_image_goes_past_the_layers(join: str) -> None:
     coarse = np.random.default_rng(0).uniform(-1, 1, (1, 4, 4, 1)).astype(np.float32)
     passed = np.tanh(coarse.repeat(7, axis=1).repeat(7, axis=2))
     np.testing.assert_allclose(generator(coarse), passed if join == "add" else 0 * passed, atol=1e-6)
+
+
+def test_bilinear_enlargement_of_any_size() -> None:
+    image = keras.Input((None, None, 2))
+    enlarge = keras.Model(image, Bilinear(3)(image))
+    x = np.random.default_rng(0).uniform(-1, 1, (2, 3, 5, 2)).astype(np.float32)
+    expected = keras.layers.UpSampling2D(3, interpolation="bilinear")(x)
+    np.testing.assert_allclose(enlarge(x), expected, atol=1e-6)
+    assert enlarge(x[:, :2]).shape == (2, 6, 15, 2)
+    assert build_generator(3, 8, 4, 1, "concat", "bilinear")(np.zeros((1, 8, 9, 3))).shape == (1, 64, 72, 3)
 
 
 def test_discriminator_has_two_heads_on_one_trunk() -> None:
