@@ -282,7 +282,7 @@ def _recipe(
     )
 
 
-FACES = dict(discriminator_width=16, width=16, enlarging="bilinear")
+FACES: dict[str, Any] = dict(discriminator_width=16, width=16, enlarging="bilinear")
 RECIPES = {
     "mnist": _recipe("mnist", (28, 28, 1), 7, 10, 7_035),
     "cifar10": _recipe("cifar10", (32, 32, 3), 4, 10, 3_910),
