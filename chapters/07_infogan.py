@@ -38,9 +38,13 @@ sources(infogan.build_trunk, infogan.build_discriminator, infogan.build_recognit
 #
 # For the category, $Q$ is a softmax, and $\log Q$ its cross-entropy. For the numbers it is a Gaussian: a squared error.
 # $L_I$ is at most $H(c)$, log 10 = 2.30 nats for the category; there, every category could be read.
+#
+# Written as it is, $L_I$ has a loophole: $Q$ sees every pixel exactly, and can read a number from a detail that nobody
+# would notice. So $Q$ reads images through noise here, which the paper does not have: what is to be read must be seen.
 
 # %%
-sources(infogan.InfoGAN.generate, infogan.InfoGAN.information_loss, infogan.InfoGAN.train_step)
+sources(infogan.InfoGAN.generate, infogan.InfoGAN.read_from, infogan.InfoGAN.information_loss)
+sources(infogan.InfoGAN.train_step)
 
 # %% [markdown]
 # ## Training

@@ -82,6 +82,21 @@ def test_q_shares_the_trunk_and_both_players_move_for_the_information() -> None:
     assert all(g is None for g in tape.gradient(d_terms["d_loss"], q)), "Q's head has no part in telling real from fake"
 
 
+def test_q_alone_sees_through_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    for loss in ("discriminator_loss", "generator_loss"):
+        clear, noisy = small(noise=0.0), small(noise=3.0)
+        real = batch_of(clear, 0)["image"]
+        a, b = (getattr(m, loss)(BATCH if loss[0] == "g" else real) for m in (clear, noisy))
+        played = loss[0] + "_loss"
+        assert float(a[played]) == float(b[played]), "D sees the same images"
+        assert float(a["continuous_loss"]) != float(b["continuous_loss"])
+    assert clear.read_from(real, real) is real
+    monkeypatch.setattr(noisy, "trunk", lambda images, training: images)
+    images = tf.zeros((50, 28, 28, 1))
+    added = noisy.read_from(images, images).numpy()
+    assert added.mean() == pytest.approx(0.0, abs=0.06) and added.std() == pytest.approx(3.0, abs=0.05)
+
+
 def test_matching_of_categories_and_labels() -> None:
     # category 0 draws four 7s; category 1 two 7s and one 2; category 2 three 2s: 1 must take what is left, or nothing
     categories = np.array([0] * 4 + [1] * 3 + [2] * 3)

@@ -80,14 +80,16 @@ class InfoGAN(Adversarial):
         recognition_width: int = 128,
         category_weight: float = 1.0,
         continuous_weight: float = 1.0,
+        noise: float = 0.0,
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
+        """`noise` is the standard deviation of what is added to the images that Q reads codes from in training."""
         super().__init__(seed=seed, **kwargs)
         self.image_shape, self.latent_dim = image_shape, latent_dim
         self.categories, self.continuous = categories, continuous
         self.width, self.dense_width, self.recognition_width = width, dense_width, recognition_width
-        self.category_weight, self.continuous_weight = category_weight, continuous_weight
+        self.category_weight, self.continuous_weight, self.noise = category_weight, continuous_weight, noise
         self.generator = build_generator(image_shape, latent_dim + categories + continuous, width, dense_width)
         self.trunk = build_trunk(image_shape, width, dense_width)
         self.discriminator = build_discriminator(dense_width)
@@ -101,6 +103,13 @@ class InfoGAN(Adversarial):
         rest = keras.random.uniform((n, self.continuous + self.latent_dim), -1.0, 1.0, seed=self.seed_generator)
         inputs = tf.concat([category, tf.cast(rest, tf.float32)], axis=1)
         return self.generator(inputs, training=True), inputs[:, : self.categories + self.continuous]
+
+    def read_from(self, fake: tf.Tensor, features: tf.Tensor) -> tf.Tensor:
+        """The features that Q reads codes from: of the images as D sees them, or of the same images through noise."""
+        if not self.noise:
+            return features
+        noise = keras.random.normal(fake.shape, seed=self.seed_generator, dtype="float32")
+        return self.trunk(fake + self.noise * noise, training=True)
 
     def information_loss(self, features: tf.Tensor, codes: tf.Tensor) -> dict[str, tf.Tensor]:
         """-lambda L_I, equation 5: L_I = log Q(c | x), the mean over images, plus the codes' entropy, in nats.
@@ -124,14 +133,15 @@ class InfoGAN(Adversarial):
         features = self.trunk(fake, training=True)
         on_fake = self.discriminator(features)
         loss = self.bce(tf.ones_like(on_real), on_real) + self.bce(tf.zeros_like(on_fake), on_fake)
-        return {"d_loss": loss / 2, **self.information_loss(features, codes)}
+        return {"d_loss": loss / 2, **self.information_loss(self.read_from(fake, features), codes)}
 
     def generator_loss(self, n: int) -> dict[str, tf.Tensor]:
         """-log D(G(z, c)), and that the codes can be read from the image."""
         fake, codes = self.generate(n)
         features = self.trunk(fake, training=True)
         on_fake = self.discriminator(features)
-        return {"g_loss": self.bce(tf.ones_like(on_fake), on_fake), **self.information_loss(features, codes)}
+        information = self.information_loss(self.read_from(fake, features), codes)
+        return {"g_loss": self.bce(tf.ones_like(on_fake), on_fake), **information}
 
     def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         real = batch["image"]
@@ -163,6 +173,7 @@ RECIPES = {
             recognition_width=128,
             category_weight=1.0,
             continuous_weight=1.0,
+            noise=0.5,
         ),
         optimizers=dict(
             g_optimizer=dict(learning_rate=1e-3, beta_1=0.5),
@@ -177,6 +188,9 @@ RECIPES = {
             "Hidden dense layers of 512 in place of 1,024 units: the model stays under 16 MB.",
             "Lambda is 1 for all codes, with a Gaussian of fixed deviation for the continuous ones, as in the authors' "
             "code; the paper wants a smaller lambda there and names no number.",
+            "Q reads generated images through Gaussian noise of deviation 0.5 (images lie in [-1, 1]), so that codes "
+            "must change images visibly: without, Q read the continuous codes nearly perfectly from details, and after "
+            "the whole training neither thickened digits (rank correlations with their ink 0.13 and -0.07).",
             "Images in [-1, 1] and a tanh output.",
             "The learning rates fall linearly to zero over the second half.",
         ),
