@@ -15,6 +15,7 @@ from tfgans import metrics, models
 from tfgans.errors import UserError
 from tfgans.evaluate import SEED, _sheet, measure
 from tfgans.export import Exported, export, traversal
+from tfgans.files import grid
 from tfgans.generate import generate
 from tfgans.prepare import build
 from tfgans.recorder import Preview
@@ -136,6 +137,7 @@ def test_traversal() -> None:
     assert codes.shape == (3, 10, 12)
     np.testing.assert_array_equal(codes[1, :, :10], np.eye(10))
     np.testing.assert_array_equal(codes[:, 4, 10:], [[0, -1], [0, 0], [0, 1]])
+    np.testing.assert_array_equal(traversal(10, 2, rows=2, reach=2.0)[:, 4, 10:], [[-2, 0], [2, 0]])
     with pytest.raises(UserError, match="continuous codes 0-1, not 2"):
         traversal(10, 2, code=2)
 
@@ -169,4 +171,7 @@ def test_generate_and_previews_have_a_column_per_category(exported: Exported, tm
     preview = Preview(small())
     assert preview.columns == 10 and preview.images().shape == (100, 28, 28, 1)
     assert np.array_equal(preview.images(), preview.images())
-    assert _sheet(exported, SimpleNamespace(config={"gan": "infogan"})).shape[:2] == preview.picture().shape[:2]
+    drawn, (height, wide) = _sheet(exported, SimpleNamespace(config={"gan": "infogan"})), preview.picture().shape[:2]
+    assert drawn.shape[:2] == (height, 2 * wide), "a block for each continuous code"
+    ends = exported.sample(codes=traversal(10, 2, rows=2, code=1, reach=2.0)[1], seed=0)
+    assert np.array_equal(grid(ends, 10)[2:-2], drawn[-30:-2, wide:])

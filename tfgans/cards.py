@@ -83,13 +83,31 @@ def results_table() -> str:
             f"| {cell(metrics.get('smallest_class'), 1, 100)} | {quality} "
             f"| {len(card['training_seeds'])} | {protocol['n_fake']:,} / {protocol['n_real']:,} |"
         )
-    lines += _modes() + _restorations() + _repairs() + _small_restorations()
+    lines += _gallery() + _modes() + _restorations() + _repairs() + _small_restorations()
     judges = [f"{n} ({100 * c['test_accuracy']:.2f}% on test)" for n, c in measured().items() if "test_accuracy" in c]
     lines += [
         "",
         f"Features and labels: {', '.join(judges)}. The floor is real training images scored in the same way.",
     ]
     return "\n".join(lines)
+
+
+def _gallery(columns: int = 3) -> list[str]:
+    """The sheets of what generates, under their names; nothing where there are none."""
+    shown = [name for name, card in saved().items() if "sample" in card.get("endpoints", [])]
+    shown = [name for name in shown if (ROOT / "saved_models" / name / "samples.png").is_file()]
+    lines = ["", *(["|" + " |" * columns, "|" + "---|" * columns] if shown else [])]
+    for i in range(0, len(shown), columns):
+        row = shown[i : i + columns]
+        lines += [
+            f"| {' | '.join(cells + [''] * (columns - len(row)))} |"
+            for cells in (row, [f"![{name}](saved_models/{name}/samples.png)" for name in row])
+        ]
+    note = (
+        "*Not selected. Labels and categories are columns; InfoGAN's continuous codes go from -2 to 2 down the rows, a "
+        "block each; DRAW's canvas fills from left to right; points (blue) lie over real ones (orange).*"
+    )
+    return [*lines, "", note] if shown else []
 
 
 def _modes() -> list[str]:

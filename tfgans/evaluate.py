@@ -464,7 +464,8 @@ def _losses(runs: list[Run]) -> dict[str, Any]:
 def _sheet(model: Exported, run: Run, tests: list[str] | None = None, data_dir: str | None = None) -> np.ndarray:
     """Ten rows of ten samples, a column per label or category, where there are any.
 
-    Of a restoration crops of its test images; of points 2,000 samples over as many test points; of a model that draws
+    Of continuous codes a block each, the code going from -2 to 2 down the rows (figure 2 of the InfoGAN paper). Of a
+    restoration crops of its test images; of points 2,000 samples over as many test points; of a model that draws
     on a canvas, ten samples and how they came about, from left to right.
     """
     config = run.config
@@ -482,7 +483,8 @@ def _sheet(model: Exported, run: Run, tests: list[str] | None = None, data_dir: 
             _scaled(config["recipe"]),
         )
     if model.codes:
-        return grid(model.traverse(), model.categories)
+        codes = range(model.codes - model.categories)
+        return np.concatenate([grid(model.traverse(code=k, reach=2.0), model.categories) for k in codes], axis=1)
     if hasattr(models.model_class(config["gan"]), "canvases"):
         drawn = _tenths(run.load(run.latest() or 0).canvases(10, SEED).numpy())
         return grid(np.concatenate(np.swapaxes(drawn, 0, 1)), 10)

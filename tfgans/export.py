@@ -190,23 +190,26 @@ class Exported:
         continuous = rng.uniform(-1, 1, (n, self.codes - self.categories))
         return np.concatenate([category, continuous], axis=1).astype(np.float32)
 
-    def traverse(self, rows: int = 10, code: int = 0, categories: list[int] | None = None, seed: int = 0) -> np.ndarray:
+    def traverse(
+        self, rows: int = 10, code: int = 0, categories: list[int] | None = None, seed: int = 0, reach: float = 1.0
+    ) -> np.ndarray:
         """A column of `rows` images per category, the continuous code rising; a column's noise is the same."""
-        blocks = traversal(self.categories, self.codes - self.categories, rows, code)
+        blocks = traversal(self.categories, self.codes - self.categories, rows, code, reach)
         blocks = blocks if categories is None else blocks[:, categories]
         return np.concatenate([self.sample(codes=block, seed=seed) for block in blocks])
 
 
-def traversal(categories: int, continuous: int, rows: int = 10, code: int = 0) -> np.ndarray:
-    """Codes, float32 (rows, categories, c): along a row the categories, down the rows one continuous code over [-1, 1].
+def traversal(categories: int, continuous: int, rows: int = 10, code: int = 0, reach: float = 1.0) -> np.ndarray:
+    """Codes, float32 (rows, categories, c): along a row the categories, down the rows one continuous code.
 
-    The other continuous codes are 0. Raises UserError for a continuous code that is not there.
+    It goes from -reach to reach; in training it was -1 to 1. The other continuous codes are 0. Raises UserError for a
+    continuous code that is not there.
     """
     if not 0 <= code < continuous:
         raise UserError(f"this model has the continuous codes 0-{continuous - 1}, not {code}")
     codes = np.zeros((rows, categories, categories + continuous), np.float32)
     codes[..., :categories] = np.eye(categories)
-    codes[..., categories + code] = np.linspace(-1, 1, rows)[:, None]
+    codes[..., categories + code] = np.linspace(-reach, reach, rows)[:, None]
     return codes
 
 
