@@ -13,8 +13,9 @@ from tiny import go_on
 
 from tfgans import data, models
 from tfgans.errors import UserError
+from tfgans.layers import Bilinear
 from tfgans.models.coarse_gan import CLIP, CoarseGAN
-from tfgans.models.resgan import Bilinear, ResGAN, build_discriminator, build_generator, strides
+from tfgans.models.resgan import ResGAN, build_discriminator, build_generator, strides
 from tfgans.prepare import batches, build, check_degradation, fit_classes
 from tfgans.recipe import Recipe
 

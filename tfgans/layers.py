@@ -53,6 +53,24 @@ class BatchNormalization(keras.layers.BatchNormalization):
         return y
 
 
+@keras.saving.register_keras_serializable(package="tfgans")
+class Bilinear(keras.layers.Layer):
+    """(n, h, w, c) -> (n, scale h, scale w, c), of any h and w: Keras's own takes images of a known size alone."""
+
+    def __init__(self, scale: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.scale = scale
+
+    def call(self, x: Any) -> Any:
+        return tf.cast(tf.image.resize(x, self.scale * tf.shape(x)[1:3]), x.dtype)
+
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return (shape[0], *(side and side * self.scale for side in shape[1:3]), shape[3])
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "scale": self.scale}
+
+
 def halvings(image_shape: tuple[int, int, int]) -> int:
     """How often both sides of an image halve until the shorter is at most 7: 28 -> 2, 32 -> 3, 64 -> 4.
 

@@ -14,7 +14,7 @@ from keras import layers
 
 from tfgans.adversarial import Adversarial
 from tfgans.errors import UserError
-from tfgans.layers import BatchNormalization, halvings
+from tfgans.layers import BatchNormalization, Bilinear, halvings
 from tfgans.recipe import Recipe
 
 
@@ -44,24 +44,6 @@ def block(x: Any, filters: int, join: str) -> Any:
     for _ in range(2):
         y = layers.LeakyReLU(0.2)(BatchNormalization()(layers.Conv2D(filters, 3, padding="same", use_bias=False)(y)))
     return unit(x, y, join)
-
-
-@keras.saving.register_keras_serializable(package="tfgans")
-class Bilinear(layers.Layer):
-    """(n, h, w, c) -> (n, scale h, scale w, c), of any h and w: Keras's own takes images of a known size alone."""
-
-    def __init__(self, scale: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.scale = scale
-
-    def call(self, x: Any) -> Any:
-        return tf.cast(tf.image.resize(x, self.scale * tf.shape(x)[1:3]), x.dtype)
-
-    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        return (shape[0], *(side and side * self.scale for side in shape[1:3]), shape[3])
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "scale": self.scale}
 
 
 def build_generator(
