@@ -96,7 +96,9 @@ def _gallery(columns: int = 3) -> list[str]:
     """The sheets of what generates, under their names; nothing where there are none."""
     shown = [name for name, card in saved().items() if "sample" in card.get("endpoints", [])]
     shown = [name for name in shown if (ROOT / "saved_models" / name / "samples.png").is_file()]
-    lines = ["", *(["|" + " |" * columns, "|" + "---|" * columns] if shown else [])]
+    if not shown:
+        return []
+    lines = ["", "|" + " |" * columns, "|" + "---|" * columns]
     for i in range(0, len(shown), columns):
         row = shown[i : i + columns]
         lines += [
@@ -107,7 +109,7 @@ def _gallery(columns: int = 3) -> list[str]:
         "*Not selected. Labels and categories are columns; InfoGAN's continuous codes go from -2 to 2 down the rows, a "
         "block each; DRAW's canvas fills from left to right; points (blue) lie over real ones (orange).*"
     )
-    return [*lines, "", note] if shown else []
+    return [*lines, "", note]
 
 
 def _modes() -> list[str]:
