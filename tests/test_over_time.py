@@ -37,6 +37,17 @@ def test_width_is_that_of_the_upright_digit() -> None:
         np.testing.assert_allclose(found, ((columns**2 - 1) / 12) ** 0.5, atol=0.12)
 
 
+def test_stroke_width_by_hand() -> None:
+    """A line of w pixels across an image of 0.8: its outline's two sides and, within, one corner at its end."""
+    images = np.zeros((4, 12, 12, 1))
+    images[1, 4:6] = 0.8  # length 12, width 2: the outline is 2 x 12 long, and both ends 2 each less the corner
+    images[2, :, 3:8] = 0.8
+    images[3, 2:10, 2:10] = 0.3  # a square of 8: 4 x 8, but for the corner
+    corner = 2**0.5 - 2
+    expected = [0, 2 * 24 / (2 * 12 + 2 * 2 + corner), 2 * 60 / (2 * 12 + 2 * 5 + corner), 128 / (32 + corner)]
+    np.testing.assert_allclose(metrics.stroke_width(images), expected)
+
+
 def test_sharpness_by_hand() -> None:
     images = np.zeros((3, 5, 6, 1))
     images[1, 2, 1:5] = 0.5  # a line: above, below, and both ends

@@ -181,16 +181,16 @@ def finds_classes(card: Card) -> tuple[str, str]:
 
 
 def turns_and_widens(card: Card) -> tuple[str, str]:
-    """Rank correlation, within categories, of each continuous code with the slant of the strokes, and with the width or
-    the amount of ink. Reproduced: in every training one code has at least 0.5, of either sign, with slant, and another
-    one with width or ink. Partly: one of the two has, in every training."""
+    """Rank correlation, within categories, of each continuous code with the slant of the strokes, and with the width of
+    the digit or of its strokes. Reproduced: in every training one code has at least 0.5, of either sign, with slant,
+    and another one with a width. Partly: one of the two has, in every training."""
     full, half, numbers = [], [], []
     columns = [metric(card, f"code_{name}") for name in ("turns", "widens", "thickens")]
     for turns, widens, thickens in zip(*columns, strict=True):
         turning, broad, heavy = ({k for k, r in enumerate(each) if abs(r) >= 0.5} for each in (turns, widens, thickens))
         full.append(any(a != b for a in turning for b in broad | heavy))
         half.append(bool(turning | broad | heavy))
-        numbers.append(f"slant {listed(turns)}, width {listed(widens)}, ink {listed(thickens)}")
+        numbers.append(f"slant {listed(turns)}, digit's width {listed(widens)}, strokes' {listed(thickens)}")
     return graded(all(full), all(half)), f"Of codes 0 and 1: {'; '.join(numbers)} ({seeds(card)})."
 
 

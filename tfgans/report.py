@@ -134,7 +134,7 @@ LABELS = {
     "ms_ssim_within": "MS-SSIM of pairs of each class (1: all alike)",
     "ms_ssim_within_real": "… of real images",
     "code_turns": "Rank correlation of each continuous code with the slant of the strokes",
-    "code_thickens": "… with the amount of ink",
+    "code_thickens": "… with the width of the strokes",
     "code_widens": "… with the width of the digit",
     "quality_correlation": "Rank correlation of the critic's estimate with the Fréchet distance over the checkpoints",
     "judge_accuracy": "Judge's accuracy on restored images",

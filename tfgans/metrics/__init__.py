@@ -1,6 +1,6 @@
 """Scores of generated images. Features and logits come from `tfgans.features`; everything here takes NumPy arrays."""
 
-from tfgans.metrics.codes import code_effects, sharpness, slant, width
+from tfgans.metrics.codes import code_effects, sharpness, slant, stroke_width, width
 from tfgans.metrics.colour import colourfulness, green_blue_share, seam_contrast
 from tfgans.metrics.distances import classifier_score, frechet_distance, frechet_floor, kernel_distance
 from tfgans.metrics.diversity import ms_ssim_within
@@ -49,5 +49,6 @@ __all__ = [
     "spectrum",
     "ssim",
     "stacked_digits",
+    "stroke_width",
     "width",
 ]

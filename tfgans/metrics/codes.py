@@ -19,6 +19,18 @@ def width(images: np.ndarray) -> np.ndarray:
     return np.sqrt(np.maximum(columns - lean**2 * rows, 0.0))
 
 
+def stroke_width(images: np.ndarray) -> np.ndarray:
+    """How wide strokes are, in pixels, (n,): twice the ink over the length of its outline. Black images have 0.
+
+    The outline's length is the total variation: the sum of the gradient's magnitude, by differences to the next pixel.
+    The amount of ink alone would be that of large digits, too.
+    """
+    ink = np.pad(np.asarray(images, np.float64).mean(axis=-1), ((0, 0), (1, 1), (1, 1)))
+    down, right = (np.diff(ink, axis=axis)[:, : ink.shape[1] - 1, : ink.shape[2] - 1] for axis in (1, 2))
+    outline = np.hypot(down, right).sum(axis=(1, 2))
+    return 2 * ink.sum(axis=(1, 2)) / np.maximum(outline, 1e-12)
+
+
 def _moments(images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The slant of the ink, and the variances of its rows and of its columns, each (n,)."""
     ink = np.asarray(images, np.float64).mean(axis=-1)
@@ -42,15 +54,15 @@ def sharpness(images: np.ndarray) -> np.ndarray:
 
 
 def code_effects(codes: np.ndarray, categories: np.ndarray, images: np.ndarray) -> dict[str, list[float]]:
-    """Rank correlation, in [-1, 1], of each continuous code with slant "turns", ink "thickens" and width "widens".
+    """Rank correlation, in [-1, 1], of each continuous code with slant "turns", the strokes' width "thickens" and the
+    digit's "widens".
 
     Within each category, as digits differ in both; then the mean over categories.
 
     Args:
         codes: (n, k) continuous codes. categories: (n,). images: (n, h, w, c), bright on dark.
     """
-    effects = {"turns": slant(images), "thickens": np.asarray(images, np.float64).mean(axis=(1, 2, 3))}
-    effects["widens"] = width(images)
+    effects = {"turns": slant(images), "thickens": stroke_width(images), "widens": width(images)}
     groups = [categories == c for c in np.unique(categories)]
 
     def correlation(code: np.ndarray, effect: np.ndarray) -> float:
