@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tfgans import claims, comparisons, criteria, criteria_restoration
+from tfgans import claims, comparisons, criteria, criteria_restoration, models
 from tfgans.criteria import NOT_REPRODUCED, NOT_TESTED, PARTLY, REPRODUCED
 
 EVEN = [0.1] * 10
@@ -250,6 +250,28 @@ def test_commands_train_every_seed_of_the_card() -> None:
     assert claim.command.split("; tfgans evaluate")[0] == (
         "for s in 0 1 2; do tfgans train dcgan --recipe mnist_report --seed $s --run runs/dcgan_report-mnist-s$s; done"
     )
+
+
+def test_commands_train_the_recipe_of_the_card() -> None:
+    for name, made in claims.read_cards().items():
+        if "judge" in made:
+            continue
+        words = claims.RECIPES.get(name, name.split("-")[0]).split()
+        recipe = words[2] if words[1:2] in (["--recipe"], ["--task"]) else next(iter(models.module(words[0]).RECIPES))
+        assert (words[0], recipe) == (made["gan"], made["recipe"]), name
+
+
+def test_commands_measure_a_restoration_as_its_card_did() -> None:
+    weights = " --features squeezenet:weights/squeezenet_v1.1_imagenet.h5"
+    protocol = {"degradation": "bicubic:4", "features": "squeezenet1.1 distance"}
+    ledger = [  # its own test split is what `evaluate` takes anyway
+        ("folder:data/photos", ["set5", "set14"], f" --test folder:data/set5 --test folder:data/set14{weights}"),
+        ("folder:data/faces", ["faces"], weights),
+    ]
+    for dataset, tests, options in ledger:
+        made = card("srgan", dataset=dataset, protocol={**protocol, "tests": tests})
+        assert claims._protocol(made) == options
+    assert claims._protocol(card()) == claims._protocol(None) == ""
 
 
 def test_the_ledger_is_in_step_with_the_cards() -> None:

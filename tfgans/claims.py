@@ -57,6 +57,7 @@ RECIPES = {  # what trains a card, where it is not the default
     **{
         f"unrolled_{steps}-stacked_mnist": f"unrolled --recipe stacked_mnist --set unroll={steps}" for steps in UNROLLED
     },
+    **{f"resgan-{dataset}": f"resgan --recipe {dataset}" for dataset in ("cifar10", "cifar100", "faces")},
     "resgan_add-mnist": "resgan --set join=add",
     "resgan_unguided-mnist": "resgan --set class_weight=0",
     **{f"resgan_{harm}-mnist": f"resgan --recipe mnist_{harm}" for harm in ("occluded", "noisy")},
@@ -69,6 +70,7 @@ RECIPES = {  # what trains a card, where it is not the default
         for variant in BASELINES
         for dataset in (*READ, "faces")
     },
+    "unet_gan-inpaint-scenes": "unet_gan --task inpaint",
     "srresnet-photos": "srgan --recipe srresnet",
     "srgan_scratch-photos": "srgan --recipe scratch",
 }
@@ -129,7 +131,18 @@ class Statement:
 
 
 def _measuring(name: str, cards: Cards) -> str:
-    return f"tfgans evaluate saved_models/{name}"
+    return f"tfgans evaluate saved_models/{name}{_protocol(cards.get(name))}"
+
+
+def _protocol(card: Card | None) -> str:
+    """The options of `evaluate` that a restoration was measured with, where they are not the default."""
+    protocol = card["protocol"] if card else {}
+    tests = protocol.get("tests", [])
+    others = card and tests != [Path(card["dataset"]).name]
+    options = [f" --test folder:data/{test}" for test in tests if others]
+    if "squeezenet" in protocol.get("features", ""):
+        options.append(" --features squeezenet:weights/squeezenet_v1.1_imagenet.h5")
+    return "".join(options)
 
 
 def _training(name: str, cards: Cards) -> str:
@@ -138,6 +151,7 @@ def _training(name: str, cards: Cards) -> str:
     return (
         f"for s in {numbers}; do tfgans train {what} --seed $s --run runs/{name}-s$s; done; "
         f"tfgans evaluate runs/{name}-s* --card saved_models/{name}{' --no-model' * (name in NUMBERS)}"
+        f"{_protocol(cards.get(name))}"
     )
 
 

@@ -238,11 +238,11 @@ def evaluate_saved(
             f"{path} has no card.json that names its data; write it with 'tfgans evaluate RUN --card {path}'"
         )
     if "restore" in card["endpoints"]:
-        if not tests and card["dataset"] in READ:
-            features = features or card["protocol"]["features"]
-        elif not tests:
-            raise UserError(f"say on which images to measure {path}: --test folder:PATH")
         protocol = card["protocol"]
+        if not tests and card["dataset"] in READ:
+            features = features or protocol["features"]
+        elif not tests and protocol["tests"] != [Path(card["dataset"]).name]:
+            raise UserError(f"say on which images to measure {path}: --test folder:PATH")
         scaled = tuple(protocol["scaled"]) if "scaled" in protocol else None
         return _measure_restored(
             Exported(path), _test_sets(card, tests), protocol["degradation"], features, n, data_dir, scaled
