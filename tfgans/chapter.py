@@ -5,6 +5,7 @@ With TFGANS_SMOKE=1 a chapter trains a few steps of tiny networks: the tests run
 
 import inspect
 import os
+import statistics
 import tempfile
 import textwrap
 from pathlib import Path
@@ -89,15 +90,19 @@ def over_time(run: Run, path: Path, *, shown: int = 5) -> None:
 
 
 def curves(runs: dict[str, Run], path: Path) -> None:
-    """The losses of each run, side by side on one scale."""
+    """The losses of each run, side by side on one scale; a logarithmic one where some would vanish beside others."""
     figure, row = plt.subplots(1, len(runs), figsize=(5 * len(runs), 3), sharey=True, squeeze=False)
+    values: list[float] = []
     for axes, (name, run) in zip(row[0], runs.items(), strict=True):
         rows = run.read_history()
         for term in [term for term in rows[0] if term.endswith("loss")]:
             axes.plot([r["step"] for r in rows], [r[term] for r in rows], label=term)
+            values += [r[term] for r in rows if r[term] != 0]
         axes.set(title=name, xlabel="step")
         axes.grid(alpha=0.3)
         axes.legend(frameon=False)
+    if min(values) > 0 and max(values) > 20 * statistics.median(values):
+        row[0][0].set_yscale("log")
     finish(figure, path)
 
 
