@@ -165,6 +165,13 @@ def test_folders(pictures: Path, tmp_path: Path, judge: Any) -> None:
     assert same["precision"] == 1 and same["frechet_floor"] > 0
     with pytest.raises(UserError, match="no folder"):
         evaluate_folders(pictures, tmp_path / "absent", "judge:mnist")
+    few = tmp_path / "few"
+    few.mkdir()
+    for i in range(5):
+        Image.fromarray(np.zeros((28, 28), np.uint8)).save(few / f"{i}.png")
+    for real, fake in ((pictures, few), (few, pictures)):
+        with pytest.raises(UserError, match="few holds 5 images: fewer than 16"):
+            evaluate_folders(real, fake, "judge:mnist")
 
 
 def test_summary() -> None:

@@ -378,6 +378,9 @@ def evaluate_folders(real: Path, fake: Path, features: str) -> dict[str, Any]:
     network = load_features(features)
     shape = getattr(network, "image_shape", (227, 227, 3))
     a, b = (data.load(f"folder:{folder}", "all", image_shape=shape).images for folder in (real, fake))
+    for folder, images in ((real, a), (fake, b)):
+        if len(images) < FEWEST:
+            raise UserError(f"{folder} holds {len(images)} images: fewer than {FEWEST} cannot be scored")
     half = len(a) // 2
     left, right = network.features(a), network.features(b)
     precision, recall = metrics.precision_recall(left, right)
