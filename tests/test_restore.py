@@ -300,6 +300,19 @@ def test_colours_are_laid_on_the_pictures_own_lightness(
     assert np.abs(made[..., 1:] - [5, 15]).max() < 2
 
 
+def test_a_model_of_one_size_restores_images_of_that_size(tmp_path: Path) -> None:
+    """As dense layers do: 2x3 pixels to 4x6, upside down."""
+    backwards = tf.constant(np.eye(18, dtype=np.float32).reshape(18, 6, 3)[:, ::-1].reshape(18, 18))
+
+    def restore(x: tf.Tensor) -> tf.Tensor:
+        turned = tf.reshape(tf.reshape(x, (tf.shape(x)[0], -1)) @ backwards, (-1, 2, 3, 3))
+        return tf.repeat(tf.repeat(turned, 2, axis=1), 2, axis=2)
+
+    model = Exported(save(tmp_path / "m", restore, 3))
+    pixels = photograph(2, 3)
+    np.testing.assert_array_equal(restore_array(model, pixels), twice(pixels[::-1, ::-1]))
+
+
 def test_a_gray_file_becomes_a_coloured_one(colourizer: Path, tmp_path: Path) -> None:
     Image.fromarray(photograph(40, 30, 1)).save(tmp_path / "a.jpg", icc_profile=b"of gray")
     Image.fromarray(photograph(40, 30, 2), "LA").save(tmp_path / "b.png")

@@ -150,7 +150,12 @@ def count_tiles(height: int, width: int, tile: int = TILE) -> int:
 
 
 def restore_array(model: Exported, pixels: np.ndarray, tile: int = TILE) -> np.ndarray:
-    """`pixels`, uint8 (h, w, 1 or 3), restored: uint8 (h * factor, w * factor, c)."""
+    """`pixels`, uint8 (h, w, 1 or 3), restored: uint8 (h * factor, w * factor, c).
+
+    An image no larger than a tile is given to the model as it is, which then may be a model of images of one size.
+    """
+    if max(pixels.shape[:2]) <= tile and not model.colours:
+        return to_uint8(enlarger(model)(pixels.astype(np.float32) / 255))
     return np.concatenate(list(restored_strips(model, pixels, factor_of(model), tile)))
 
 
