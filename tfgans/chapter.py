@@ -101,7 +101,7 @@ def curves(runs: dict[str, Run], path: Path) -> None:
         axes.set(title=name, xlabel="step")
         axes.grid(alpha=0.3)
         axes.legend(frameon=False)
-    if min(values) > 0 and max(values) > 20 * statistics.median(values):
+    if values and min(values) > 0 and max(values) > 20 * statistics.median(values):
         row[0][0].set_yscale("log")
     finish(figure, path)
 

@@ -187,7 +187,10 @@ OF_CGAN = (
 )
 
 
-OF_FACES = ("A width of 32 in place of 48: about as many parameters as ResGAN has there.",)
+OF_FACES = (
+    "A width of 32 in place of 48: about as many parameters as ResGAN has there; the dense GAN still has five times as "
+    "many.",
+)
 OF_SHORT = ("Half as many steps as the others have; each has five of the critic.",)
 
 
