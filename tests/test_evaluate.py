@@ -12,9 +12,10 @@ from PIL import Image
 
 from tfgans import cards, data
 from tfgans.errors import UserError
-from tfgans.evaluate import _by_the_model, evaluate, evaluate_folders, measure
+from tfgans.evaluate import evaluate
 from tfgans.export import Exported
 from tfgans.features import load_features
+from tfgans.generation import evaluate_folders, measure_by_the_model, measure_samples
 from tfgans.report import readable, write_report
 from tfgans.run import Run
 from tfgans.train import train
@@ -40,7 +41,7 @@ def judge() -> Any:
 
 def test_real_images_score_best_and_a_single_image_worst(judge: Any) -> None:
     test = data.load("mnist5k", "test")
-    best = measure(Reciter(test.images), "mnist5k", [28, 28, 1], judge, 10_000, None)  # type: ignore[arg-type]
+    best = measure_samples(Reciter(test.images), "mnist5k", [28, 28, 1], judge, 10_000, None)  # type: ignore[arg-type]
     assert best["protocol"]["n_real"] == best["protocol"]["n_fake"] == len(test) == 500
     found = best["metrics"]
     assert found["frechet_distance"] == pytest.approx(0, abs=1e-3)
@@ -52,7 +53,7 @@ def test_real_images_score_best_and_a_single_image_worst(judge: Any) -> None:
     assert found["smallest_class"] == pytest.approx(0.1, abs=0.01)
 
     one = np.repeat(test.images[:1], len(test), axis=0)
-    worst = measure(Reciter(one), "mnist5k", [28, 28, 1], judge, 200, None)["metrics"]  # type: ignore[arg-type]
+    worst = measure_samples(Reciter(one), "mnist5k", [28, 28, 1], judge, 200, None)["metrics"]  # type: ignore[arg-type]
     assert worst["frechet_ratio"] > 10
     assert worst["neighbour_classes"] == 1 and worst["neighbour_largest_class"] == 1
     assert worst["smallest_class"] == 0
@@ -218,15 +219,15 @@ class Loaded:
 
 def test_what_only_the_model_can_say() -> None:
     test = data.load("mnist5k", "test")
-    found = _by_the_model(Loaded("draw", test.labels), None, batch=200)  # type: ignore[arg-type]
+    found = measure_by_the_model(Loaded("draw", test.labels), None, batch=200)  # type: ignore[arg-type]
     white = test.images.sum(axis=(1, 2, 3)) / 255
     assert found.keys() == {"nll_bound", "canvas_sharpness"}
     # binarized by brightness: on the average as many white pixels as there was light
     assert found["nll_bound"] == pytest.approx(white.mean(), abs=4 * (784 / 4 / len(test)) ** 0.5)
-    assert found == _by_the_model(Loaded("draw", test.labels), None, batch=500)  # type: ignore[arg-type]
+    assert found == measure_by_the_model(Loaded("draw", test.labels), None, batch=500)  # type: ignore[arg-type]
     # at glimpses 6, 13, ... 64: a column at the border has one edge, one inside two; the last canvas is white
     sharp = found["canvas_sharpness"]
     assert len(sharp) == 10 and sharp[:5] == [1.0] * 5 and sharp[-1] == 0.0
-    found = _by_the_model(Loaded("infogan", test.labels), None, batch=200)  # type: ignore[arg-type]
+    found = measure_by_the_model(Loaded("infogan", test.labels), None, batch=200)  # type: ignore[arg-type]
     assert found == {"recognition_accuracy": 1.0}
-    assert _by_the_model(Loaded("dcgan", test.labels), None) == {}  # type: ignore[arg-type]
+    assert measure_by_the_model(Loaded("dcgan", test.labels), None) == {}  # type: ignore[arg-type]

@@ -13,12 +13,13 @@ from tiny import BATCH, batch_of, tiny
 
 from tfgans import metrics, models
 from tfgans.errors import UserError
-from tfgans.evaluate import SEED, _sheet, measure
 from tfgans.export import Exported, export, traversal
 from tfgans.files import grid
 from tfgans.generate import generate
+from tfgans.generation import SEED, measure_samples
 from tfgans.prepare import build
 from tfgans.recorder import Preview
+from tfgans.sheets import sheet_of
 
 RNG = np.random.default_rng(0)
 
@@ -128,7 +129,7 @@ def test_the_score_finds_the_categories_that_were_drawn(exported: Exported, monk
         def logits(self, images: np.ndarray) -> np.ndarray:
             return 9.0 * np.eye(10, dtype=np.float32)[(read + 4) % 10]
 
-    found = measure(exported, "mnist5k", [28, 28, 1], Judge(), n, None)["metrics"]
+    found = measure_samples(exported, "mnist5k", [28, 28, 1], Judge(), n, None)["metrics"]
     assert found["category_accuracy"] == pytest.approx(0.8)
 
 
@@ -171,7 +172,7 @@ def test_generate_and_previews_have_a_column_per_category(exported: Exported, tm
     preview = Preview(small())
     assert preview.columns == 10 and preview.images().shape == (100, 28, 28, 1)
     assert np.array_equal(preview.images(), preview.images())
-    drawn, (height, wide) = _sheet(exported, SimpleNamespace(config={"gan": "infogan"})), preview.picture().shape[:2]
+    drawn, (height, wide) = sheet_of(exported, SimpleNamespace(config={"gan": "infogan"})), preview.picture().shape[:2]
     assert drawn.shape[:2] == (height, 2 * wide), "a block for each continuous code"
     ends = exported.sample(codes=traversal(10, 2, rows=2, code=1, reach=2.0)[1], seed=0)
     assert np.array_equal(grid(ends, 10)[2:-2], drawn[-30:-2, wide:])

@@ -112,6 +112,7 @@ def evaluate(
 ) -> None:
     """Measure runs or a SavedModel and write the card, or compare two folders of images."""
     from tfgans import evaluate as measure
+    from tfgans.generation import evaluate_folders
     from tfgans.report import write_report
 
     if (real is None) != (fake is None):
@@ -121,7 +122,7 @@ def evaluate(
             raise UserError("give either runs or --real and --fake, not both")
         if features is None:
             raise UserError("say which --features to compare the folders in: judge:mnist, squeezenet:PATH or inception")
-        measure.show(measure.evaluate_folders(real, fake, features))
+        measure.show(evaluate_folders(real, fake, features))
         return
     if not models:
         raise UserError("name a run or a SavedModel, or two folders with --real and --fake")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfgans import data, metrics
+from tfgans import data, metrics, models
 from tfgans.data.degrade import bicubic_up, degrade, hole, pair
 from tfgans.errors import UserError
 from tfgans.export import Exported
@@ -24,6 +24,24 @@ SHOWN = 5  # images of each test set on the sheet, spread over it
 Test = tuple[str, str]  # the name of a source and its split
 Size = tuple[int, int] | None  # height and width to which images are scaled; None: their own
 Scores = dict[tuple[str, str], float]  # (metric, of which image: "" for the restored one)
+
+
+def restores(config: dict[str, Any]) -> bool:
+    """Whether a run's or a card's GAN restores images, rather than making new ones."""
+    return models.model_class(config["gan"]).kind == "restoration"
+
+
+def tests_of(config: dict[str, Any], tests: list[str] | None) -> list[Test]:
+    """All images of each of `tests`; without them the test split of what the run was trained on."""
+    if tests:
+        return [(name, "all" if name.startswith("folder:") else "test") for name in tests]
+    return [(config["recipe"]["dataset"], "test")]
+
+
+def scaled_size(recipe: dict[str, Any]) -> Size:
+    """The size to which a recipe scales whole images; None where it crops them."""
+    height, width, _ = recipe["model"]["image_shape"]
+    return None if recipe["crop"] else (height, width)
 
 
 def label(test: Test) -> str:

@@ -18,6 +18,7 @@ from tfgans.features.judges import held_out
 from tfgans.files import grid, to_uint8
 
 BATCH = 250
+READ = ("mnist", "fashion_mnist", "cifar10", "cifar100")  # data sets whose restored images a judge of theirs reads
 COLUMNS = 10  # of the sheet
 COARSE = 64  # numbers in a coarse image, at most, for it to be read by a network without convolutions
 

@@ -1,0 +1,92 @@
+"""What a card says of the runs it covers, one per training seed."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfgans import cards, models
+from tfgans.errors import UserError
+from tfgans.export import ENDPOINTS
+from tfgans.files import plain
+from tfgans.run import Run
+
+
+def facts(runs: list[Run]) -> dict[str, Any]:
+    first = runs[0].config
+    recipe = models.recipe(first["gan"], first["recipe_key"])
+    return {
+        "gan": first["gan"],
+        "recipe": first["recipe_key"],
+        "dataset": first["recipe"]["dataset"],
+        "image_shape": first["recipe"]["model"]["image_shape"],
+        "classes": first["recipe"]["model"].get("classes"),
+        "endpoints": {name: list(inputs) for name, inputs in ENDPOINTS[models.model_class(first["gan"]).kind].items()},
+        "commands": [run.config["command"] for run in runs],
+        "commit": first["commit"],
+        "training_seeds": [run.config["seed"] for run in runs],
+        "exported_seed": first["seed"],
+        "steps": first["recipe"]["steps"],
+        "batch_size": first["recipe"]["batch_size"],
+        "decay": first["recipe"]["decay"],
+        "model": first["recipe"]["model"],
+        "optimizers": first["recipe"]["optimizers"],
+        "parameters": first.get("parameters"),
+        "precision": first["precision"],
+        "jit_compile": first["jit_compile"],
+        "train_seconds": cards.summary([run.config["seconds"] for run in runs]),
+        "machine": {key: value for key, value in first["machine"].items() if key != "cores"},
+        "cores": [run.config["machine"]["cores"] for run in runs],
+        "paper": recipe.paper,
+        "reported": recipe.reported,
+        "deviations": list(recipe.deviations),
+    }
+
+
+def losses_of(runs: list[Run]) -> dict[str, Any]:
+    """Each term's mean over the training, its beginning and its end; over the second half its change and its
+    fluctuation, the mean step from row to row."""
+    histories = [run.read_history() for run in runs]
+    terms = [name for name in histories[0][0] if name not in ("step", "images_per_second", "seconds")]
+    result = {}
+    for term in terms:
+        whole = [np.array([row[term] for row in rows]) for rows in histories]
+        halves = [values[len(values) // 2 :] for values in whole]
+        result[term] = {
+            "mean": cards.summary([float(values.mean()) for values in whole]),
+            "first": cards.summary([float(values[0]) for values in whole]),
+            "final": cards.summary([float(half[-1]) for half in halves]),
+            "change": cards.summary([float(half[-1] - half[0]) for half in halves]),
+            "fluctuation": cards.summary(
+                [float(np.abs(np.diff(half)).mean()) if len(half) > 1 else 0.0 for half in halves]
+            ),
+        }
+    return result
+
+
+def over_seeds(values: list[Any]) -> Any:
+    """A summary of numbers; of lists (histograms), the list of each seed."""
+    if isinstance(values[0], list):
+        return {"mean": np.mean(values, axis=0).tolist(), "std": None, "values": values}
+    return cards.summary([float(v) for v in values])
+
+
+def more_seeds(old: dict[str, Any], new: dict[str, Any], folder: str | Path) -> dict[str, Any]:
+    """The card of both: its facts are the old one's, its summaries cover the seeds of both."""
+    same = ("gan", "recipe", "dataset", "steps", "batch_size", "decay", "model", "optimizers", "protocol")
+    for field in same:
+        if old.get(field) != plain(new[field]):
+            raise UserError(
+                f"{folder}/card.json has another {field} than these runs; evaluate them into a card of their own"
+            )
+    if set(old["training_seeds"]) & set(new["training_seeds"]):
+        raise UserError(f"{folder}/card.json covers the seeds {old['training_seeds']} already; train another --seed")
+
+    def both(a: Any, b: Any) -> Any:
+        if isinstance(a, dict) and "values" in a:
+            return over_seeds(a["values"] + b["values"])
+        return {key: both(a[key], b[key]) for key in a}
+
+    joined = {field: both(old[field], new[field]) for field in ("metrics", "losses", "train_seconds")}
+    lists = {field: old[field] + new[field] for field in ("training_seeds", "commands", "cores")}
+    return {**old, **lists, **joined}
