@@ -6,6 +6,7 @@ import pytest
 
 from tfgans import claims, comparisons, criteria, criteria_restoration, models
 from tfgans.criteria import NOT_REPRODUCED, NOT_TESTED, PARTLY, REPRODUCED
+from tfgans.statements import Statement
 
 EVEN = [0.1] * 10
 UNEVEN = [0.3, 0.02] + [0.085] * 8
@@ -684,7 +685,7 @@ def test_every_ablation_has_its_row() -> None:
 def test_one_training_a_side_does_not_reproduce_a_comparison(seeds: int, chance: bool, expected: str) -> None:
     both = {name: card(training_seeds=list(range(n))) for name, n in (("a-mnist", 2), ("b-mnist", seeds))}
     test = lambda *cards: (REPRODUCED, "")  # noqa: E731
-    statement = claims.Statement("source", "text", tuple(both), test, chance=chance)
-    assert statement.claim(both, "chapter").verdict == expected
-    alone = claims.Statement("source", "text", ("b-mnist",), test)
-    assert alone.claim(both, "chapter").verdict == REPRODUCED
+    statement = Statement("source", "text", tuple(both), test, chance=chance)
+    assert claims.tested(statement, both, "chapter").verdict == expected
+    alone = Statement("source", "text", ("b-mnist",), test)
+    assert claims.tested(alone, both, "chapter").verdict == REPRODUCED
