@@ -355,7 +355,7 @@ def test_bad_files_are_reported_and_the_others_done(
     doubler: Path, album: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pictures = ["a.png", "cut.png", "text.jpg", "nowhere.png", "folder", "z.png"]
-    assert call(["restore", doubler, *pictures], monkeypatch) == 1
+    assert call(["restore", doubler, *pictures], monkeypatch) == 2
     printed = capsys.readouterr()
     assert printed.out.split() == ["restored/a.png", "restored/z.png"]
     report = printed.err[printed.err.index("tfgans: ") :].splitlines()
@@ -370,16 +370,20 @@ def test_bad_files_are_reported_and_the_others_done(
     np.testing.assert_array_equal(np.asarray(Image.open("restored/z.png")), twice(photograph(20, 30, seed=1)))
 
 
-def test_nothing_is_overwritten(doubler: Path, album: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_overwritten(
+    doubler: Path, album: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert call(["restore", doubler, "a.png", "-o", "out", "--sheet"], monkeypatch) == 0
     assert {p.name for p in Path("out").iterdir()} == {"a.png", "a-sheet.png"}
     Path("out/a.png").write_bytes(b"changed")
-    assert call(["restore", doubler, "a.png", "-o", "out"], monkeypatch) == 1
+    assert call(["restore", doubler, "a.png", "-o", "out"], monkeypatch) == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("tfgans: a.png: ") and "--force" in last
     assert Path("out/a.png").read_bytes() == b"changed"
     assert call(["restore", doubler, "a.png", "-o", "out", "--force"], monkeypatch) == 0
     assert Image.open("out/a.png").size == (60, 40)
     before = Path("a.png").read_bytes()
-    assert call(["restore", doubler, "a.png", "-o", ".", "--force"], monkeypatch) == 1
+    assert call(["restore", doubler, "a.png", "-o", ".", "--force"], monkeypatch) == 2
     assert Path("a.png").read_bytes() == before
     Path("folder/a.png").write_bytes(before)
     done, failed = restore_files(doubler, [Path("a.png"), Path("folder/a.png")], output=Path("both"), force=True)

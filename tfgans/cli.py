@@ -174,11 +174,13 @@ def restore(
     done, failed = restore_files(model, images, output=output, sheet=sheet, force=force, tile=tile)
     for path in done:
         print(path)
+    if failed and len(images) == 1:
+        raise UserError(failed[0])
     if failed:
         print(f"tfgans: {len(failed)} of {len(images)} pictures were not restored:", file=sys.stderr)
         for line in failed:
             print(f"  {line}", file=sys.stderr)
-        raise typer.Exit(1)
+        raise typer.Exit(2)
 
 
 @app.command()
