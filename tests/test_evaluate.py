@@ -231,3 +231,9 @@ def test_what_only_the_model_can_say() -> None:
     found = measure_by_the_model(Loaded("infogan", test.labels), None, batch=200)  # type: ignore[arg-type]
     assert found == {"recognition_accuracy": 1.0}
     assert measure_by_the_model(Loaded("dcgan", test.labels), None) == {}  # type: ignore[arg-type]
+
+
+def test_codes_of_several_seeds_are_not_averaged() -> None:
+    value = {"mean": [0.0, 0.1], "std": None, "values": [[0.9, -0.1], [-0.9, 0.3]]}
+    assert readable(value, "code_turns") == "0.90  -0.10; -0.90  0.30"
+    assert readable(value, "class_histogram") == "0.00  0.10"

@@ -206,4 +206,4 @@ def show(values: dict[str, Any]) -> None:
     for name, value in values.items():
         if name == "quality_over_time":  # a plot of the report
             continue
-        print(f"{LABELS.get(name, name):{width}}  {readable(value)}")
+        print(f"{LABELS.get(name, name):{width}}  {readable(value, name)}")

@@ -107,7 +107,7 @@ def _quality(rows: list[list[float]]) -> bytes:
 
 def _metrics(measured: dict[str, Any]) -> str:
     rows = "".join(
-        f'<tr><td>{html.escape(LABELS.get(name, name))}</td><td class="number">{html.escape(readable(value))}</td></tr>'
+        f'<tr><td>{html.escape(LABELS.get(name, name))}</td><td class="number">{html.escape(readable(value, name))}</td></tr>'
         for name, value in measured["metrics"].items()
         if name != "quality_over_time"  # a plot
     )
@@ -163,8 +163,10 @@ LABELS = {
 }
 
 
-def readable(value: Any) -> str:
+def readable(value: Any, name: str = "") -> str:
     """A metric as text: a number with four figures, a list with two decimals."""
+    if isinstance(value, dict) and name.startswith("code_"):  # another seed has other codes: their mean says nothing
+        return "; ".join(readable(each) for each in value["values"])
     if isinstance(value, dict):
         return readable(value["mean"]) + ("" if value.get("std") is None else f" ± {value['std']:.2g}")
     if isinstance(value, list):
