@@ -106,11 +106,12 @@ def _quality(rows: list[list[float]]) -> bytes:
 
 
 def _metrics(measured: dict[str, Any]) -> str:
-    rows = "".join(
-        f'<tr><td>{html.escape(LABELS.get(name, name))}</td><td class="number">{html.escape(readable(value, name))}</td></tr>'
+    shown = [
+        (html.escape(LABELS.get(name, name)), html.escape(readable(value, name)))
         for name, value in measured["metrics"].items()
         if name != "quality_over_time"  # a plot
-    )
+    ]
+    rows = "".join(f'<tr><td>{label}</td><td class="number">{value}</td></tr>' for label, value in shown)
     protocol = ", ".join(f"{k} {v}" for k, v in measured["protocol"].items() if k != "features_sha256")
     return f'<table>{rows}</table><p class="note">{html.escape(protocol)}</p>'
 
