@@ -273,7 +273,7 @@ RECIPES = {
         model=dict(MODEL, glimpses=16, attention=False),
         optimizers=OPTIMIZERS,
         batch_size=128,
-        steps=9_380,
+        steps=14_070,
         paper="arXiv:1502.04623",
         decay=0.5,
         reported={"bound on -log p (nats, table 2)": "87.40"},
