@@ -200,6 +200,13 @@ def test_card_of_a_restoration(
     assert again["psnr_second"] == pytest.approx(singles[0]["psnr_second"], abs=1e-3)
     with pytest.raises(UserError, match="--test folder:PATH"):
         evaluate([folder])
+    # without --test: the test images of what it was trained on, in the features of its card
+    asked: list[Any] = []
+    monkeypatch.setattr("tfgans.evaluate.measure_small", lambda model, *rest: asked.append(rest) or {"metrics": {}})
+    cards.write_card(folder, card | {"dataset": "cifar10", "protocol": card["protocol"] | {"features": "judge:a"}})
+    evaluate([folder], n=7)
+    assert asked == [("cifar10", "bicubic:4", "judge:a", 7, None)]
+    cards.write_card(folder, card)
     line = next(line for line in cards.results_table().splitlines() if "srgan-test" in line)
     assert "| first (2, bicubic:4) |" in line and f"{card['metrics']['psnr_first']['mean']:.2f} ±" in line
     cards.write_card(folder, card | {"reported": {"psnr_first": 29.4, "ssim_first": 0.8472}})

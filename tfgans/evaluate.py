@@ -129,7 +129,7 @@ def _evaluate_restoration(
         try:
             result = _measure_restored(
                 model,
-                tests_of(config, tests),
+                tests_of(config["recipe"]["dataset"], tests),
                 config["recipe"]["degradation"],
                 features,
                 n,
@@ -137,7 +137,9 @@ def _evaluate_restoration(
                 scaled_size(config["recipe"]),
             )
             if "part" in config["recipe"]["model"]:
-                result["metrics"] |= _seams(model, config["recipe"], tests_of(config, tests)[0], data_dir)
+                result["metrics"] |= _seams(
+                    model, config["recipe"], tests_of(config["recipe"]["dataset"], tests)[0], data_dir
+                )
         except UserError as error:
             if not only_if_possible:
                 raise
@@ -174,7 +176,7 @@ def evaluate_saved(
             raise UserError(f"say on which images to measure {path}: --test folder:PATH")
         scaled = tuple(protocol["scaled"]) if "scaled" in protocol else None
         return _measure_restored(
-            Exported(path), tests_of(card, tests), protocol["degradation"], features, n, data_dir, scaled
+            Exported(path), tests_of(card["dataset"], tests), protocol["degradation"], features, n, data_dir, scaled
         )
     network = _network(features or card["protocol"]["features"], card["dataset"])
     return measure_samples(Exported(path), card["dataset"], card["image_shape"], network, n, data_dir)

@@ -31,11 +31,11 @@ def restores(config: dict[str, Any]) -> bool:
     return models.model_class(config["gan"]).kind == "restoration"
 
 
-def tests_of(config: dict[str, Any], tests: list[str] | None) -> list[Test]:
-    """All images of each of `tests`; without them the test split of what the run was trained on."""
+def tests_of(dataset: str, tests: list[str] | None) -> list[Test]:
+    """All images of each of `tests`; without them the test split of `dataset`, what was trained on."""
     if tests:
         return [(name, "all" if name.startswith("folder:") else "test") for name in tests]
-    return [(config["recipe"]["dataset"], "test")]
+    return [(dataset, "test")]
 
 
 def scaled_size(recipe: dict[str, Any]) -> Size:

@@ -13,6 +13,7 @@ from tfgans.run import Run
 
 
 def facts(runs: list[Run]) -> dict[str, Any]:
+    """How the runs were made: of the first one what they share, of each its command, seed and time."""
     first = runs[0].config
     recipe = models.recipe(first["gan"], first["recipe_key"])
     return {

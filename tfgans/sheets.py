@@ -28,7 +28,7 @@ def sheet_of(model: Exported, run: Run, tests: list[str] | None = None, data_dir
     if restores(config):
         return restoration_sheet(
             model,
-            tests_of(config, tests),
+            tests_of(config["recipe"]["dataset"], tests),
             config["recipe"]["degradation"],
             data_dir or config["data_dir"],
             scaled_size(config["recipe"]),
