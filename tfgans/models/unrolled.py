@@ -57,9 +57,8 @@ def build_discriminator(image_shape: tuple[int, int, int], width: int) -> keras.
         logit = layers.Dense(1, kernel_initializer=orthogonal(), dtype="float32")(x)
         return keras.Model(image, logit, name="discriminator")
     for i in range(3):
-        x = layers.Conv2D(width << i, 3, 2, "same", use_bias=i == 0)(x)
-        # of Keras, not the fused one: it is differentiated twice
-        x = layers.LeakyReLU(0.3)(x if i == 0 else layers.BatchNormalization()(x))
+        x = layers.Conv2D(width << i, 3, 2, "same", use_bias=False)(x)
+        x = layers.LeakyReLU(0.3)(layers.BatchNormalization()(x))  # of Keras, not the fused one: differentiated twice
     x = layers.Flatten()(x)
     return keras.Model(image, layers.Dense(1, dtype="float32")(x), name="discriminator")
 
@@ -204,20 +203,21 @@ RECIPES = {
             image_shape=(28, 28, 3),
             latent_dim=256,
             generator_width=64,
-            discriminator_width=4,
+            discriminator_width=2,
             unroll=5,
             saturating=False,
         ),
         optimizers=dict(
-            g_optimizer=dict(learning_rate=1e-4, beta_1=0.5),
-            d_optimizer=dict(learning_rate=2e-4, beta_1=0.5),
+            g_optimizer=dict(learning_rate=2e-4, beta_1=0.5),
+            d_optimizer=dict(learning_rate=1e-3, beta_1=0.5),
         ),
         batch_size=64,
         steps=20_000,
         paper="arXiv:1611.02163",
         deviations=(
-            "28x28 images from 4x4 by way of 7 and 14; batch normalization everywhere but in the first convolution "
-            "of the discriminator.",
+            "28x28 images from 4x4 by way of 7 and 14.",
+            "The discriminator's learning rate is five times the generator's, 1e-3 and 2e-4. With 2e-3 and 1e-3 it, "
+            "of 2, 4 and 8 channels, was at chance: within 300 steps when unrolled ten times, after 1,600 when not.",
             "60,000 images, fixed, in place of fresh triples.",
         ),
     ),
