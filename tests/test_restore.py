@@ -13,7 +13,7 @@ from PIL import Image
 from skimage.color import rgb2lab
 
 from tfgans import cli
-from tfgans.data.degrade import lab_to_rgb, rgb_to_lab
+from tfgans.data.colour import lab_to_rgb, rgb_to_lab
 from tfgans.errors import UserError
 from tfgans.export import Exported, export
 from tfgans.files import to_uint8

@@ -221,7 +221,7 @@ def judge_train(
     force: Annotated[bool, typer.Option("--force", help="replace the judge that is there")] = False,
 ) -> None:
     """Train the classifier whose features and labels score a data set's images."""
-    from tfgans.features.judges import train_judge_command
+    from tfgans.features.judge_training import train_judge_command
 
     train_judge_command(name, out=output, data_dir=data_dir, seed=seed, epochs=epochs, force=force)
 

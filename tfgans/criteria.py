@@ -271,8 +271,9 @@ def keeps_more_modes(plain: Card, ahead: Card) -> tuple[str, str]:
 
 
 def more_with_each(*cards: Card) -> tuple[str, str]:
-    """Cards by growing number of unrolled steps. Reproduced: each covers more modes, and is nearer to uniform in KL
-    divergence, than the one before. Partly: the last against the first."""
+    """Cards by growing number of unrolled steps (the paper, with 0, 1, 5 and 10: 30.6, 65.4, 236.4, 327.2 modes).
+    Reproduced: each covers more modes, and is nearer to uniform in KL divergence, than the one before. Partly: the last
+    against the first."""
     comparable(cards[0], cards[-1], PROTOCOL)
     modes, kl = ([statistics.fmean(metric(card, name)) for card in cards] for name in ("modes", "kl_to_uniform"))
     steps = [card["model"]["unroll"] for card in cards]

@@ -9,7 +9,7 @@ import tensorflow as tf
 from PIL import Image
 from tqdm import tqdm
 
-from tfgans.data.degrade import lab_to_rgb, lightness, rgb_to_lab
+from tfgans.data.colour import lab_to_rgb, lightness, rgb_to_lab
 from tfgans.errors import UserError
 from tfgans.export import Exported
 from tfgans.files import to_uint8, whole, write_png

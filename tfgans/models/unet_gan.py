@@ -14,7 +14,7 @@ import tensorflow as tf
 from keras import layers
 
 from tfgans.adversarial import Adversarial
-from tfgans.data.degrade import lab_to_rgb, rgb_to_lab
+from tfgans.data.colour import lab_to_rgb, rgb_to_lab
 from tfgans.errors import UserError
 from tfgans.layers import BatchNormalization
 from tfgans.recipe import Recipe
