@@ -57,8 +57,9 @@ sources(resgan.unit, resgan.block, resgan.build_generator, resgan.build_discrimi
 sources(resgan.ResGAN.discriminator_loss, resgan.ResGAN.generator_loss, resgan.ResGAN.train_step)
 
 # %% [markdown]
-# The four it is compared with are in one file, as they differ by little: dense or convolutional, clipped weights or
-# not, the coarse image beside the fine one in the discriminator or not. None has a way past its layers.
+# The four it is compared with are in one file, as they differ from each other by little: dense or convolutional,
+# clipped weights or not, the coarse image beside the fine one in the discriminator or not. None has a way past its
+# layers; on digits and photographs the convolutional ones are smaller than ResGAN.
 
 # %%
 sources(coarse_gan.build_dense_generator, coarse_gan.build_generator, coarse_gan.CoarseGAN.train_step)

@@ -109,12 +109,7 @@ def test_the_penalty_of_a_linear_critic(norm: float) -> None:
     slope *= norm / np.linalg.norm(slope)
     model.__dict__["critic"] = linear_critic(slope)
     real, fake = noise(model), noise(model, seed=1)
-    with tf.GradientTape() as tape:
-        tape.watch(fake)
-        penalty = model.slope_loss(real, fake)
-    assert float(penalty) == pytest.approx((norm - 1) ** 2, abs=1e-4)
-    gradient = tape.gradient(penalty, fake)
-    assert gradient is None or np.isfinite(gradient.numpy()).all()
+    assert float(model.slope_loss(real, fake)) == pytest.approx((norm - 1) ** 2, abs=1e-4)
 
 
 def test_a_constant_critic_has_a_finite_gradient() -> None:

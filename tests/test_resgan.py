@@ -229,6 +229,30 @@ def test_wgan_clips_and_takes_fresh_batches() -> None:
     assert float(model.discriminator_loss(on_target, on_target)["d_loss"]) == pytest.approx(0.5 - 2.0)
 
 
+@pytest.mark.parametrize("variant", ["gan", "dcgan", "wgan", "cgan"])
+def test_losses_of_the_baselines(variant: str) -> None:
+    model = build("coarse_gan", small("coarse_gan", f"{variant}_mnist", pixel_weight=3.0), 0)
+    on_target, on_made = (np.array(each, np.float32)[:, None] for each in ([3.0, 1.0, -2.0], [0.5, -0.5, 1.0]))
+    logits = np.array([[2.0, 0.0, 1.0], [0.0, 1.0, 0.0], [3.0, 0.0, 0.0]], np.float32)
+    target, made = np.full((3, 28, 28, 1), 0.25, np.float32), np.full((3, 28, 28, 1), -0.5, np.float32)
+    model.generator = lambda source, training: tf.constant(made)  # type: ignore[assignment]
+    model.judged = lambda image, source: tf.constant(on_made if np.array_equal(image, made) else on_target)  # type: ignore[method-assign]
+    model.classifier = lambda image, training: tf.constant(logits)  # type: ignore[assignment]
+    source, labels = tf.zeros((3, 4, 4, 1)), tf.constant([0, 1, 2])
+    d_loss = float(model.discriminator_loss(source, tf.constant(target))["d_loss"])
+    losses = {k: float(v) for k, v in model.generator_loss(source, tf.constant(target), labels).items()}
+    if variant == "wgan":
+        assert (d_loss, losses["g_loss"]) == pytest.approx((1 / 3 - 2 / 3, -1 / 3))
+    else:
+        assert d_loss == pytest.approx((np.log1p(np.exp(-on_target)).mean() + np.log1p(np.exp(on_made)).mean()) / 2)
+        assert losses["g_loss"] == pytest.approx(np.log1p(np.exp(-on_made)).mean())
+    assert losses["pixel_loss"] == pytest.approx(3.0 * 0.75)
+    assert float(model.logs()["accuracy"]) == pytest.approx(2 / 3)
+    log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    class_loss = float(model.classifier_loss(tf.constant(target), labels)["class_loss"])
+    assert class_loss == pytest.approx(-log_p[[0, 1, 2], [0, 1, 2]].mean(), rel=1e-5)
+
+
 def test_cgan_sees_what_was_given() -> None:
     model = build("coarse_gan", small("coarse_gan", "cgan_mnist"), 0)
     rng = np.random.default_rng(0)

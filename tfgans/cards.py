@@ -1,6 +1,6 @@
 """Cards: what was measured of a saved model, under which protocol; and the tables that are generated from them.
 
-`python -m tfgans.cards` writes the README's results table again.
+`python -m tfgans.cards` writes the README's results table again, and on each card what its recipe says.
 """
 
 import json
@@ -8,10 +8,12 @@ import re
 from pathlib import Path
 from typing import Any
 
+from tfgans import models
 from tfgans.errors import UserError
-from tfgans.files import write_json, write_text
+from tfgans.files import plain, write_json, write_text
 
 ROOT = Path(__file__).parent.parent
+SAMPLES = 10_000  # that scores rest on where nothing else is said
 BEGIN, END = "<!-- results: written by python -m tfgans.cards -->", "<!-- end of results -->"
 
 
@@ -29,6 +31,13 @@ def read_card(folder: str | Path) -> dict[str, Any]:
 def write_card(folder: str | Path, card: dict[str, Any]) -> Path:
     write_json(Path(folder) / "card.json", card)
     return Path(folder) / "card.json"
+
+
+def with_sources(card: dict[str, Any]) -> dict[str, Any]:
+    """The card with what its recipe says: the paper, what that reports, and where the training departs from it."""
+    recipe = models.recipe(card["gan"], card["recipe"])
+    said = {"paper": recipe.paper, "reported": plain(recipe.reported)}
+    return {**card, **said, "deviations": [*recipe.deviations, *recipe.departures(card)]}
 
 
 def saved() -> dict[str, dict[str, Any]]:
@@ -226,4 +235,8 @@ def with_table(readme: str) -> str:
 
 
 if __name__ == "__main__":
+    for folder in sorted(path.parent for path in (ROOT / "saved_models").glob("*/card.json")):
+        card = read_card(folder)
+        if "recipe" in card and with_sources(card) != card:
+            write_card(folder, with_sources(card))
     write_text(ROOT / "README.md", with_table((ROOT / "README.md").read_text(encoding="utf-8")))

@@ -8,7 +8,7 @@ import dataclasses
 import inspect
 from pathlib import Path
 
-from tfgans.cards import ROOT, read_card
+from tfgans.cards import ROOT, SAMPLES, read_card
 from tfgans.comparisons import compared
 from tfgans.criteria import NOT_TESTED, PARTLY, REPRODUCED, VERDICTS, Card, Untestable
 from tfgans.files import write_text
@@ -52,7 +52,8 @@ RECIPES = {  # what trains a card, where it is not the default
     "srgan_scratch-photos": "srgan --recipe scratch",
 }
 # compared with, and of no use besides: these have a card and no model
-NUMBERS = {name for name in RECIPES if name.startswith(("coarse_gan", "resgan_", "srgan_", "unet_gan_"))}
+COMPARED = ("coarse_gan", "resgan_", "srgan_", "unet_gan_", "unrolled_plain")
+NUMBERS = {name for name in RECIPES if name.startswith(COMPARED)}
 ORDER = (
     "Where two models are compared, *reproduced* means true of every pair of their training seeds, with at least two "
     "seeds a side; *partly* true of the means only, or of single seeds; *not reproduced* not true of the means."
@@ -113,10 +114,11 @@ def _protocol(card: Card | None) -> str:
 def _training(name: str, cards: Cards) -> str:
     numbers = " ".join(map(str, cards.get(name, {}).get("training_seeds", [0])))
     what = RECIPES.get(name, name.split("-")[0])
+    drawn = cards.get(name, {}).get("protocol", {}).get("n_fake", SAMPLES)
     return (
         f"for s in {numbers}; do tfgans train {what} --seed $s --run runs/{name}-s$s; done; "
         f"tfgans evaluate runs/{name}-s* --card saved_models/{name}{' --no-model' * (name in NUMBERS)}"
-        f"{_protocol(cards.get(name))}"
+        f"{_protocol(cards.get(name))}{f' -n {drawn}' * (drawn != SAMPLES)}"
     )
 
 

@@ -104,7 +104,7 @@ def evaluate(
     features: Annotated[str | None, typer.Option(help="judge:NAME, squeezenet:PATH or inception")] = None,
     real: Annotated[Path | None, typer.Option(help="a folder of real images, with --fake")] = None,
     fake: Annotated[Path | None, typer.Option(help="a folder of generated images, with --real")] = None,
-    n: Annotated[int, typer.Option("-n", help="samples to draw")] = 10_000,
+    n: Annotated[int | None, typer.Option("-n", help="samples to draw; 10,000, or as many as the card says")] = None,
     test: Annotated[
         list[str] | None, typer.Option(help="folder:PATH of images to measure a restoration on; repeatable")
     ] = None,

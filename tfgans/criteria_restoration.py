@@ -1,9 +1,10 @@
 """Verdicts on claims about restorations, as in `tfgans.criteria`."""
 
+import functools
 import statistics
 from typing import Any
 
-from tfgans.criteria import REPRODUCED, Card, above, comparable, graded, listed, metric, seeds, values
+from tfgans.criteria import NOT_REPRODUCED, REPRODUCED, Card, above, comparable, graded, listed, metric, seeds, values
 
 # restorations: on each of the test sets of the card
 
@@ -203,7 +204,10 @@ def fills_better(card: Card) -> tuple[str, str]:
 def highest_accuracy(resgan: Card, *others: Card) -> tuple[str, str]:
     """In the report's way: accuracy of the classifier that was trained beside or inside the discriminator, on restored
     training images, averaged over the training. Higher than that of each of the four; partly: than three."""
-    return _first_of("accuracy", 1.0, resgan, others, lambda card: values(card, "losses", "accuracy", "mean"))
+    every, beaten, numbers = _against(
+        "accuracy", 1, resgan, others, lambda card: values(card, "losses", "accuracy", "mean")
+    )
+    return graded(every, beaten >= len(others) - 1), numbers
 
 
 def lowest_loss(resgan: Card, *others: Card) -> tuple[str, str]:
@@ -215,36 +219,44 @@ def lowest_loss(resgan: Card, *others: Card) -> tuple[str, str]:
         both = (values(card, "losses", term, "mean") for term in ("d_loss", "g_loss"))
         return [sum(pair) for pair in zip(*both, strict=True)]
 
-    return _first_of("loss", -1.0, resgan, others, loss)
+    every, beaten, numbers = _against("loss", -1, resgan, others, loss)
+    return graded(every, beaten >= len(others) - 1), numbers
 
 
 def restores_best(resgan: Card, *others: Card) -> tuple[str, str]:
     """On restored test images, higher than each of the four both in the accuracy of an independent judge and in PSNR;
     partly: in one of the two."""
-    comparable(resgan, others[0], ("features_sha256", "degradation", "tests"))
-    read, numbers = _first_of("judge", 1.0, resgan, others, lambda card: metric(card, "judge_accuracy"))
-    near, more = _first_of("PSNR", 1.0, resgan, others, lambda card: metric(card, "psnr"))
-    both = [verdict == REPRODUCED for verdict in (read, near)]
-    return graded(all(both), any(both)), f"{numbers} {more}"
+    return _in_both(resgan, others, ("judge", 1, "judge_accuracy"), ("PSNR", 1, "psnr"))
 
 
 def restores_faces_best(resgan: Card, *others: Card) -> tuple[str, str]:
     """On restored test faces, which have no classes to be read: a lower Fréchet distance and a higher PSNR than each of
     the four; partly: one of the two."""
-    comparable(resgan, others[0], ("features_sha256", "degradation", "tests"))
-    far, numbers = _first_of("Fréchet", -1.0, resgan, others, lambda card: metric(card, "frechet_distance_faces"))
-    near, more = _first_of("PSNR", 1.0, resgan, others, lambda card: metric(card, "psnr_faces"))
-    both = [verdict == REPRODUCED for verdict in (far, near)]
-    return graded(all(both), any(both)), f"{numbers} {more}"
+    return _in_both(resgan, others, ("Fréchet", -1, "frechet_distance_faces"), ("PSNR", 1, "psnr_faces"))
 
 
-def _first_of(label: str, sign: float, first: Card, others: tuple[Card, ...], of: Any) -> tuple[str, str]:
+def _in_both(first: Card, others: tuple[Card, ...], *measures: tuple[str, int, str]) -> tuple[str, str]:
+    for card in others:
+        comparable(first, card, ("features_sha256", "tests"))
+    found = [
+        _against(label, sign, first, others, functools.partial(metric, name=name)) for label, sign, name in measures
+    ]
+    every, counts, numbers = zip(*found, strict=True)
+    return graded(all(every), any(count == len(others) for count in counts)), " ".join(numbers)
+
+
+def _against(label: str, sign: int, first: Card, others: tuple[Card, ...], of: Any) -> tuple[bool, int, str]:
+    """Whether the first one lies above all others (below, with a sign of -1) in every pair of training seeds; above how
+    many in the mean; and the numbers."""
     own, rest = of(first), [of(card) for card in others]
-    beaten = [sign * statistics.fmean(own) > sign * statistics.fmean(each) for each in rest]
+    found = []
+    for card, each in zip(others, rest, strict=True):
+        comparable(first, card, ("dataset", "degradation"))
+        found.append(above(own, each) if sign > 0 else above(each, own))
     names = [card["model"].get("variant", card["gan"]) for card in others]
     listing = "; ".join(f"{name} {listed(each, 3)}" for name, each in zip(names, rest, strict=True))
-    verdict = graded(all(beaten), sum(beaten) >= len(beaten) - 1)
-    return verdict, f"{label}: {first['gan']} {listed(own, 3)}; {listing} ({seeds(first)})."
+    numbers = f"{label}: {first['gan']} {listed(own, 3)}; {listing} ({seeds(first, *others)})."
+    return set(found) == {REPRODUCED}, len(found) - found.count(NOT_REPRODUCED), numbers
 
 
 def read_as_well_as_coarse(card: Card) -> tuple[str, str]:
@@ -262,8 +274,10 @@ def reads_better(without: Card, resgan: Card) -> tuple[str, str]:
     """The judge's accuracy on restored test images is higher."""
     comparable(without, resgan, ("features_sha256", "degradation", "tests"))
     low, high = metric(without, "judge_accuracy"), metric(resgan, "judge_accuracy")
+    sizes = " and ".join(f"{card['parameters']['g_optimizer']:,}" for card in (resgan, without))
     return above(high, low), (
-        f"The judge reads {listed(high, 1, 100)}%, without it {listed(low, 1, 100)}% ({seeds(resgan, without)})."
+        f"The judge reads {listed(high, 1, 100)}%, without it {listed(low, 1, 100)}% ({seeds(resgan, without)}). "
+        f"Parameters of the generator: {sizes}."
     )
 
 

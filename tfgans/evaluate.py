@@ -1,4 +1,4 @@
-"""Measure what was trained: runs, SavedModels, folders of images. Nothing else writes cards."""
+"""Measure what was trained: runs, SavedModels, folders of images. No other numbers stand on cards."""
 
 import sys
 import tempfile
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tfgans import cards, data, metrics, models
+from tfgans.cards import SAMPLES
 from tfgans.coverage import STACKED
 from tfgans.data.points import MIXTURES
 from tfgans.errors import UserError
@@ -34,7 +35,7 @@ def evaluate(
     add: bool = False,
     model: bool = True,
     features: str | None = None,
-    n: int = 10_000,
+    n: int | None = None,
     data_dir: str | None = None,
     tests: list[str] | None = None,
 ) -> dict[str, Any]:
@@ -61,6 +62,7 @@ def evaluate(
             raise UserError(f"{path} is not a run of the same recipe as {paths[0]}; evaluate it on its own")
     if len({config["seed"] for config in configs}) < len(configs):
         raise UserError("two of these runs have the same seed; a card takes each training seed once")
+    n = SAMPLES if n is None else n
     measured = [evaluate_run(path, features=features, n=n, data_dir=data_dir, tests=tests) for path in paths]
     result: dict[str, Any] = {
         "protocol": measured[0]["protocol"],
@@ -85,7 +87,7 @@ def evaluate_run(
     path: str | Path,
     *,
     features: str | None = None,
-    n: int = 10_000,
+    n: int = SAMPLES,
     data_dir: str | None = None,
     only_if_possible: bool = False,
     tests: list[str] | None = None,
@@ -160,7 +162,7 @@ def _seams(model: Exported, recipe: dict[str, Any], test: Test, data_dir: str | 
 
 
 def evaluate_saved(
-    path: Path, *, features: str | None, n: int, data_dir: str | None, tests: list[str] | None = None
+    path: Path, *, features: str | None, n: int | None, data_dir: str | None, tests: list[str] | None = None
 ) -> dict[str, Any]:
     """Measure a SavedModel by its card's protocol; the numbers are printed, the card of its training seeds is kept."""
     card = cards.read_card(path)
@@ -168,8 +170,9 @@ def evaluate_saved(
         raise UserError(
             f"{path} has no card.json that names its data; write it with 'tfgans evaluate RUN --card {path}'"
         )
+    protocol = card["protocol"]
+    n = protocol.get("n_fake", SAMPLES) if n is None else n
     if "restore" in card["endpoints"]:
-        protocol = card["protocol"]
         if not tests and card["dataset"] in READ:
             features = features or protocol["features"]
         elif not tests and protocol["tests"] != [Path(card["dataset"]).name]:
@@ -178,7 +181,7 @@ def evaluate_saved(
         return _measure_restored(
             Exported(path), tests_of(card["dataset"], tests), protocol["degradation"], features, n, data_dir, scaled
         )
-    network = _network(features or card["protocol"]["features"], card["dataset"])
+    network = _network(features or protocol["features"], card["dataset"])
     return measure_samples(Exported(path), card["dataset"], card["image_shape"], network, n, data_dir)
 
 

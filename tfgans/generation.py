@@ -103,7 +103,7 @@ def _neighbours(fake: np.ndarray, train: data.Source, test: data.Source) -> dict
     """The nearest training image of each of the first samples, in pixels; copies lie nearer than test images do."""
     flat = train.images.reshape(len(train), -1).astype(np.float32) / 255
     queries = fake[:NEIGHBOURS].reshape(min(NEIGHBOURS, len(fake)), -1)
-    own = test.images[:NEIGHBOURS].reshape(min(NEIGHBOURS, len(test)), -1).astype(np.float32) / 255
+    own = test.images[: len(queries)].reshape(len(queries), -1).astype(np.float32) / 255
     near = metrics.nearest_neighbours(queries, flat, train.labels)
     result: dict[str, Any] = {
         "neighbour_distance": float(near.distances.mean()),

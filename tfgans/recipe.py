@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from tfgans.errors import UserError
+from tfgans.files import plain
 
 STAGES = ("pretrain_steps", "early_steps", "unroll")  # counts that may be 0: a training can do without
 
@@ -66,6 +67,18 @@ class Recipe:
         if not 0 <= own["decay"] <= 1:
             raise UserError(f"decay is a share of the run, from 0 to 1, not {own['decay']}")
         return dataclasses.replace(self, model=model, optimizers=optimizers, **own)
+
+    def departures(self, training: dict[str, Any]) -> list[str]:
+        """Where the settings of a training (`model`, `optimizers`, `steps`, ... of a card) are others, a sentence each.
+
+        Settings that the training does not have came later; their defaults are how it was made.
+        """
+        pairs = [(name, training[name], getattr(self, name)) for name in ("batch_size", "steps", "decay")]
+        pairs += [(name, training["model"].get(name, value), value) for name, value in self.model.items()]
+        for player, settings in self.optimizers.items():
+            made = training["optimizers"].get(player, {})
+            pairs += [(f"{player}.{name}", made.get(name, value), value) for name, value in settings.items()]
+        return [f"Here {name} is {own!r}, not {usual!r}." for name, own, usual in pairs if plain(own) != plain(usual)]
 
 
 def parse_settings(settings: list[str]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What a card says of the runs it covers, one per training seed."""
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -15,33 +16,33 @@ from tfgans.run import Run
 def facts(runs: list[Run]) -> dict[str, Any]:
     """How the runs were made: of the first one what they share, of each its command, seed and time."""
     first = runs[0].config
-    recipe = models.recipe(first["gan"], first["recipe_key"])
-    return {
-        "gan": first["gan"],
-        "recipe": first["recipe_key"],
-        "dataset": first["recipe"]["dataset"],
-        "image_shape": first["recipe"]["model"]["image_shape"],
-        "classes": first["recipe"]["model"].get("classes"),
-        "endpoints": {name: list(inputs) for name, inputs in ENDPOINTS[models.model_class(first["gan"]).kind].items()},
-        "commands": [run.config["command"] for run in runs],
-        "commit": first["commit"],
-        "training_seeds": [run.config["seed"] for run in runs],
-        "exported_seed": first["seed"],
-        "steps": first["recipe"]["steps"],
-        "batch_size": first["recipe"]["batch_size"],
-        "decay": first["recipe"]["decay"],
-        "model": first["recipe"]["model"],
-        "optimizers": first["recipe"]["optimizers"],
-        "parameters": first.get("parameters"),
-        "precision": first["precision"],
-        "jit_compile": first["jit_compile"],
-        "train_seconds": cards.summary([run.config["seconds"] for run in runs]),
-        "machine": {key: value for key, value in first["machine"].items() if key != "cores"},
-        "cores": [run.config["machine"]["cores"] for run in runs],
-        "paper": recipe.paper,
-        "reported": recipe.reported,
-        "deviations": list(recipe.deviations),
-    }
+    return cards.with_sources(
+        {
+            "gan": first["gan"],
+            "recipe": first["recipe_key"],
+            "dataset": first["recipe"]["dataset"],
+            "image_shape": first["recipe"]["model"]["image_shape"],
+            "classes": first["recipe"]["model"].get("classes"),
+            "endpoints": {
+                name: list(inputs) for name, inputs in ENDPOINTS[models.model_class(first["gan"]).kind].items()
+            },
+            "commands": [run.config["command"] for run in runs],
+            "commit": first["commit"],
+            "training_seeds": [run.config["seed"] for run in runs],
+            "exported_seed": first["seed"],
+            "steps": first["recipe"]["steps"],
+            "batch_size": first["recipe"]["batch_size"],
+            "decay": first["recipe"]["decay"],
+            "model": first["recipe"]["model"],
+            "optimizers": first["recipe"]["optimizers"],
+            "parameters": first.get("parameters"),
+            "precision": first["precision"],
+            "jit_compile": first["jit_compile"],
+            "train_seconds": cards.summary([run.config["seconds"] for run in runs]),
+            "machine": {key: value for key, value in first["machine"].items() if key != "cores"},
+            "cores": [run.config["machine"]["cores"] for run in runs],
+        }
+    )
 
 
 def losses_of(runs: list[Run]) -> dict[str, Any]:
@@ -73,9 +74,15 @@ def over_seeds(values: list[Any]) -> Any:
 
 
 def more_seeds(old: dict[str, Any], new: dict[str, Any], folder: str | Path) -> dict[str, Any]:
-    """The card of both: its facts are the old one's, its summaries cover the seeds of both."""
+    """The card of both: its facts are the old one's, its summaries cover the seeds of both.
+
+    An argument of the model that the old one does not name came later: it had its default.
+    """
     same = ("gan", "recipe", "dataset", "steps", "batch_size", "decay", "model", "optimizers", "protocol")
-    for field in same:
+    arguments = inspect.signature(models.model_class(new["gan"])).parameters
+    defaults = {name: arguments[name].default for name in new["model"] if name in arguments}
+    old = {**old, "model": plain({**defaults, **old.get("model", {})})}
+    for field in (*same, "precision", "jit_compile"):
         if old.get(field) != plain(new[field]):
             raise UserError(
                 f"{folder}/card.json has another {field} than these runs; evaluate them into a card of their own"
@@ -90,4 +97,5 @@ def more_seeds(old: dict[str, Any], new: dict[str, Any], folder: str | Path) -> 
 
     joined = {field: both(old[field], new[field]) for field in ("metrics", "losses", "train_seconds")}
     lists = {field: old[field] + new[field] for field in ("training_seeds", "commands", "cores")}
-    return {**old, **lists, **joined}
+    commits = ", ".join(dict.fromkeys([*old["commit"].split(", "), new["commit"]]))
+    return {**old, **lists, **joined, "commit": commits}

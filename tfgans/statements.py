@@ -88,10 +88,16 @@ CHAPTERS: dict[str, list[Statement]] = {
         Statement(MAO, "It learns more stably.", ("dcgan-mnist", "lsgan-mnist"), by.steadier),
     ],
     "04_wgan": [
-        Statement(ARJOVSKY, "The critic's loss tells of the samples' quality.", ("wgan-mnist",), by.tells_quality),
+        Statement(
+            ARJOVSKY,
+            "The critic's loss tells of the samples' quality.",
+            ("wgan-mnist",),
+            by.tells_quality,
+            retrain=True,
+        ),
         Statement(ARJOVSKY, "Weights clipped to [-0.01, 0.01] do not collapse.", ("wgan-mnist",), by.no_mode),
         Statement(GULRAJANI, "A penalty gives better samples.", ("wgan-mnist", "wgan_gp-mnist"), by.closer),
-        Statement(GULRAJANI, "With it, too, the loss tells.", ("wgan_gp-mnist",), by.tells_quality),
+        Statement(GULRAJANI, "With it, too, the loss tells.", ("wgan_gp-mnist",), by.tells_quality, retrain=True),
     ],
     "05_cgan": [
         Statement(MIRZA, "Digits are generated conditioned on class labels.", ("cgan-mnist",), by.obeys),
@@ -117,7 +123,13 @@ CHAPTERS: dict[str, list[Statement]] = {
         ),
     ],
     "07_infogan": [
-        Statement(CHEN, "Categories become digits: 5% error without labels.", ("infogan-mnist",), by.finds_classes),
+        Statement(
+            CHEN,
+            "Categories become digits: 5% error without labels.",
+            ("infogan-mnist",),
+            by.finds_classes,
+            retrain=True,
+        ),
         Statement(CHEN, "Continuous codes turn digits and widen them.", ("infogan-mnist",), by.turns_and_widens),
     ],
     "08_acgan": [
@@ -131,14 +143,27 @@ CHAPTERS: dict[str, list[Statement]] = {
         ),
     ],
     "09_draw": [
-        Statement(GREGOR, "DRAW explains test digits at 80.97 nats (table 2).", ("draw-mnist",), by.explains_digits),
+        Statement(
+            GREGOR,
+            "DRAW explains test digits at 80.97 nats (table 2).",
+            ("draw-mnist",),
+            by.explains_digits,
+            retrain=True,
+        ),
         Statement(
             GREGOR,
             "Attention helps: 87.40 nats without (table 2).",
             ("draw_no_attention-mnist", "draw-mnist"),
             by.attention_helps,
+            retrain=True,
         ),
-        Statement(VARIANTS, "Drawing actions refine a blurry region to be sharper.", ("draw-mnist",), by.sharpens),
+        Statement(
+            VARIANTS,
+            "Drawing actions refine a blurry region to be sharper.",
+            ("draw-mnist",),
+            by.sharpens,
+            retrain=True,
+        ),
     ],
     "17_srgan": [
         Statement(PLACES, "Training on squared errors loses high frequencies.", ("srresnet-photos",), of.loses_detail),

@@ -211,7 +211,9 @@ PAPER = "Generative Adversarial Network based on Resnet for Conditional Image Re
 DEVIATIONS = (
     "The report gives no layers, sizes nor rates: these are ours.",
     "Classes by a softmax; the report has independent attributes throughout (`attributes`), as CelebA's are.",
-    "The classifier learns from real images alone; G's adversarial loss does not saturate.",
+    "The classifier learns from real images alone, a tenth of its targets smoothed; G's adversarial loss does not "
+    "saturate.",
+    "The rates fall linearly to zero over the last four fifths of the training.",
 )
 OF_DIGITS = (
     "G learns at 2.5 times D's rate, its class loss counts twice, and a tenth of the classifier's targets is smoothed: "
