@@ -53,7 +53,7 @@ def seeds(*cards: Card) -> str:
     counts = [len(card["training_seeds"]) for card in cards]
     if len(set(counts)) == 1:
         return f"{counts[0]} seed{'s' * (counts[0] != 1)}{' each' * (len(counts) > 1)}"
-    return f"{' and '.join(map(str, counts))} seeds"
+    return f"{', '.join(map(str, counts[:-1]))} and {counts[-1]} seeds"
 
 
 def epoch_seconds(card: Card, cores: int) -> list[float]:
