@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,13 @@ def test_card_over_seeds(runs: list[Path], tmp_path: Path) -> None:
         evaluate([runs[0], runs[3]], features="judge:mnist")
     with pytest.raises(UserError, match="--card"):
         evaluate(runs[:1], add=True)
+    with pytest.raises(UserError, match="no card.json yet"):
+        evaluate(runs[:1], card=tmp_path / "absent", add=True)
+    for text, said in (("[]", "not readable JSON"), ('{"gan": "cdcgan"}', "names its data")):
+        odd = shutil.copytree(folder, tmp_path / said)
+        (odd / "card.json").write_text(text)
+        with pytest.raises(UserError, match=said):
+            evaluate([odd])
     with pytest.raises(UserError, match="fewer than 16 cannot"):
         evaluate(runs[:1], features="judge:mnist", n=3)
     assert (folder / "card.json").read_bytes() == before

@@ -23,9 +23,12 @@ def read_card(folder: str | Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        card = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
-        raise UserError(f"{path} is not readable JSON; restore it or write it again with 'tfgans evaluate'") from None
+        card = None
+    if not isinstance(card, dict):
+        raise UserError(f"{path} is not readable JSON; restore it or write it again with 'tfgans evaluate'")
+    return card
 
 
 def write_card(folder: str | Path, card: dict[str, Any]) -> Path:

@@ -50,6 +50,8 @@ def evaluate(
     """
     if add and card is None:
         raise UserError("--add goes with --card: the card that these runs are further seeds of")
+    if add and not cards.read_card(str(card)):
+        raise UserError(f"{card} has no card.json yet that --add could add to; leave --add out")
     if card is not None and not model and not add and (Path(card) / "saved_model.pb").exists():
         raise UserError(
             f"{card} holds a model, which --no-model would leave with a card of other runs; name another folder"
@@ -166,7 +168,7 @@ def evaluate_saved(
 ) -> dict[str, Any]:
     """Measure a SavedModel by its card's protocol; the numbers are printed, the card of its training seeds is kept."""
     card = cards.read_card(path)
-    if not card:
+    if "endpoints" not in card:
         raise UserError(
             f"{path} has no card.json that names its data; write it with 'tfgans evaluate RUN --card {path}'"
         )
