@@ -547,7 +547,7 @@ def test_more_modes_with_each_step(modes: tuple[int, ...], kl: tuple[float, ...]
         for unroll, m, k in zip((0, 1, 5, 10), modes, kl, strict=True)
     ]
     verdict, numbers = criteria.more_with_each(*cards)
-    assert verdict == expected and numbers.startswith(f"0 steps {modes[0]}, {modes[0] + 1} modes, KL 6.00")
+    assert verdict == expected and numbers.startswith(f"unrolled 0 times {modes[0]}, {modes[0] + 1} modes, KL 6.00")
 
 
 def test_another_loss_and_nothing_else() -> None:

@@ -282,7 +282,7 @@ def more_with_each(*cards: Card) -> tuple[str, str]:
     more = [above(b, a) for a, b in itertools.pairwise(modes)] + [above(a, b) for a, b in itertools.pairwise(kl)]
     grown = NOT_REPRODUCED not in (above(modes[-1], modes[0]), above(kl[0], kl[-1]))
     numbers = "; ".join(
-        f"{card['model']['unroll']} steps {listed(a, 0)} modes, KL {listed(b)} nats"
+        f"unrolled {card['model']['unroll']} times {listed(a, 0)} modes, KL {listed(b)} nats"
         for card, a, b in zip(cards, modes, kl, strict=True)
     )
     return graded(set(more) == {REPRODUCED}, grown), f"{numbers} ({seeds(*cards)})."
