@@ -177,6 +177,14 @@ def test_command_refuses_to_overwrite(trained):
     assert load_judge(folder).sha256 == card["sha256"]
 
 
+def test_a_judge_takes_a_pass(tmp_path):
+    images = np.zeros((60, 28, 28, 1), np.uint8)
+    source = SimpleNamespace(images=images, labels=np.zeros(60, np.int64))
+    with pytest.raises(UserError, match="at least one pass"):
+        train_judge("mnist", tmp_path, source_train=source, source_test=source, epochs=0)
+    assert not any(tmp_path.iterdir())
+
+
 def test_training_refuses_images_of_another_shape(tmp_path):
     source = stripes(60, 0)
     with pytest.raises(UserError, match=r"\(32, 32, 3\)"):

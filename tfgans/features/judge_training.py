@@ -200,7 +200,9 @@ def train_judge(
                 f"The judge {name} learns from labelled images of shape {setting.image_shape}, "
                 f"not from {'un' * (source.labels is None)}labelled ones of shape {source.images.shape[1:]}."
             )
-    epochs = epochs or setting.epochs
+    epochs = setting.epochs if epochs is None else epochs
+    if epochs < 1:
+        raise UserError(f"A judge takes at least one pass over the training images, not {epochs}.")
     started = time.time()
     keras.utils.set_random_seed(seed)
     trained = network_of(setting, setting.precision)
