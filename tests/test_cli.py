@@ -1,5 +1,6 @@
 """Bad input at the command line: exit code 2, one line, nothing touched."""
 
+import errno
 import sys
 from pathlib import Path
 
@@ -93,6 +94,22 @@ def test_bad_input_is_one_line(
     assert error.startswith("tfgans: ") and says in error
     assert "\n" not in error, "more than one line"
     assert snapshot(place) == before
+
+
+def test_a_full_disk_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def full() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "runs/a/history.csv")
+
+    monkeypatch.setattr(cli, "app", full)
+    assert call([], monkeypatch) == 2
+    assert capsys.readouterr().err == "tfgans: runs/a/history.csv cannot be written: No space left on device\n"
+
+    def absent() -> None:
+        raise OSError(errno.ENOENT, "No such file or directory", "ours")
+
+    monkeypatch.setattr(cli, "app", absent)
+    with pytest.raises(FileNotFoundError):  # not the user's fault: a traceback
+        call([], monkeypatch)
 
 
 def test_an_unknown_option_exits_with_2(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

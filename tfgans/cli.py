@@ -1,5 +1,6 @@
 """The command line. Every command imports what it needs when it runs, so that --help is quick."""
 
+import errno
 import logging
 import os
 import sys
@@ -244,14 +245,22 @@ def _before() -> None:
         _import_tensorflow()
 
 
+UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
+
+
 def main() -> None:
-    """The console script: a UserError is one line and exit code 2."""
+    """The console script: a UserError, a full disk or a folder without rights is one line and exit code 2."""
     logging.basicConfig(format="tfgans: %(message)s", level=logging.WARNING)
     absl.logging.set_verbosity(absl.logging.ERROR)  # TensorFlow Datasets warns of its own deprecations
     try:
         app()
     except UserError as error:
         print(f"tfgans: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        print(f"tfgans: {error.filename or 'a file'} cannot be written: {error.strerror}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
