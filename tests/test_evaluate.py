@@ -141,6 +141,12 @@ def test_card_over_seeds(runs: list[Path], tmp_path: Path) -> None:
         evaluate([runs[0], runs[3]], features="judge:mnist")
     with pytest.raises(UserError, match="--card"):
         evaluate(runs[:1], add=True)
+    others = shutil.copytree(folder, tmp_path / "others")
+    cards.write_card(others, {**card, "gan": "dcgan"})
+    kept = {path: path.read_bytes() for path in others.rglob("*") if path.is_file()}
+    with pytest.raises(UserError, match="another model .gan dcgan.; name another folder"):
+        evaluate(runs[:1], card=others, features="judge:mnist")
+    assert kept == {path: path.read_bytes() for path in others.rglob("*") if path.is_file()}
     with pytest.raises(UserError, match="no card.json yet"):
         evaluate(runs[:1], card=tmp_path / "absent", add=True)
     for text, said in (("[]", "not readable JSON"), ('{"gan": "cdcgan"}', "names its data")):

@@ -27,7 +27,9 @@ def read_card(folder: str | Path) -> dict[str, Any]:
     except ValueError:
         card = None
     if not isinstance(card, dict):
-        raise UserError(f"{path} is not readable JSON; restore it or write it again with 'tfgans evaluate'")
+        raise UserError(
+            f"{path} is not readable JSON; restore it, or delete it and write it again with 'tfgans evaluate'"
+        )
     return card
 
 
@@ -59,7 +61,12 @@ def _cards(file: str) -> dict[str, dict[str, Any]]:
         for folder in sorted(place.glob("*/")) if place.is_dir() else []:
             if (folder / file).exists() and not folder.name.startswith("."):
                 folders.setdefault(folder.name, folder)
-    return {name: read_card(folder) for name, folder in sorted(folders.items())}
+    return {name: read_card(folders[name]) for name in sorted(folders, key=_natural)}
+
+
+def _natural(name: str) -> list[str | int]:
+    """A key to sort by: 5 before 10."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
 
 
 def summary(values: list[float]) -> dict[str, Any]:
@@ -240,6 +247,7 @@ def with_table(readme: str) -> str:
 if __name__ == "__main__":
     for folder in sorted(path.parent for path in (ROOT / "saved_models").glob("*/card.json")):
         card = read_card(folder)
-        if "recipe" in card and with_sources(card) != card:
-            write_card(folder, with_sources(card))
+        told = with_sources(card) if "recipe" in card else card
+        if told != card:
+            write_card(folder, told)
     write_text(ROOT / "README.md", with_table((ROOT / "README.md").read_text(encoding="utf-8")))

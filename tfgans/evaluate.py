@@ -62,6 +62,8 @@ def evaluate(
     for path, config in zip(paths, configs, strict=True):
         if (config["gan"], config["recipe"]) != (configs[0]["gan"], configs[0]["recipe"]):
             raise UserError(f"{path} is not a run of the same recipe as {paths[0]}; evaluate it on its own")
+    if card is not None and not add:
+        _same_kind(cards.read_card(card), configs[0], card)
     if len({config["seed"] for config in configs}) < len(configs):
         raise UserError("two of these runs have the same seed; a card takes each training seed once")
     n = SAMPLES if n is None else n
@@ -83,6 +85,14 @@ def evaluate(
         cards.write_card(card, written)
         result["metrics"] = written["metrics"]
     return result
+
+
+def _same_kind(there: dict[str, Any], config: dict[str, Any], card: str | Path) -> None:
+    """UserError where a card, whose model would be replaced, is not of the run's GAN, recipe and data set."""
+    own = {"gan": config["gan"], "recipe": config["recipe_key"], "dataset": config["recipe"]["dataset"]}
+    other = [f"{name} {there.get(name)}" for name, value in own.items() if there and there.get(name) != value]
+    if other:
+        raise UserError(f"{card} has a card of another model ({', '.join(other)}); name another folder, or delete it")
 
 
 def evaluate_run(

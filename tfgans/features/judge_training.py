@@ -260,7 +260,7 @@ def train_judge_command(
     setting_of(name)
     folder = Path(out) if out is not None else SAVED_MODELS / f"judge-{name}"
     if (folder / "saved_model.pb").exists() and not force:
-        raise UserError(f"{folder} already holds a judge: give --force to train it anew, or --out for another folder.")
+        raise UserError(f"{folder} already holds a judge: give --force to train it anew, or -o for another folder.")
     train, test = (data.load(name, split, data_dir=data_dir) for split in ("train", "test"))
     return train_judge(name, folder, source_train=train, source_test=test, seed=seed, epochs=epochs)
 

@@ -182,8 +182,8 @@ DEVIATIONS = (
     "G's rate is ResGAN's (digits: 5e-4, photographs: 1e-3), but falls over the second half only, ResGAN's over the "
     "last four fifths. WGAN's both are its paper's and stay; RMSprop's rho is Keras's 0.9 in place of 0.99.",
     "Without ResGAN's blocks, and with one convolution less in D, the convolutional networks are smaller than its own "
-    "(DCGAN's on digits: G 150,049 and D 79,441 parameters, ResGAN's 506,026 and 403,835); GAN's dense ones are "
-    "larger.",
+    "(DCGAN's on digits: G 150,049 and D 79,441 parameters, ResGAN's 506,026 and 403,835); GAN's two dense "
+    "ones together are larger.",
 )
 OF_CGAN = (
     "On photographs D learns at 5e-5: at 2e-4, seeing the coarse image, it won (G's loss was 4.6 in the end), and the "
