@@ -32,6 +32,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "runs/damaged/config.yaml").write_text("{gan: dcgan")
     (tmp_path / "runs/strange").mkdir()
     (tmp_path / "runs/strange/config.yaml").write_text("- a\n- b\n")
+    (tmp_path / "runs/hollow").mkdir()
+    (tmp_path / "runs/hollow/config.yaml").write_text(yaml.safe_dump({**config, "recipe": {}}))
     (tmp_path / "kept.png").write_bytes(b"a picture")
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes/thesis.txt").write_text("years of work")
@@ -72,6 +74,7 @@ BAD = [
     ("resume notes", "notes is not a run folder"),
     ("resume runs/damaged", "runs/damaged/config.yaml is damaged"),
     ("resume runs/strange", "runs/strange/config.yaml is damaged"),
+    ("resume runs/hollow", "runs/hollow/config.yaml is damaged"),
     ("export runs/nothing", "is not a run folder"),
     ("export runs/old", "no checkpoint yet"),
     ("generate nomodel", "there is no SavedModel at nomodel"),
@@ -81,6 +84,16 @@ BAD = [
     ("generate nomodel -n -1", "-n must be positive"),
     ("evaluate", "name a run or a SavedModel"),
     ("evaluate --real notes", "--real and --fake go together"),
+    ("evaluate --real notes --fake empty -n 20", "leave out runs, --card, --add, --test and -n"),
+    ("evaluate nomodel", "there is no SavedModel at nomodel"),
+    ("evaluate notes", "notes is not a run folder"),
+    ("evaluate unrolled-gaussians8 wgan-mnist", "measured one at a time"),
+    ("evaluate unrolled-gaussians8 --card new", "cards are made of runs"),
+    ("evaluate unrolled-gaussians8 --test folder:empty", "restores nothing: leave --test out"),
+    ("generate unrolled-gaussians8 -o kept.png/x.png", "kept.png cannot be used; name another place"),
+    ("generate unrolled-gaussians8 --code 1", "has no latent codes"),
+    ("generate acgan-mnist --code 1", "has no latent codes"),
+    ("generate acgan-mnist --labels 0-99999999999", "this model has the labels 0-9"),
 ]
 
 
@@ -110,6 +123,20 @@ def test_a_full_disk_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     monkeypatch.setattr(cli, "app", absent)
     with pytest.raises(FileNotFoundError):  # not the user's fault: a traceback
         call([], monkeypatch)
+
+
+def test_list_tells_of_models_without_a_card_and_with_a_broken_one(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("fresh", "broken"):
+        (place / "saved_models" / name).mkdir(parents=True)
+        (place / "saved_models" / name / "saved_model.pb").write_bytes(b"")
+    (place / "saved_models/broken/card.json").write_text("{")
+    assert call(["list"], monkeypatch) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-2].startswith("other          broken (saved_models/broken/card.json is not readable JSON")
+    assert lines[-1].startswith("other          fresh (not measured yet")
+    assert "               saved:   acgan-mnist" in lines
 
 
 def test_an_unknown_option_exits_with_2(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -136,7 +136,15 @@ def test_card_over_seeds(runs: list[Path], tmp_path: Path) -> None:
     with pytest.raises(UserError, match="covers the seeds"):
         evaluate(runs[:1], card=folder, add=True, features="judge:mnist")
     with pytest.raises(UserError, match="another steps"):
-        evaluate(runs[3:], card=folder, add=True, features="judge:mnist")
+        evaluate(runs[3:], card=folder, add=True, features="nothing")  # before anything is measured
+    with pytest.raises(UserError, match="has no judge: say in which --features"):
+        evaluate(runs[:1])
+    with pytest.raises(UserError, match="leave --test out"):
+        evaluate(runs[:1], features="judge:mnist", tests=["mnist5k"])
+    (tmp_path / "diary").mkdir()
+    (tmp_path / "diary/today.txt").write_text("mine")
+    with pytest.raises(UserError, match="other things than a model .such as today.txt.; give another folder with --c"):
+        evaluate(runs[:1], card=tmp_path / "diary", features="nothing")
     with pytest.raises(UserError, match="not a run of the same recipe"):
         evaluate([runs[0], runs[3]], features="judge:mnist")
     with pytest.raises(UserError, match="--card"):
@@ -165,6 +173,14 @@ def test_saved_model_scores_as_its_run(runs: list[Path], tmp_path: Path) -> None
     assert again["metrics"]["frechet_distance"] == pytest.approx(
         written["metrics"]["frechet_distance"]["mean"], rel=1e-6
     )
+
+
+def test_a_class_of_a_single_image_has_no_pairs(tmp_path: Path) -> None:
+    shutil.copytree(cards.ROOT / "saved_models/acgan-mnist", tmp_path / "m")
+    cards.write_card(tmp_path / "m", {**cards.read_card(tmp_path / "m"), "dataset": "mnist5k"})
+    few, enough = (evaluate([tmp_path / "m"], n=n)["metrics"] for n in (16, 20))  # of ten classes that take turns
+    assert "label_accuracy" in few and "ms_ssim_within" not in few
+    assert len(enough["ms_ssim_within"]) == 10
 
 
 def test_samples_come_in_blocks_of_their_own_seeds(runs: list[Path], tmp_path: Path) -> None:

@@ -126,9 +126,33 @@ def test_generate_writes_a_grid_and_a_folder(exported: tuple[Path, Path], tmp_pa
     assert same.read_bytes() == grid.read_bytes()
     with pytest.raises(UserError, match="exists"):
         generate(exported[0], output=grid)
+    everything = generate(exported[1], n=1, output=tmp_path / "all")
+    assert len(list(everything.iterdir())) == 10, "an export knows its classes without a card"
+    (everything / "00010-category3.png").write_bytes(b"of an earlier call")
+    generate(exported[1], n=1, labels="1", output=everything, force=True)
+    assert [p.name for p in everything.iterdir()] == ["00000-label1.png"]
+    with pytest.raises(UserError, match="labels 0-9, not 10"):
+        generate(exported[1], labels="10", output=tmp_path / "x.png")
     with pytest.raises(UserError, match="takes no labels"):
         generate(exported[0], labels="1", output=tmp_path / "x.png")
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["again.png", "folder", "grid.png"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["again.png", "all", "folder", "grid.png"]
+
+
+def test_an_export_that_does_not_say_its_classes(tmp_path: Path) -> None:
+    module = tf.Module()
+    signature = [tf.TensorSpec((None,), tf.int32, "labels"), tf.TensorSpec((), tf.int32, "seed")]
+
+    def sample(labels: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        return tf.ones((tf.shape(labels)[0], 8, 8, 1)) * tf.cast(seed, tf.float32)
+
+    module.sample = tf.function(sample, input_signature=signature)
+    tf.saved_model.save(module, str(tmp_path / "m"), signatures={"sample": module.sample.get_concrete_function()})
+    with pytest.raises(UserError, match="does not say how many labels it has; give --labels"):
+        generate(tmp_path / "m", output=tmp_path / "x.png")
+    made = generate(tmp_path / "m", n=1, labels="40,7", output=tmp_path / "x")
+    assert sorted(p.name for p in made.iterdir()) == ["00000-label40.png", "00001-label7.png"]
+    (tmp_path / "m/card.json").write_text('{"classes": 3}')
+    assert Exported(tmp_path / "m").classes == 3
 
 
 def test_labels() -> None:

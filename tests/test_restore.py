@@ -207,6 +207,57 @@ def test_other_modes_are_read(tmp_path: Path) -> None:
     assert transparent.pixels.shape == (8, 8, 1) and transparent.alpha is not None and transparent.alpha[0, 0] == 0
 
 
+def test_what_is_not_read_of_a_file_is_said(
+    doubler: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    frames = [Image.fromarray(photograph(8, 8, seed=i)) for i in range(3)]
+    frames[0].save("moving.gif", save_all=True, append_images=frames[1:])
+    frames[0].save("pages.tif", save_all=True, append_images=frames[1:])
+    Image.fromarray(photograph(8, 8, 1).astype(np.uint16) * 257).save("deep.png")
+    Image.fromarray(photograph(8, 8, 1).astype(np.uint16) * 257).save("deep.tif")
+    frames[0].save("plain.png")
+    Image.fromarray(np.float32(photograph(8, 8, 1))).save("float.tif")
+    names = [Path(name) for name in ("moving.gif", "pages.tif", "deep.png", "plain.png", "deep.tif", "float.tif")]
+    _, failed = restore_files(doubler, names, output=Path("out"), force=True)
+    assert failed == ["float.tif: has 32-bit pixels, whose range is not known"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "moving.gif: without the 2 frames or pages after the first",
+        "pages.tif: without the 2 frames or pages after the first",
+        "deep.png: without the lower 8 of 16 bits",
+        "deep.tif: without the lower 8 of 16 bits",
+    ]
+    with Image.open("out/pages.tif") as made:
+        np.testing.assert_array_equal(np.asarray(made), twice(photograph(8, 8, seed=0)))
+
+
+def test_colours_of_16_bits_are_noticed(tmp_path: Path) -> None:
+    import struct
+    import zlib
+
+    def chunk(name: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in photograph(8, 8).astype(np.uint16) * 257)
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0))  # Pillow writes no such file
+    coded = b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    (tmp_path / "deep.png").write_bytes(coded)
+    picture = read_picture(tmp_path / "deep.png")
+    np.testing.assert_array_equal(picture.pixels, photograph(8, 8))
+    assert picture.unread == "the lower 8 of 16 bits"
+
+
+def test_pictures_of_another_size_than_whole_ones_in_training_are_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for side in (4, 28):
+        Image.fromarray(photograph(side, side, 1)).save(f"{side}.png")
+    restore_files("resgan-mnist", [Path("4.png"), Path("28.png")], output=Path("out"))
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert message.startswith("28.png has 28x28 pixels; resgan-mnist learned to restore whole pictures of 4x4")
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("suffix", ["png", "tif"])
 def test_orientation_is_applied(doubler: Path, tmp_path: Path, suffix: str, orientation: int) -> None:

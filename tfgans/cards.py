@@ -47,21 +47,22 @@ def with_sources(card: dict[str, Any]) -> dict[str, Any]:
 
 def saved() -> dict[str, dict[str, Any]]:
     """Name -> card of every model in saved_models/ of the working folder and of the checkout."""
-    return _cards("saved_model.pb")
+    return {name: read_card(folder) for name, folder in folders("saved_model.pb").items()}
 
 
 def measured() -> dict[str, dict[str, Any]]:
     """The same of everything that has a card there: also of what was measured and not kept."""
-    return _cards("card.json")
+    return {name: read_card(folder) for name, folder in folders("card.json").items()}
 
 
-def _cards(file: str) -> dict[str, dict[str, Any]]:
-    folders: dict[str, Path] = {}
+def folders(file: str) -> dict[str, Path]:
+    """Name -> folder of everything in saved_models/, of the working folder before the checkout, that holds `file`."""
+    found: dict[str, Path] = {}
     for place in (Path("saved_models"), ROOT / "saved_models"):
         for folder in sorted(place.glob("*/")) if place.is_dir() else []:
             if (folder / file).exists() and not folder.name.startswith("."):
-                folders.setdefault(folder.name, folder)
-    return {name: read_card(folders[name]) for name in sorted(folders, key=_natural)}
+                found.setdefault(folder.name, folder)
+    return {name: found[name] for name in sorted(found, key=_natural)}
 
 
 def _natural(name: str) -> list[str | int]:

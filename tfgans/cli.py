@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import absl.logging
 import typer
@@ -119,8 +119,8 @@ def evaluate(
     if (real is None) != (fake is None):
         raise UserError("--real and --fake go together")
     if real is not None and fake is not None:
-        if models:
-            raise UserError("give either runs or --real and --fake, not both")
+        if models or card or add or n or test:
+            raise UserError("--real and --fake compare two folders whole: leave out runs, --card, --add, --test and -n")
         if features is None:
             raise UserError("say which --features to compare the folders in: judge:mnist, squeezenet:PATH or inception")
         measure.show(evaluate_folders(real, fake, features))
@@ -142,8 +142,9 @@ def generate(
     n: Annotated[int, typer.Option("-n", help="images to draw; with --labels, of each label")] = 0,
     labels: Annotated[str | None, typer.Option(help="0-9, or 3,1,4; all of them by default")] = None,
     code: Annotated[
-        int, typer.Option(help="of a model with latent codes: which continuous one varies down the rows, from 0")
-    ] = 0,
+        int | None,
+        typer.Option(help="of a model with latent codes: which continuous one varies down the rows; the first, 0"),
+    ] = None,
     seed: Annotated[int, typer.Option(help="the same seed draws the same images")] = 0,
     output: Annotated[
         Path, typer.Option("-o", "--output", help="a .png for a grid, anything else for a folder of files")
@@ -201,7 +202,16 @@ def list_() -> None:
     """Every GAN: what it is, its paper, its recipes and what is in saved_models."""
     from tfgans import cards, models
 
-    saved = cards.saved()
+    saved: dict[str, dict[str, Any]] = {}
+    others = []
+    for folder, path in cards.folders("saved_model.pb").items():
+        try:
+            saved[folder] = cards.read_card(path)
+        except UserError as error:
+            others.append(f"{folder} ({error})")
+            continue
+        if not saved[folder]:
+            others.append(f"{folder} (not measured yet, so it has no card)")
     for name, (_, line, paper) in models.MODELS.items():
         print(f"{name:14} {line}; {paper}")
         print(f"{'':14} recipes: {', '.join(models.module(name).RECIPES)}")
@@ -210,6 +220,8 @@ def list_() -> None:
                 print(f"{'':14} saved:   {folder}")
     judges = [folder for folder, card in saved.items() if folder.startswith("judge-")]
     print(f"{'judges':14} {', '.join(judges) or 'none; make one with: tfgans judge train mnist'}")
+    for other in others:
+        print(f"{'other':14} {other}")
 
 
 @judge_app.command("train")
@@ -246,10 +258,12 @@ def _before() -> None:
 
 
 UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
+# files in the place of folders
+NO_PLACE = (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG)
 
 
 def main() -> None:
-    """The console script: a UserError, a full disk or a folder without rights is one line and exit code 2."""
+    """The console script: a UserError, a full disk or a place that cannot be written is one line and exit code 2."""
     logging.basicConfig(format="tfgans: %(message)s", level=logging.WARNING)
     absl.logging.set_verbosity(absl.logging.ERROR)  # TensorFlow Datasets warns of its own deprecations
     try:
@@ -258,9 +272,10 @@ def main() -> None:
         print(f"tfgans: {error}", file=sys.stderr)
         sys.exit(2)
     except OSError as error:
-        if error.errno not in UNWRITABLE:
+        if error.errno not in (*UNWRITABLE, *NO_PLACE):
             raise
-        print(f"tfgans: {error.filename or 'a file'} cannot be written: {error.strerror}", file=sys.stderr)
+        wrong = "cannot be written" if error.errno in UNWRITABLE else "cannot be used; name another place"
+        print(f"tfgans: {error.filename or 'a file'} {wrong}: {error.strerror}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -12,7 +12,7 @@ from tfgans.cards import SAMPLES
 from tfgans.coverage import STACKED
 from tfgans.data.points import MIXTURES
 from tfgans.errors import UserError
-from tfgans.export import Exported, export_run
+from tfgans.export import Exported, export_run, find, refuse_other
 from tfgans.features import load_features
 from tfgans.fidelity import Size, Test, measure_restoration, restores, scaled_size, tests_of
 from tfgans.files import write_json, write_png
@@ -21,7 +21,7 @@ from tfgans.over_time import follow
 from tfgans.recognition import READ, coarse, measure_small, restored
 from tfgans.report import LABELS, readable
 from tfgans.run import Run
-from tfgans.seeds import facts, losses_of, more_seeds, over_seeds
+from tfgans.seeds import check_same, facts, losses_of, more_seeds, over_seeds
 from tfgans.sheets import sheet_of
 
 SEAMS = 200  # images whose seams are measured
@@ -56,14 +56,21 @@ def evaluate(
         raise UserError(
             f"{card} holds a model, which --no-model would leave with a card of other runs; name another folder"
         )
-    if (paths[0] / "saved_model.pb").exists():
-        return evaluate_saved(paths[0], features=features, n=n, data_dir=data_dir, tests=tests)
+    if not paths[0].is_dir() or (paths[0] / "saved_model.pb").is_file():
+        saved = find(paths[0])
+        if len(paths) > 1 or card is not None:
+            raise UserError(f"{saved} is a SavedModel: these are measured one at a time, and cards are made of runs")
+        return evaluate_saved(saved, features=features, n=n, data_dir=data_dir, tests=tests)
     configs = [Run.open(path).config for path in paths]
     for path, config in zip(paths, configs, strict=True):
         if (config["gan"], config["recipe"]) != (configs[0]["gan"], configs[0]["recipe"]):
             raise UserError(f"{path} is not a run of the same recipe as {paths[0]}; evaluate it on its own")
     if card is not None and not add:
         _same_kind(cards.read_card(card), configs[0], card)
+        if model:
+            refuse_other(Path(card), "--card")
+    if add:
+        check_same(cards.read_card(str(card)), facts([Run.open(path) for path in paths]), str(card))
     if len({config["seed"] for config in configs}) < len(configs):
         raise UserError("two of these runs have the same seed; a card takes each training seed once")
     n = SAMPLES if n is None else n
@@ -113,8 +120,9 @@ def evaluate_run(
     if restores(config):
         return _evaluate_restoration(run, features, n, data_dir, only_if_possible, tests)
     dataset = config["recipe"]["dataset"]
+    _no_tests(tests, run.path)
     try:
-        network = _network(features or f"judge:{JUDGES.get(dataset, dataset)}", dataset)
+        network = _network(features or _judge_of(dataset), dataset)
     except UserError as error:
         if not only_if_possible:
             raise
@@ -193,6 +201,7 @@ def evaluate_saved(
         return _measure_restored(
             Exported(path), tests_of(card["dataset"], tests), protocol["degradation"], features, n, data_dir, scaled
         )
+    _no_tests(tests, path)
     network = _network(features or protocol["features"], card["dataset"])
     return measure_samples(Exported(path), card["dataset"], card["image_shape"], network, n, data_dir)
 
@@ -210,6 +219,18 @@ def _measure_restored(
     if len(tests) == 1 and dataset in READ and not (features or "judge").startswith("squeezenet"):
         return measure_small(model, dataset, degradation, features or f"judge:{dataset}", n, data_dir)
     return measure_restoration(model, tests, degradation, features, data_dir, scaled)
+
+
+def _no_tests(tests: list[str] | None, path: Path) -> None:
+    if tests:
+        raise UserError(f"{path} restores nothing: leave --test out; its samples are compared with its own data")
+
+
+def _judge_of(dataset: str) -> str:
+    """The judge that scores a data set's images. UserError for a folder, of which there is none."""
+    if dataset.startswith("folder:"):
+        raise UserError(f"{dataset} has no judge: say in which --features to compare, squeezenet:PATH or inception")
+    return f"judge:{JUDGES.get(dataset, dataset)}"
 
 
 def _network(features: str, dataset: str) -> Any:

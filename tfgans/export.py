@@ -3,7 +3,7 @@
 Endpoints by the model's kind; images are float32 in [0, 1], (n, h, w, c), seeds are stateless:
 
 * unconditional: `sample(n: int32, seed: int32)`
-* conditional: `sample(labels: int32 (n,), seed: int32)`
+* conditional: `sample(labels: int32 (n,), seed: int32)`, labels below what the variable `classes` says
 * codes: `sample(codes: float32 (n, c), seed: int32)`: a one-hot category, of as many entries as the variable
   `categories` beside the endpoint says, then continuous codes, which in training lay in [-1, 1]
 * restoration: `restore(images: float32 (n, h, w, c))`, any h and w
@@ -22,6 +22,7 @@ import tensorflow as tf
 
 from tfgans import models
 from tfgans.adversarial import Adversarial
+from tfgans.cards import read_card
 from tfgans.errors import UserError
 from tfgans.run import Run
 
@@ -54,7 +55,7 @@ def export(model: Adversarial, folder: str | Path) -> Path:
     if keras.config.dtype_policy().name != "float32":
         raise ValueError("export under the float32 policy: keras.config.set_dtype_policy('float32') before loading")
     folder = Path(folder)
-    _refuse_other(folder)
+    refuse_other(folder)
     module = tf.Module()
     functions = {}
     for name, signature in signatures_of(model).items():
@@ -63,8 +64,9 @@ def export(model: Adversarial, folder: str | Path) -> Path:
         setattr(module, name, function)
     captured = {id(v): v for f in functions.values() for v in f.variables}
     module.weights = list(captured.values())
-    if model.kind == "codes":
-        module.categories = tf.Variable(model.categories, trainable=False)
+    for known in ("categories", "classes"):
+        if model.kind in ("codes", "conditional") and hasattr(model, known):
+            setattr(module, known, tf.Variable(getattr(model, known), trainable=False))
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=folder.parent))
     try:
@@ -100,15 +102,15 @@ def signatures_of(model: Adversarial) -> dict[str, dict[str, tf.TensorSpec]]:
     }
 
 
-def _refuse_other(folder: Path) -> None:
+def refuse_other(folder: Path, option: str = "-o") -> None:
     """Raises UserError for a folder of other things than a model: it is not this program's to replace."""
     if folder.exists() and not folder.is_dir():
-        raise UserError(f"{folder} is a file; give a folder with -o")
+        raise UserError(f"{folder} is a file; give a folder with {option}")
     if folder.exists() and not (folder / "saved_model.pb").exists():
         other = sorted(p.name for p in folder.iterdir() if p.name not in ("card.json", "samples.png"))
         if other:
             raise UserError(
-                f"{folder} holds other things than a model (such as {other[0]}); give another folder with -o"
+                f"{folder} holds other things than a model (such as {other[0]}); give another folder with {option}"
             )
 
 
@@ -127,7 +129,7 @@ def export_run(path: str | Path, folder: str | Path | None = None, force: bool =
     folder = Path(folder or Path("saved_models") / f"{config['gan']}-{dataset}")
     if (folder / "saved_model.pb").exists() and not force:
         raise UserError(f"{folder} holds a model already; give another folder with -o, or --force to replace it")
-    _refuse_other(folder)
+    refuse_other(folder)
     models.module(config["gan"])  # registers the class
     keras.config.set_dtype_policy("float32")
     return export(run.load(step), folder)
@@ -148,6 +150,10 @@ class Exported:
             self.made_channels = made.shape[-1] or self.channels
         self.codes = signatures["sample"]["codes"].shape[-1] if "codes" in signatures.get("sample", {}) else 0
         self.categories = int(self.model.categories) if self.codes else 0
+        self.classes: int | None = None  # of a conditional model; unknown of old exports without a card
+        if self.conditional:
+            stored = getattr(self.model, "classes", None)
+            self.classes = read_card(self.path).get("classes") if stored is None else int(stored)
 
     @property
     def conditional(self) -> bool:

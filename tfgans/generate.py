@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from tfgans.cards import read_card
 from tfgans.errors import UserError
 from tfgans.export import Exported
 from tfgans.files import sheet, to_uint8, write_png
+
+MOST = 1_000  # labels of a model that does not say how many it has
 
 
 def generate(
@@ -19,7 +20,7 @@ def generate(
     *,
     n: int = 0,
     labels: str | None = None,
-    code: int = 0,
+    code: int | None = None,
     seed: int = 0,
     output: str | Path,
     force: bool = False,
@@ -42,23 +43,25 @@ def generate(
     if output.exists() and picture == output.is_dir():
         raise UserError(f"{output} is a {'folder' if picture else 'file'}; choose another -o")
     exported = Exported(model)
+    if code is not None and not exported.codes:
+        raise UserError(f"{exported.path.name} has no latent codes; leave --code out")
     if exported.conditional:
-        classes = read_card(exported.path).get("classes")
-        wanted = parse_labels(labels or f"0-{(classes or 10) - 1}", classes)
+        classes = exported.classes
+        if labels is None and classes is None:
+            raise UserError(f"{exported.path.name} does not say how many labels it has; give --labels")
+        wanted = parse_labels(f"0-{(classes or 1) - 1}" if labels is None else labels, classes)
         n = n or 10
         drawn = np.tile(np.array(wanted, np.int32), n)
         images, columns = exported.sample(labels=drawn, seed=seed), len(wanted)
         names = [f"{i:05d}-label{label}.png" for i, label in enumerate(drawn)]
     elif exported.codes:
-        wanted = parse_labels(labels or f"0-{exported.categories - 1}", exported.categories)
-        images = exported.traverse(n or 10, code, wanted, seed)
+        wanted = parse_labels(f"0-{exported.categories - 1}" if labels is None else labels, exported.categories)
+        images = exported.traverse(n or 10, code or 0, wanted, seed)
         columns = len(wanted)
         names = [f"{i:05d}-category{wanted[i % columns]}.png" for i in range(len(images))]
     else:
         if labels is not None:
             raise UserError(f"{exported.path.name} takes no labels; leave --labels out")
-        if code:
-            raise UserError(f"{exported.path.name} has no latent codes; leave --code out")
         images = exported.sample(n=n or 64, seed=seed)
         columns = int(np.ceil(np.sqrt(len(images))))
         names = [f"{i:05d}.png" for i in range(len(images))]
@@ -76,7 +79,7 @@ def generate(
         for name in names:
             os.replace(temporary / name, output / name)
         for older in output.iterdir():  # drawn by an earlier call, which this one replaces
-            if re.fullmatch(r"\d{5}(-label\d+)?\.png", older.name) and older.name not in names:
+            if re.fullmatch(r"\d{5}(-(label|category)\d+)?\.png", older.name) and older.name not in names:
                 older.unlink()
     finally:
         shutil.rmtree(temporary)
@@ -90,7 +93,8 @@ def parse_labels(text: str, classes: int | None = None) -> list[int]:
         match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part)
         if not match or (match[2] and int(match[2]) < int(match[1])):
             raise UserError(f"labels are numbers and ranges such as 0-9 or 3,1,4; '{text}' is not")
-        labels += range(int(match[1]), int(match[2] or match[1]) + 1)
-    if classes and max(labels) >= classes:
-        raise UserError(f"this model has the labels 0-{classes - 1}, not {max(labels)}")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if last >= (classes or MOST):
+            raise UserError(f"this model has the labels 0-{(classes or MOST) - 1}, not {last}")
+        labels += range(first, last + 1)
     return labels

@@ -31,10 +31,11 @@ class Picture:
     format: str  # of its file, as Pillow names it
     profile: bytes | None = None  # ICC
     exif: bytes | None = None
+    unread: str = ""  # what of the file is not in these pixels
 
 
 def read_picture(path: str | Path) -> Picture:
-    """The picture in a file (the first frame), turned upright by its EXIF; gray stays gray, transparency apart.
+    """The picture in a file (the first frame, 8 bits), turned upright by its EXIF; gray stays gray, transparency apart.
 
     Raises UserError for more than 100 megapixels, and what Pillow raises for a file that is absent, damaged or none.
     """
@@ -42,6 +43,11 @@ def read_picture(path: str | Path) -> Picture:
         if image.width * image.height > MAX_PIXELS:
             raise UserError(f"has {image.width * image.height / 1e6:.0f} megapixels; 100 are the limit")
         kind = "JPEG" if image.format == "MPO" else str(image.format)  # MPO: a JPEG with a second one behind it
+        frames = 1 if kind == "JPEG" else getattr(image, "n_frames", 1)
+        deep = image.mode.startswith("I") or any(";16" in str(part) for part in image.tile)
+        image.seek(0)
+        unread = [f"the {frames - 1} frames or pages after the first"] if frames > 1 else []
+        unread += ["the lower 8 of 16 bits"] if deep else []
         ImageOps.exif_transpose(image, in_place=True)
         image.load()
         gray = image.mode in ("1", "L", "LA", "La") or image.mode.startswith("I")
@@ -57,7 +63,8 @@ def read_picture(path: str | Path) -> Picture:
         pixels = pixels[..., None] if pixels.ndim == 2 else pixels
         fits = image.mode in ("L", "LA", "RGB", "RGBA", "P")  # of CMYK, say, the colours were converted
         exif = image.info.get("exif")
-        return Picture(pixels, alpha, kind, image.info.get("icc_profile") if fits else None, exif)
+        profile = image.info.get("icc_profile") if fits else None
+        return Picture(pixels, alpha, kind, profile, exif, " and ".join(unread))
 
 
 def check_format(kind: str, height: int, width: int) -> None:

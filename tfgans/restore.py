@@ -1,6 +1,7 @@
 """Restore pictures of any size with an exported model: in overlapping tiles, row by row of them, in bounded memory."""
 
 import dataclasses
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -9,11 +10,15 @@ import tensorflow as tf
 from PIL import Image
 from tqdm import tqdm
 
+from tfgans import models
+from tfgans.cards import read_card
 from tfgans.data.colour import lab_to_rgb, lightness, rgb_to_lab
 from tfgans.errors import UserError
 from tfgans.export import Exported
 from tfgans.files import to_uint8, whole, write_png
 from tfgans.pictures import Picture, check_format, read_picture, write_picture
+
+log = logging.getLogger(__name__)
 
 TILE = 160  # pixels of the source: SRGAN then takes half a gigabyte for a tile (0.9 with 224)
 RAMP = 16  # over so many pixels of the source one tile fades into the next
@@ -185,6 +190,7 @@ def restore_files(
     if exported.channels not in (1, 3):
         raise UserError(f"{exported.path} restores no pictures: its endpoints are {', '.join(exported.endpoints)}")
     factor = factor_of(exported)
+    size = trained_size(exported, factor)
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -196,12 +202,30 @@ def restore_files(
         try:
             for place in wanted:
                 _check_place(path, place, done, force)
-            _restore_file(exported, factor, path, wanted, tile or TILE)
+            picture = read_picture(path)
+            _restore_file(exported, factor, path.name, picture, wanted, tile or TILE)
         except Exception as error:  # decoders raise nearly anything on a damaged file, and the others are to be done
             failed.append(f"{path}: {_reason(error)}")
         else:
             done += wanted
+            if picture.unread:
+                log.warning("%s: without %s", path, picture.unread)
+            if size not in (None, picture.pixels.shape[:2]):
+                height, width = picture.pixels.shape[:2]
+                log.warning(
+                    "%s has %dx%d pixels; %s learned to restore whole pictures of %dx%d and makes little of others",
+                    *(path, width, height, exported.path.name, *size[::-1]),
+                )
     return done, failed
+
+
+def trained_size(model: Exported, factor: int) -> tuple[int, int] | None:
+    """(h, w) of what an enlarging model was given, where its training took whole pictures scaled to one size."""
+    card = read_card(model.path)
+    if factor == 1 or "recipe" not in card or models.recipe(card["gan"], card["recipe"]).crop:
+        return None
+    height, width, _ = card["image_shape"]
+    return height // factor, width // factor
 
 
 def _check_place(path: Path, place: Path, done: list[Path], force: bool) -> None:
@@ -213,14 +237,13 @@ def _check_place(path: Path, place: Path, done: list[Path], force: bool) -> None
         raise UserError(f"{place} exists" + ("" if place.is_dir() else "; --force replaces it"))
 
 
-def _restore_file(model: Exported, factor: int, path: Path, places: list[Path], tile: int) -> None:
-    picture = read_picture(path)
+def _restore_file(model: Exported, factor: int, name: str, picture: Picture, places: list[Path], tile: int) -> None:
     height, width = (side * factor for side in picture.pixels.shape[:2])
     check_format(picture.format, height, width)
     tiles = 1 if model.colours else count_tiles(picture.pixels.shape[0], picture.pixels.shape[1], tile)
     if model.colours and picture.pixels.shape[-1] == 1:
         picture = dataclasses.replace(picture, profile=None)  # of gray pixels
-    with tqdm(total=tiles, desc=path.name, unit="tile", leave=False, disable=tiles == 1, mininterval=1.0) as bar:
+    with tqdm(total=tiles, desc=name, unit="tile", leave=False, disable=tiles == 1, mininterval=1.0) as bar:
         strips = restored_strips(model, picture.pixels, factor, tile, bar.update)
         after = Window(height, width)
         if len(places) > 1:

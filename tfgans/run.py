@@ -60,7 +60,10 @@ class Run:
         if not (run.path / "config.yaml").is_file():
             raise UserError(f"{path} is not a run folder (it has no config.yaml); runs are made by 'tfgans train'")
         try:
-            whole_config = isinstance(run.config, dict) and {"gan", "recipe", "seed"} <= run.config.keys()
+            config = run.config
+            whole_config = isinstance(config, dict) and {"gan", "recipe", "recipe_key", "seed"} <= config.keys()
+            needed = {"dataset", "model", "optimizers", "batch_size", "steps"}
+            whole_config = whole_config and isinstance(config["recipe"], dict) and needed <= config["recipe"].keys()
         except (yaml.YAMLError, UnicodeDecodeError):
             whole_config = False
         if not whole_config:

@@ -73,22 +73,32 @@ def over_seeds(values: list[Any]) -> Any:
     return cards.summary([float(v) for v in values])
 
 
-def more_seeds(old: dict[str, Any], new: dict[str, Any], folder: str | Path) -> dict[str, Any]:
-    """The card of both: its facts are the old one's, its summaries cover the seeds of both.
+def check_same(old: dict[str, Any], new: dict[str, Any], folder: str | Path) -> None:
+    """UserError where runs, their `facts` in `new`, are no further seeds of the card `old`.
 
     An argument of the model that the old one does not name came later: it had its default.
     """
     same = ("gan", "recipe", "dataset", "steps", "batch_size", "decay", "model", "optimizers", "protocol")
-    arguments = inspect.signature(models.model_class(new["gan"])).parameters
-    defaults = {name: arguments[name].default for name in new["model"] if name in arguments}
-    old = {**old, "model": plain({**defaults, **old.get("model", {})})}
+    old = {**old, "model": _with_defaults(old, new)}
     for field in (*same, "precision", "jit_compile"):
-        if old.get(field) != plain(new[field]):
+        if field in new and old.get(field) != plain(new[field]):
             raise UserError(
                 f"{folder}/card.json has another {field} than these runs; evaluate them into a card of their own"
             )
     if set(old["training_seeds"]) & set(new["training_seeds"]):
         raise UserError(f"{folder}/card.json covers the seeds {old['training_seeds']} already; train another --seed")
+
+
+def _with_defaults(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    arguments = inspect.signature(models.model_class(new["gan"])).parameters
+    defaults = {name: arguments[name].default for name in new["model"] if name in arguments}
+    return plain({**defaults, **old.get("model", {})})
+
+
+def more_seeds(old: dict[str, Any], new: dict[str, Any], folder: str | Path) -> dict[str, Any]:
+    """The card of both: its facts are the old one's, its summaries cover the seeds of both."""
+    check_same(old, new, folder)
+    old = {**old, "model": _with_defaults(old, new)}
 
     def both(a: Any, b: Any) -> Any:
         if isinstance(a, dict) and "values" in a:

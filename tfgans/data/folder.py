@@ -149,5 +149,7 @@ def read_image(path: Path, image_shape: tuple[int, int, int] | None, keep_size: 
         return "too many pixels"
     except (PermissionError, FileNotFoundError):
         return "cannot be opened"
+    except UserError as error:
+        return str(error)
     except Exception:  # decoders raise nearly anything on a damaged file, from OSError to SyntaxError
         return "truncated or damaged"

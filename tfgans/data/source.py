@@ -98,12 +98,12 @@ def spread(n: int, limit: int | None) -> np.ndarray:
 
 
 def to_8_bits(image: Image.Image) -> Image.Image:
-    """Any Pillow image as "L" or "RGB", transparency laid on white. ValueError for pixels without a known range."""
+    """Any Pillow image as "L" or "RGB", transparency laid on white. UserError for pixels without a known range."""
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG"):
         # Pillow's own conversion clips at 255 instead of scaling: 65535 / 255 = 257.
         return Image.fromarray(np.round(np.asarray(image) / 257).astype(np.uint8))
     if image.mode in ("I", "F"):
-        raise ValueError("32-bit pixels have no known range")
+        raise UserError("has 32-bit pixels, whose range is not known")
     mode = "L" if image.mode in ("1", "L", "LA", "La") else "RGB"
     if image.has_transparency_data:
         paper = Image.new("RGBA", image.size, "white")
