@@ -106,6 +106,21 @@ def test_kl_is_the_mean_log_ratio_of_the_densities() -> None:
 
 
 @pytest.mark.parametrize("key", ["mnist", "mnist_no_attention"])
+def test_images_of_a_batch_do_not_touch_each_other(key: str) -> None:
+    model = small(key)
+    images = RNG.integers(0, 2, (3, 28, 28, 1)).astype(np.float32)
+    noise = RNG.normal(size=(model.glimpses, 3, model.latent_dim)).astype(np.float32)
+    together = model.parts_of_bound(tf.constant(images), tf.constant(noise))
+    for i in range(3):
+        alone = model.parts_of_bound(tf.constant(images[i : i + 1]), tf.constant(noise[:, i : i + 1]))
+        for all_three, one in zip(together, alone, strict=True):
+            assert float(all_three[i]) == pytest.approx(float(one[0]), rel=1e-4)
+    state, _ = model.beginning(tf.constant(2))
+    canvas = model.decode(tf.constant(noise[0, :2]), state)[0]
+    assert np.abs(canvas[0] - canvas[1]).max() > 1e-3, "other codes, other canvases"
+
+
+@pytest.mark.parametrize("key", ["mnist", "mnist_no_attention"])
 def test_bound_by_hand(key: str) -> None:
     """With all weights 0 the canvas stays 0: log 2 a pixel. Mean 0.5, deviation 1: an eighth a code and glimpse."""
     model = small(key)

@@ -64,6 +64,9 @@ class Recipe:
                 raise UserError(f"this recipe has no setting '{key}'; {hint}")
             place, name = known[key]
             place[name] = _like(place[name], value, key)
+        for player, arguments in optimizers.items():
+            if not arguments.get("learning_rate", 1.0) > 0:
+                raise UserError(f"'{player}.learning_rate' must be above 0, not {arguments['learning_rate']}")
         if not 0 <= own["decay"] <= 1:
             raise UserError(f"decay is a share of the run, from 0 to 1, not {own['decay']}")
         return dataclasses.replace(self, model=model, optimizers=optimizers, **own)

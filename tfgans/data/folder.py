@@ -43,7 +43,7 @@ def load_folder(
     """
     root = Path(name.removeprefix("folder:")).expanduser()
     if not root.is_dir():
-        raise UserError(f"there is no folder {root}")
+        raise UserError(f"there is no folder {root}; name yours with folder:PATH")
     bases = {p.name.lower(): p for p in sorted(root.iterdir()) if p.is_dir() and p.name.lower() in SPLITS}
     by_split = {key: [(base, path) for path in _image_paths(base)] for key, base in bases.items()}
     if not by_split:

@@ -231,7 +231,7 @@ def _builder(name: str, data_dir: str | None, download: bool) -> Any:
     if not builder.is_prepared():
         if not download:
             raise UserError(
-                f"'{name}' is not prepared in {builder.data_path}: let it be downloaded with --download, "
+                f"'{name}' is not prepared in {builder.data_path}: let 'tfgans train' download it with --download, "
                 "or name the folder that holds it with --data-dir or TFDS_DATA_DIR"
             )
         try:

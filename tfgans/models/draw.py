@@ -29,7 +29,10 @@ def build_lstm(inputs: int, units: int, name: str) -> keras.Model:
 
 
 def build_heads(units: int, biases: list[list[float]], name: str) -> keras.Model:
-    """(n, units) hidden states -> linear functions of them, (n, len(bias)) each, with the biases they begin with."""
+    """(n, units) hidden states -> linear functions of them, (n, len(bias)) each, with the biases they begin with.
+
+    The functions come as a list, but a single one as it is: Keras unpacks lists of one.
+    """
     h = keras.Input((units,))
     heads = [
         layers.Dense(
@@ -168,7 +171,7 @@ class DRAW(Adversarial):
         if self.attention:
             patch = tf.reshape(heads[0], (-1, self.write_size, self.write_size, channels))
             return canvas + write_patch(patch, heads[1], height, wide), h, cell
-        return canvas + tf.reshape(heads[0], (-1, *self.image_shape)), h, cell
+        return canvas + tf.reshape(heads, (-1, *self.image_shape)), h, cell
 
     def repeat(self, glimpse: Callable[..., Any], *values: Any) -> Any:
         """values = glimpse(t, *values) for every glimpse: a loop in the graph, which is traced and compiled once."""
