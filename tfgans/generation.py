@@ -13,10 +13,10 @@ from tfgans.errors import UserError
 from tfgans.export import Exported
 from tfgans.features import load_features
 from tfgans.features.judges import held_out
+from tfgans.fidelity import FEWEST
 from tfgans.run import Run
 
 SEED = 1  # of the samples that are measured; training and previews never use it
-FEWEST = 16  # images that can be scored
 NEIGHBOURS = 1_000  # samples whose nearest training images are looked up
 CANVASES = 500  # samples whose coming about is measured
 
