@@ -161,7 +161,7 @@ RING = dict(
     image_shape=POINT,
     latent_dim=256,
     generator_width=128,
-    discriminator_width=128,
+    discriminator_width=256,
     unroll=10,
     saturating=True,
 )
@@ -171,6 +171,8 @@ RING_OPTIMIZERS = dict(
 )
 RING_DEVIATIONS = (
     "Learning rates of 1e-3, falling linearly to zero over the second half, in place of 1e-4.",
+    "A discriminator of 256 units in place of 128. With 128 a mode or two were blurred: in one of five trainings 13% "
+    "of the samples lay beyond three sigma of all modes, and with 40,000 steps 12% in another.",
     "Tried and left: the networks of the authors' demonstration (poolio/unrolled_gan; tanh, two hidden layers in D). "
     "With them a GAN without unrolling found six to eight modes, too, at the rates at which ten steps find all.",
 )
@@ -181,7 +183,7 @@ RECIPES = {
         model=RING,
         optimizers=RING_OPTIMIZERS,
         batch_size=512,
-        steps=40_000,
+        steps=25_000,
         decay=0.5,
         paper="arXiv:1611.02163",
         deviations=RING_DEVIATIONS,
@@ -192,7 +194,7 @@ RECIPES = {
         model=dict(RING, unroll=0),
         optimizers=RING_OPTIMIZERS,
         batch_size=512,
-        steps=40_000,
+        steps=25_000,
         decay=0.5,
         paper="arXiv:1611.02163",
         deviations=RING_DEVIATIONS,
