@@ -96,7 +96,9 @@ def _finish(run: Path, data_dir: str | None) -> None:
 
 @app.command()
 def evaluate(
-    models: Annotated[list[Path] | None, typer.Argument(help="runs (one per training seed) or a SavedModel")] = None,
+    models: Annotated[
+        list[Path] | None, typer.Argument(help="runs (one per training seed), or a SavedModel or its name")
+    ] = None,
     card: Annotated[
         Path | None, typer.Option(help="a SavedModel's folder: write card.json there, from all the runs")
     ] = None,
