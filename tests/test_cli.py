@@ -92,7 +92,7 @@ BAD = [
     ("evaluate unrolled-gaussians8 wgan-mnist", "measured one at a time"),
     ("evaluate unrolled-gaussians8 --card new", "cards are made of runs"),
     ("evaluate unrolled-gaussians8 --test folder:empty", "restores nothing: leave --test out"),
-    ("generate unrolled-gaussians8 -o kept.png/x.png", "kept.png cannot be used; name another place"),
+    ("generate unrolled-gaussians8 -o kept.png/x.png", "kept.png cannot be used (File exists); name another place"),
     ("generate unrolled-gaussians8 --code 1", "has no latent codes"),
     ("generate acgan-mnist --code 1", "has no latent codes"),
     ("generate acgan-mnist --labels 0-99999999999", "this model has the labels 0-9"),

@@ -1,6 +1,7 @@
 """`tfgans restore`: tiles against the whole, formats, orientation, transparency, and what must not happen to files."""
 
 import io
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from PIL import Image
 from skimage.color import rgb2lab
 
 from tfgans import cli
+from tfgans.cards import ROOT
 from tfgans.data.colour import lab_to_rgb, rgb_to_lab
 from tfgans.errors import UserError
 from tfgans.export import Exported, export
@@ -256,6 +258,10 @@ def test_pictures_of_another_size_than_whole_ones_in_training_are_noticed(
     restore_files("resgan-mnist", [Path("4.png"), Path("28.png")], output=Path("out"))
     (message,) = [record.getMessage() for record in caplog.records]
     assert message.startswith("28.png has 28x28 pixels; resgan-mnist learned to restore whole pictures of 4x4")
+    shutil.copytree(ROOT / "saved_models/resgan-mnist", "model")
+    Path("model/card.json").write_text("{")
+    done, failed = restore_files("model", [Path("4.png")], output=Path("again"))
+    assert not failed and done[0].read_bytes() == Path("out/4.png").read_bytes(), "a model needs no card to restore"
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -260,7 +260,7 @@ def _before() -> None:
 
 
 UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
-# files in the place of folders
+# files in the place of folders, names that are too long
 NO_PLACE = (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG)
 
 
@@ -276,8 +276,10 @@ def main() -> None:
     except OSError as error:
         if error.errno not in (*UNWRITABLE, *NO_PLACE):
             raise
-        wrong = "cannot be written" if error.errno in UNWRITABLE else "cannot be used; name another place"
-        print(f"tfgans: {error.filename or 'a file'} {wrong}: {error.strerror}", file=sys.stderr)
+        wrong = f"cannot be written: {error.strerror}"
+        if error.errno in NO_PLACE:
+            wrong = f"cannot be used ({error.strerror}); name another place"
+        print(f"tfgans: {error.filename or 'a file'} {wrong}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -229,7 +229,10 @@ def _no_tests(tests: list[str] | None, path: Path) -> None:
 def _judge_of(dataset: str) -> str:
     """The judge that scores a data set's images. UserError for a folder, of which there is none."""
     if dataset.startswith("folder:"):
-        raise UserError(f"{dataset} has no judge: say in which --features to compare, squeezenet:PATH or inception")
+        raise UserError(
+            f"{dataset} has no judge; compare in another network: 'tfgans evaluate RUN --features squeezenet:PATH', "
+            "or inception"
+        )
     return f"judge:{JUDGES.get(dataset, dataset)}"
 
 

@@ -64,9 +64,9 @@ def export(model: Adversarial, folder: str | Path) -> Path:
         setattr(module, name, function)
     captured = {id(v): v for f in functions.values() for v in f.variables}
     module.weights = list(captured.values())
-    for known in ("categories", "classes"):
-        if model.kind in ("codes", "conditional") and hasattr(model, known):
-            setattr(module, known, tf.Variable(getattr(model, known), trainable=False))
+    counted = {"codes": "categories", "conditional": "classes"}.get(model.kind)
+    if counted:
+        setattr(module, counted, tf.Variable(getattr(model, counted), trainable=False))
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=folder.parent))
     try:

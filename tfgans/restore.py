@@ -220,9 +220,15 @@ def restore_files(
 
 
 def trained_size(model: Exported, factor: int) -> tuple[int, int] | None:
-    """(h, w) of what an enlarging model was given, where its training took whole pictures scaled to one size."""
-    card = read_card(model.path)
-    if factor == 1 or "recipe" not in card or models.recipe(card["gan"], card["recipe"]).crop:
+    """(h, w) of what an enlarging model was given, where its training took whole pictures scaled to one size.
+
+    None where its card does not say so, or is damaged, or of a recipe that is no more: it restores all the same.
+    """
+    try:
+        card = read_card(model.path)
+        if factor == 1 or "recipe" not in card or models.recipe(card["gan"], card["recipe"]).crop:
+            return None
+    except UserError:
         return None
     height, width, _ = card["image_shape"]
     return height // factor, width // factor
