@@ -18,9 +18,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
 
-from tfgans import data, metrics, writing
+from tfgans import data, metrics
 from tfgans.chapter import SMOKE, curves, finish, new_folder, over_time, results, show, sources, verdicts
 from tfgans.data.degrade import bicubic_down, bicubic_up
+from tfgans.metrics import legibility as writing
 from tfgans.models import srgan
 from tfgans.train import train
 

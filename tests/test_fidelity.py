@@ -9,13 +9,14 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tfgans import cards, data, writing
+from tfgans import cards, data
 from tfgans.data.degrade import degrade
 from tfgans.errors import UserError
 from tfgans.evaluate import evaluate
 from tfgans.export import Exported
 from tfgans.fidelity import CROP, label, measure_restoration, restoration_sheet
 from tfgans.metrics import colourfulness, psnr, ssim
+from tfgans.metrics import legibility as writing
 from tfgans.run import Run
 from tfgans.train import train
 

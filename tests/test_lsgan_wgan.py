@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from tiny import batch_of, tiny_model
 
-from tfgans.metrics.bridge import losses_impl
+from tfgans.metrics.tfgan_bridge import losses_impl
 
 
 def noise(model: Any, n: int = 4, seed: int = 0) -> tf.Tensor:

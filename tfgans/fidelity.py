@@ -13,8 +13,8 @@ from tfgans.errors import UserError
 from tfgans.export import Exported
 from tfgans.features.squeezenet import SqueezeNetFeatures, squeezenet_distance
 from tfgans.files import grid, to_uint8
+from tfgans.metrics.legibility import HEIGHTS, letters_read
 from tfgans.restore import restore_array
-from tfgans.writing import HEIGHTS, letters_read
 
 BORDER = 4  # pixels left out at each side, as the papers on super-resolution do
 CROP = 128  # pixels a side, on the sheet
@@ -80,7 +80,7 @@ def measure_restoration(
     """PSNR, SSIM and, with `features` "squeezenet:PATH", the squeezenet distance: the mean over each test set.
 
     Enlarged images are compared on Y, without BORDER pixels, beside plain enlargement ("..._bicubic"); also by the
-    power at the frequencies that were lost (`high_frequency`) and by the letters that can be read (`tfgans.writing`).
+    power at the frequencies that were lost (`high_frequency`) and by the letters that can be read (`tfgans.metrics.legibility`).
     Others are compared in all channels, beside what the model was given ("..._source"). These, and images `scaled` to
     one size, are compared as a set too: the Frechet distance of their features. What is coloured also gets
     `colour_scores`, what has a hole `hole_scores`. Scores that an image does not have (the PSNR of a gray original and

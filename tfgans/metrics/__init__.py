@@ -1,7 +1,9 @@
 """Scores of generated images. Features and logits come from `tfgans.features`; everything here takes NumPy arrays."""
 
+from tfgans.metrics.classes import category_accuracy, class_histogram, kl_to_uniform, label_accuracy
 from tfgans.metrics.codes import code_effects, sharpness, slant, stroke_width, width
 from tfgans.metrics.colour import colourfulness, green_blue_share, seam_contrast
+from tfgans.metrics.coverage import Coverage, mode_coverage, stacked_digits
 from tfgans.metrics.distances import classifier_score, frechet_distance, frechet_floor, kernel_distance
 from tfgans.metrics.diversity import ms_ssim_within
 from tfgans.metrics.fidelity import (
@@ -14,8 +16,6 @@ from tfgans.metrics.fidelity import (
     spectrum,
     ssim,
 )
-from tfgans.metrics.labels import category_accuracy, class_histogram, kl_to_uniform, label_accuracy
-from tfgans.metrics.modes import Coverage, mode_coverage, stacked_digits
 from tfgans.metrics.neighbours import Neighbours, PrecisionRecall, nearest_neighbours, precision_recall
 
 __all__ = [

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import numpy as np
 import tensorflow as tf
 
-from tfgans.metrics.bridge import classifier_metrics
+from tfgans.metrics.tfgan_bridge import classifier_metrics
 
 
 def _rows(name: str, array: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from tfgans import metrics
 from tfgans.errors import UserError
-from tfgans.metrics import bridge
+from tfgans.metrics import tfgan_bridge as bridge
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def features(rng):
 
 def test_bridge_imports_what_the_package_itself_cannot():
     script = (
-        "from tfgans.metrics import bridge\n"
+        "from tfgans.metrics import tfgan_bridge as bridge\n"
         "m, l = bridge.classifier_metrics(), bridge.losses_impl()\n"
         "assert m is bridge.classifier_metrics() and l is bridge.losses_impl()\n"
         "import tensorflow_gan.python.eval.classifier_metrics as direct\n"
