@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from tfgans.data.folder import FORMATS, MAX_PIXELS
-from tfgans.data.source import to_8_bits
+from tfgans.data.image_set import to_8_bits
 from tfgans.errors import UserError
 
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}

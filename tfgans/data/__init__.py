@@ -1,7 +1,7 @@
 """Images by name: `load` reads a source into memory, `batches` draws training batches from it."""
 
+from tfgans.data.image_set import Source
+from tfgans.data.load import load
 from tfgans.data.pipeline import batches
-from tfgans.data.source import Source
-from tfgans.data.sources import load
 
 __all__ = ["Source", "batches", "load"]

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
-from tfgans.data.source import Source, fit, pack, spread, to_8_bits
+from tfgans.data.image_set import Source, fit, pack, spread, to_8_bits
 from tfgans.errors import UserError
 
 log = logging.getLogger(__name__)

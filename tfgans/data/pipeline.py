@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from tfgans.data.source import Source
+from tfgans.data.image_set import Source
 
 Example = dict[str, tf.Tensor]
 THREADS = 2

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfgans.data.source import Source, spread
+from tfgans.data.image_set import Source, spread
 from tfgans.errors import UserError
 
 SHAPE = (1, 1, 2)

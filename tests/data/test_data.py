@@ -10,9 +10,9 @@ import tensorflow as tf
 from PIL import Image
 
 from tfgans.data import Source, batches, load
-from tfgans.data import source as source_module
+from tfgans.data import image_set as source_module
+from tfgans.data.image_set import pack
 from tfgans.data.pipeline import mix, shuffled_index
-from tfgans.data.source import pack
 from tfgans.errors import UserError
 
 # --- folders: formats and modes ---------------------------------------------------------------------------------------

@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image
 
 from tfgans.data.folder import load_folder
+from tfgans.data.image_set import Source, check_options, check_size, fit, fit_arrays, pack, spread, to_8_bits
 from tfgans.data.points import MIXTURES, load_points
-from tfgans.data.source import Source, check_options, check_size, fit, fit_arrays, pack, spread, to_8_bits
 from tfgans.errors import UserError
 
 COLOUR_PHOTOS = ("astronaut.png", "coffee.png", "hubble_deep_field.jpg", "motorcycle_left.png")
