@@ -22,8 +22,8 @@ import numpy as np
 
 from tfgans import data
 from tfgans.chapter import SMOKE, curves, new_folder, over_time, results, show, sources, verdicts
-from tfgans.export import Exported, export_run
 from tfgans.features import load_features
+from tfgans.inference.export import Exported, export_run
 from tfgans.models import coarse_gan, resgan
 from tfgans.recognition import coarse, coarse_accuracy, enlarged, restored
 from tfgans.train import train

@@ -13,10 +13,10 @@ from tiny import BATCH, batch_of, tiny
 
 from tfgans import metrics, models
 from tfgans.errors import UserError
-from tfgans.export import Exported, export, traversal
 from tfgans.files import grid
-from tfgans.generate import generate
 from tfgans.generation import SEED, measure_samples
+from tfgans.inference.export import Exported, export, traversal
+from tfgans.inference.generate import generate
 from tfgans.prepare import build
 from tfgans.recorder import Preview
 from tfgans.sheets import sheet_of

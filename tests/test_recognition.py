@@ -6,8 +6,8 @@ import tensorflow as tf
 
 from tfgans import data, metrics
 from tfgans.errors import UserError
-from tfgans.export import Exported
 from tfgans.features import load_features
+from tfgans.inference.export import Exported
 from tfgans.recognition import coarse, measure_small, small_sheet
 
 N = 300

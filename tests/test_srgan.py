@@ -13,9 +13,9 @@ from tiny import differences, go_on, state, tiny
 
 from tfgans import data, models
 from tfgans.errors import UserError
-from tfgans.export import Exported, export
 from tfgans.features.content import content_distance
 from tfgans.files import to_uint8
+from tfgans.inference.export import Exported, export
 from tfgans.models.srgan import (
     RECIPES,
     SRGAN,

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from tfgans import cli
 from tfgans.data.degrade import degrade
 from tfgans.errors import UserError
-from tfgans.export import Exported, export
+from tfgans.inference.export import Exported, export
 from tfgans.models.unet_gan import RECIPES, Partition, UNetGAN, build_discriminator, enlarge, widths
 from tfgans.prepare import build
 from tfgans.recipe import Recipe

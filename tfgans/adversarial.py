@@ -23,7 +23,7 @@ class Adversarial(keras.Model):
 
     A subclass declares
 
-    * `kind`: which endpoint an export has, "unconditional", "conditional", ... (see `tfgans.export`);
+    * `kind`: which endpoint an export has, "unconditional", "conditional", ... (see `tfgans.inference.export`);
     * `players`: optimizer name -> names of the attributes (networks) whose trainable weights it moves;
     * `terms`: the names of everything that is logged: loss terms and what `track` is given;
     * `factor`: of a restoration, by how much the target is larger than the source;

@@ -154,7 +154,7 @@ def generate(
     force: Annotated[bool, typer.Option("--force", help="replace what is there")] = False,
 ) -> None:
     """Draw images from an exported model."""
-    from tfgans.generate import generate as draw
+    from tfgans.inference.generate import generate as draw
 
     print(draw(model, n=n, labels=labels, code=code, seed=seed, output=output, force=force))
 
@@ -173,7 +173,7 @@ def restore(
     tile: Annotated[int | None, typer.Option(help="pixels a side of a tile: smaller ones take less memory")] = None,
 ) -> None:
     """Restore or enlarge pictures of any size; each keeps its name and format."""
-    from tfgans.restore import restore_files
+    from tfgans.inference.restore import restore_files
 
     done, failed = restore_files(model, images, output=output, sheet=sheet, force=force, tile=tile)
     for path in done:
@@ -194,7 +194,7 @@ def export(
     force: Annotated[bool, typer.Option("--force", help="replace the model that is there")] = False,
 ) -> None:
     """Write the newest checkpoint of a run as a SavedModel that loads with TensorFlow alone."""
-    from tfgans.export import export_run
+    from tfgans.inference.export import export_run
 
     print(export_run(run, output, force))
 

@@ -10,11 +10,11 @@ import tensorflow as tf
 from tfgans import data, metrics, models
 from tfgans.data.degrade import bicubic_up, degrade, hole, pair
 from tfgans.errors import UserError
-from tfgans.export import Exported
 from tfgans.features.squeezenet import SqueezeNetFeatures, squeezenet_distance
 from tfgans.files import grid, to_uint8
+from tfgans.inference.export import Exported
+from tfgans.inference.restore import restore_array
 from tfgans.metrics.legibility import HEIGHTS, letters_read
-from tfgans.restore import restore_array
 
 BORDER = 4  # pixels left out at each side, as the papers on super-resolution do
 CROP = 128  # pixels a side, on the sheet

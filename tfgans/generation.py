@@ -10,10 +10,10 @@ from tfgans import data, metrics, models
 from tfgans.coverage import STACKED, measure_points, measure_stacked
 from tfgans.data.points import MIXTURES
 from tfgans.errors import UserError
-from tfgans.export import Exported
 from tfgans.features import load_features
 from tfgans.features.judges import held_out
 from tfgans.fidelity import FEWEST
+from tfgans.inference.export import Exported
 from tfgans.run import Run
 
 SEED = 1  # of the samples that are measured; training and previews never use it

@@ -12,10 +12,10 @@ import tensorflow as tf
 from tfgans import data, metrics
 from tfgans.data.degrade import bicubic_up, degrade, pair
 from tfgans.errors import UserError
-from tfgans.export import Exported
 from tfgans.features import load_features
 from tfgans.features.judges import held_out
 from tfgans.files import grid, to_uint8
+from tfgans.inference.export import Exported
 
 BATCH = 250
 READ = ("mnist", "fashion_mnist", "cifar10", "cifar100")  # data sets whose restored images a judge of theirs reads

@@ -15,8 +15,8 @@ from tqdm import tqdm
 from tfgans import data
 from tfgans.adversarial import Adversarial
 from tfgans.data.degrade import bicubic_up, degrade, pair
-from tfgans.export import traversal
 from tfgans.files import sheet, write_png
+from tfgans.inference.export import traversal
 from tfgans.machine import duration
 from tfgans.prepare import recipe_of
 from tfgans.run import Run

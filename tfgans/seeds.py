@@ -8,8 +8,8 @@ import numpy as np
 
 from tfgans import cards, models
 from tfgans.errors import UserError
-from tfgans.export import ENDPOINTS
 from tfgans.files import plain
+from tfgans.inference.export import ENDPOINTS
 from tfgans.run import Run
 
 

@@ -4,10 +4,10 @@ import numpy as np
 
 from tfgans import data, models
 from tfgans.data.points import MIXTURES
-from tfgans.export import Exported
 from tfgans.fidelity import restoration_sheet, restores, scaled_size, tests_of
 from tfgans.files import grid, sheet
 from tfgans.generation import SEED, tenths
+from tfgans.inference.export import Exported
 from tfgans.recognition import READ, small_sheet
 from tfgans.run import Run
 

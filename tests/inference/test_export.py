@@ -10,8 +10,8 @@ import tensorflow as tf
 from tiny import tiny_model
 
 from tfgans.errors import UserError
-from tfgans.export import Exported, export, find
-from tfgans.generate import generate, parse_labels
+from tfgans.inference.export import Exported, export, find
+from tfgans.inference.generate import generate, parse_labels
 
 ALONE = """
 import sys

@@ -167,7 +167,7 @@ class Exported:
     def restore(self, images: np.ndarray) -> np.ndarray:
         """What the model makes of images (n, h, w, c) in [0, 1], all at once: float32 in [0, 1].
 
-        Raises UserError for a model of another kind. `tfgans.restore.restore_array` restores large ones in tiles.
+        Raises UserError for a model of another kind. `tfgans.inference.restore.restore_array` restores large ones in tiles.
         """
         if "restore" not in self.endpoints:
             raise UserError(f"{self.path} has no 'restore' endpoint; it has {', '.join(self.endpoints)}")

@@ -17,11 +17,10 @@ from tfgans import cli
 from tfgans.cards import ROOT
 from tfgans.data.colour import lab_to_rgb, rgb_to_lab
 from tfgans.errors import UserError
-from tfgans.export import Exported, export
 from tfgans.files import to_uint8
-from tfgans.models.srgan import SRGAN, build_generator
-from tfgans.pictures import QUALITY, STRIP, Picture, read_picture, write_picture
-from tfgans.restore import (
+from tfgans.inference.export import Exported, export
+from tfgans.inference.image_files import QUALITY, STRIP, Picture, read_picture, write_picture
+from tfgans.inference.restore import (
     MARGIN,
     RAMP,
     SHEET,
@@ -35,6 +34,7 @@ from tfgans.restore import (
     tile_starts,
     tile_weights,
 )
+from tfgans.models.srgan import SRGAN, build_generator
 
 
 def save(folder: Path, restore: Callable[[tf.Tensor], tf.Tensor], channels: int) -> Path:

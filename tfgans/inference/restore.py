@@ -14,9 +14,9 @@ from tfgans import models
 from tfgans.cards import read_card
 from tfgans.data.colour import lab_to_rgb, lightness, rgb_to_lab
 from tfgans.errors import UserError
-from tfgans.export import Exported
 from tfgans.files import to_uint8, whole, write_png
-from tfgans.pictures import Picture, check_format, read_picture, write_picture
+from tfgans.inference.export import Exported
+from tfgans.inference.image_files import Picture, check_format, read_picture, write_picture
 
 log = logging.getLogger(__name__)
 

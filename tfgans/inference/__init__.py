@@ -1,0 +1,1 @@
+"""From a trained model to pictures: exports, and what is done with them."""
