@@ -25,7 +25,7 @@ import tensorflow as tf
 from tfgans import data, metrics
 from tfgans.chapter import SMOKE, curves, finish, new_folder, over_time, results, show, sources, verdicts
 from tfgans.models import gan
-from tfgans.train import train
+from tfgans.training.train import train
 
 folder = new_folder("01_gan")
 digits = data.load("mnist5k", "train")  # 4,500 digits that come with an installed package: nothing to download

@@ -27,7 +27,7 @@ import tensorflow as tf
 from tfgans import data
 from tfgans.chapter import SMOKE, curves, new_folder, over_time, results, show, sources, verdicts
 from tfgans.models import dcgan
-from tfgans.train import train
+from tfgans.training.train import train
 
 folder = new_folder("02_dcgan")
 real = data.load("mnist5k", "train").images.astype(np.float32) / 255

@@ -21,7 +21,7 @@ import numpy as np
 
 from tfgans.chapter import SMOKE, curves, finish, new_folder, over_time, results, sources, verdicts
 from tfgans.models import lsgan
-from tfgans.train import train
+from tfgans.training.train import train
 
 folder = new_folder("03_lsgan")
 

@@ -20,7 +20,7 @@ import tensorflow as tf
 from tfgans import data, metrics
 from tfgans.chapter import SMOKE, curves, finish, new_folder, over_time, results, show, sources, verdicts
 from tfgans.models import cgan
-from tfgans.train import train
+from tfgans.training.train import train
 
 folder = new_folder("05_cgan")
 digits = data.load("mnist5k", "train")

@@ -31,7 +31,7 @@ import tensorflow as tf
 from tfgans import cards, claims, data, metrics, models
 from tfgans.chapter import SMOKE, curves, finish, new_folder, over_time, results, show, sources, verdicts
 from tfgans.models import cdcgan
-from tfgans.train import train
+from tfgans.training.train import train
 
 folder = new_folder("06_cdcgan")
 digits = data.load("mnist5k", "train")

@@ -21,7 +21,7 @@ import tensorflow as tf
 from tfgans import data, metrics
 from tfgans.chapter import SMOKE, curves, new_folder, over_time, results, show, sources, verdicts
 from tfgans.models import infogan
-from tfgans.train import train
+from tfgans.training.train import train
 
 folder = new_folder("07_infogan")
 

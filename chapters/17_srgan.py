@@ -23,7 +23,7 @@ from tfgans.chapter import SMOKE, curves, finish, new_folder, over_time, results
 from tfgans.data.degrade import bicubic_down, bicubic_up
 from tfgans.metrics import legibility as writing
 from tfgans.models import srgan
-from tfgans.train import train
+from tfgans.training.train import train
 
 folder = new_folder("17_srgan")
 

@@ -24,7 +24,7 @@ from tfgans import data, metrics
 from tfgans.chapter import SMOKE, curves, new_folder, over_time, results, show, sources, verdicts
 from tfgans.data.degrade import degrade
 from tfgans.models import unet_gan
-from tfgans.train import train
+from tfgans.training.train import train
 
 folder = new_folder("18_unet_gan")
 photos = data.load("photos", "test", image_shape=(128, 128, 3), limit=5).images

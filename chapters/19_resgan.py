@@ -26,7 +26,7 @@ from tfgans.features import load_features
 from tfgans.inference.export import Exported, export_run
 from tfgans.models import coarse_gan, resgan
 from tfgans.recognition import coarse, coarse_accuracy, enlarged, restored
-from tfgans.train import train
+from tfgans.training.train import train
 
 folder = new_folder("19_resgan")
 train_set, test_set = (data.load("mnist5k", split) for split in ("train", "test"))

@@ -24,7 +24,7 @@ from tfgans.chapter import SMOKE, finish, new_folder, over_time, results, source
 from tfgans.data.points import MIXTURES
 from tfgans.metrics import mode_coverage
 from tfgans.models import unrolled
-from tfgans.train import train
+from tfgans.training.train import train
 
 folder = new_folder("20_unrolled")
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tiny import BATCH, batch_of, tiny
 
 from tfgans import models
-from tfgans.prepare import build
+from tfgans.training.setup import build
 
 
 def small(key: str, **changes: Any) -> Any:

@@ -29,7 +29,7 @@ from tiny import (
 
 from tfgans import models
 from tfgans.inference.export import ENDPOINTS, export, signatures_of
-from tfgans.prepare import build
+from tfgans.training.setup import build
 
 SHARDS = 2  # of the recipes: each trains and continues its own, in a worker of its own
 

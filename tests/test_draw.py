@@ -11,7 +11,7 @@ from tiny import batch_of, tiny
 
 from tfgans import models
 from tfgans.models.draw import build_lstm, even_window, filter_banks, kl_from_standard_normal, read_patch, write_patch
-from tfgans.prepare import build
+from tfgans.training.setup import build
 
 RNG = np.random.default_rng(0)
 SHARP = -12.0  # log sigma^2 of a filter that sees one pixel

@@ -19,7 +19,7 @@ from tfgans.generation import evaluate_folders, measure_by_the_model, measure_sa
 from tfgans.inference.export import Exported
 from tfgans.report import readable, write_report
 from tfgans.seeds import more_seeds
-from tfgans.train import train
+from tfgans.training.train import train
 
 
 class Reciter:

@@ -18,7 +18,7 @@ from tfgans.inference.export import Exported
 from tfgans.metrics import colourfulness, psnr, ssim
 from tfgans.metrics import legibility as writing
 from tfgans.run import Run
-from tfgans.train import train
+from tfgans.training.train import train
 
 
 @pytest.fixture(scope="module")

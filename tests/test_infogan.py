@@ -17,9 +17,9 @@ from tfgans.files import grid
 from tfgans.generation import SEED, measure_samples
 from tfgans.inference.export import Exported, export, traversal
 from tfgans.inference.generate import generate
-from tfgans.prepare import build
-from tfgans.recorder import Preview
 from tfgans.sheets import sheet_of
+from tfgans.training.callbacks import Preview
+from tfgans.training.setup import build
 
 RNG = np.random.default_rng(0)
 

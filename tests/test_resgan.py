@@ -16,8 +16,8 @@ from tfgans.errors import UserError
 from tfgans.layers import Bilinear
 from tfgans.models.coarse_gan import CLIP, CoarseGAN
 from tfgans.models.resgan import ResGAN, build_discriminator, build_generator, strides
-from tfgans.prepare import batches, build, check_degradation, fit_classes
 from tfgans.recipe import Recipe
+from tfgans.training.setup import batches, build, check_degradation, fit_classes
 
 NARROW = dict(width=4, blocks=1, discriminator_width=4)
 

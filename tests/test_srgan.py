@@ -23,11 +23,11 @@ from tfgans.models.srgan import (
     build_discriminator,
     build_generator,
 )
-from tfgans.prepare import batches, build, load_source
 from tfgans.recipe import Recipe
-from tfgans.recorder import Preview
 from tfgans.run import Run
-from tfgans.train import resume, train
+from tfgans.training.callbacks import Preview
+from tfgans.training.setup import batches, build, load_source
+from tfgans.training.train import resume, train
 
 SMALL = dict(image_shape=(32, 32, 3), width=4, blocks=1, discriminator_width=4, content="none")
 

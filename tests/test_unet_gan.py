@@ -17,8 +17,8 @@ from tfgans.data.degrade import degrade
 from tfgans.errors import UserError
 from tfgans.inference.export import Exported, export
 from tfgans.models.unet_gan import RECIPES, Partition, UNetGAN, build_discriminator, enlarge, widths
-from tfgans.prepare import build
 from tfgans.recipe import Recipe
+from tfgans.training.setup import build
 from tfgans.windows import window_starts
 
 SMALL = dict(image_shape=(16, 16, 3), part=8, width=4, discriminator_width=4)
@@ -322,7 +322,7 @@ def test_the_degradation_fits_the_task() -> None:
 
 def test_a_task_is_a_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = {}
-    monkeypatch.setattr("tfgans.train.train", lambda name, **options: asked.update(name=name, **options))
+    monkeypatch.setattr("tfgans.training.train.train", lambda name, **options: asked.update(name=name, **options))
     done = CliRunner().invoke(cli.app, ["train", "unet_gan", "--task", "inpaint", "--dataset", "folder:somewhere"])
     assert done.exit_code == 0, done.output
     assert (asked["name"], asked["recipe_key"], asked["dataset"]) == ("unet_gan", "inpaint", "folder:somewhere")

@@ -18,9 +18,9 @@ from tfgans.errors import UserError
 from tfgans.evaluate import evaluate
 from tfgans.files import scatter
 from tfgans.metrics import kl_to_uniform, mode_coverage, stacked_digits
-from tfgans.modes import choose_mode
-from tfgans.prepare import build, native_shape
-from tfgans.train import train
+from tfgans.training.autotune import choose_mode
+from tfgans.training.setup import build, native_shape
+from tfgans.training.train import train
 
 SMALL = dict(generator_width=5, discriminator_width=4, latent_dim=3)
 

@@ -17,8 +17,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfgans import models
-from tfgans.prepare import build
 from tfgans.recipe import Recipe
+from tfgans.training.setup import build
 
 BATCH = 4
 STEPS = 2

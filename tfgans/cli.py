@@ -53,7 +53,7 @@ def train(
 ) -> None:
     """Train a GAN; with nothing but its name, as on its card."""
     from tfgans.recipe import parse_settings
-    from tfgans.train import train as begin
+    from tfgans.training.train import train as begin
 
     settings = parse_settings(set_ or [])
     settings |= {k: v for k, v in {"steps": steps, "batch_size": batch_size}.items() if v is not None}
@@ -78,7 +78,7 @@ def train(
 @app.command()
 def resume(run: Annotated[Path, typer.Argument(help="a run folder")], data_dir: DataDir = None) -> None:
     """Go on with a run that was stopped, from its last checkpoint."""
-    from tfgans.train import resume as go_on
+    from tfgans.training.train import resume as go_on
 
     _finish(go_on(run, data_dir).path, data_dir)
 

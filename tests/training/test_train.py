@@ -15,14 +15,15 @@ import tensorflow as tf
 from PIL import Image
 from tiny import differences, state, tiny
 
-from tfgans import data, models, modes
+from tfgans import data, models
 from tfgans.errors import UserError
-from tfgans.machine import duration
-from tfgans.modes import choose_mode, count_flops
-from tfgans.prepare import fit_classes, recipe_of
-from tfgans.recorder import Diverged
 from tfgans.run import Run
-from tfgans.train import resume, train
+from tfgans.training import autotune as modes
+from tfgans.training.autotune import choose_mode, count_flops
+from tfgans.training.callbacks import Diverged
+from tfgans.training.environment import duration
+from tfgans.training.setup import fit_classes, recipe_of
+from tfgans.training.train import resume, train
 
 STEPS, EVERY = 24, 4
 # with dropout, whose random state counts too, and with rates that fall from the middle of the run on
@@ -405,7 +406,7 @@ def test_a_run_is_named_after_what_it_trains(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, arguments: dict[str, Any], folder: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("tfgans.train.native_shape", lambda *_: (28, 28, 1))
+    monkeypatch.setattr("tfgans.training.train.native_shape", lambda *_: (28, 28, 1))
     (tmp_path / "runs" / folder).mkdir(parents=True)
     (tmp_path / "runs" / folder / "note.txt").write_text("mine")
     with pytest.raises(UserError, match=f"{folder} exists and is not overwritten"):

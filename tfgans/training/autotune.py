@@ -11,9 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfgans import data
-from tfgans.machine import duration
-from tfgans.prepare import batches, build
 from tfgans.recipe import Recipe
+from tfgans.training.environment import duration
+from tfgans.training.setup import batches, build
 
 
 def choose_mode(

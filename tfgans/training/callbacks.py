@@ -17,9 +17,9 @@ from tfgans.adversarial import Adversarial
 from tfgans.data.degrade import bicubic_up, degrade, pair
 from tfgans.files import sheet, write_png
 from tfgans.inference.export import traversal
-from tfgans.machine import duration
-from tfgans.prepare import recipe_of
 from tfgans.run import Run
+from tfgans.training.environment import duration
+from tfgans.training.setup import recipe_of
 
 PREVIEW_SEED = 20140610  # of the fixed latents in the sample grids
 

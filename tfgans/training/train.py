@@ -11,11 +11,11 @@ from tfgans import data, models
 from tfgans.adversarial import Adversarial
 from tfgans.errors import UserError
 from tfgans.files import plain
-from tfgans.machine import commit, machine
-from tfgans.modes import choose_mode, describe
-from tfgans.prepare import batches, build, check_degradation, fit_classes, load_source, native_shape, recipe_of
-from tfgans.recorder import Recorder
 from tfgans.run import Run
+from tfgans.training.autotune import choose_mode, describe
+from tfgans.training.callbacks import Recorder
+from tfgans.training.environment import commit, machine
+from tfgans.training.setup import batches, build, check_degradation, fit_classes, load_source, native_shape, recipe_of
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 # of the recipe, in config.yaml
