@@ -12,7 +12,7 @@ from PIL import Image
 from tfgans import cards, data
 from tfgans.data.degrade import degrade
 from tfgans.errors import UserError
-from tfgans.evaluate import evaluate
+from tfgans.evaluation.evaluate import evaluate
 from tfgans.fidelity import CROP, label, measure_restoration, restoration_sheet
 from tfgans.inference.export import Exported
 from tfgans.metrics import colourfulness, psnr, ssim
@@ -203,7 +203,9 @@ def test_card_of_a_restoration(
         evaluate([folder])
     # without --test: the test images of what it was trained on, in the features of its card
     asked: list[Any] = []
-    monkeypatch.setattr("tfgans.evaluate.measure_small", lambda model, *rest: asked.append(rest) or {"metrics": {}})
+    monkeypatch.setattr(
+        "tfgans.evaluation.evaluate.measure_small", lambda model, *rest: asked.append(rest) or {"metrics": {}}
+    )
     cards.write_card(folder, card | {"dataset": "cifar10", "protocol": card["protocol"] | {"features": "judge:a"}})
     evaluate([folder], n=7)
     assert asked == [("cifar10", "bicubic:4", "judge:a", 7, None)]

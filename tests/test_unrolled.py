@@ -15,7 +15,7 @@ from tfgans import data, models
 from tfgans.coverage import measure_points, measure_stacked, read_stacked
 from tfgans.data.points import MIXTURES
 from tfgans.errors import UserError
-from tfgans.evaluate import evaluate
+from tfgans.evaluation.evaluate import evaluate
 from tfgans.files import scatter
 from tfgans.metrics import kl_to_uniform, mode_coverage, stacked_digits
 from tfgans.training.autotune import choose_mode

@@ -85,7 +85,7 @@ def resume(run: Annotated[Path, typer.Argument(help="a run folder")], data_dir: 
 
 def _finish(run: Path, data_dir: str | None) -> None:
     """Measure a finished run where a judge of its data is at hand, and write its report."""
-    from tfgans.evaluate import evaluate_run
+    from tfgans.evaluation.evaluate import evaluate_run
     from tfgans.report import write_report
 
     evaluate_run(run, data_dir=data_dir, only_if_possible=True)
@@ -114,7 +114,7 @@ def evaluate(
     data_dir: DataDir = None,
 ) -> None:
     """Measure runs or a SavedModel and write the card, or compare two folders of images."""
-    from tfgans import evaluate as measure
+    from tfgans.evaluation import evaluate as measure
     from tfgans.generation import evaluate_folders
     from tfgans.report import write_report
 

@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 from skimage.metrics import structural_similarity
 
-from tfgans import data, metrics, over_time
+from tfgans import data, metrics
+from tfgans.evaluation import loss_vs_quality as over_time
 
 
 def bars(shears: np.ndarray, width: int = 2) -> np.ndarray:

@@ -13,12 +13,12 @@ from PIL import Image
 
 from tfgans import cards, data
 from tfgans.errors import UserError
-from tfgans.evaluate import evaluate
+from tfgans.evaluation.card_builder import more_seeds
+from tfgans.evaluation.evaluate import evaluate
 from tfgans.features import load_features
 from tfgans.generation import evaluate_folders, measure_by_the_model, measure_samples
 from tfgans.inference.export import Exported
 from tfgans.report import readable, write_report
-from tfgans.seeds import more_seeds
 from tfgans.training.train import train
 
 
