@@ -25,7 +25,7 @@ from tfgans.chapter import SMOKE, curves, new_folder, over_time, results, show, 
 from tfgans.features import load_features
 from tfgans.inference.export import Exported, export_run
 from tfgans.models import coarse_gan, resgan
-from tfgans.recognition import coarse, coarse_accuracy, enlarged, restored
+from tfgans.tasks.small_restoration import coarse, coarse_accuracy, enlarged, restored
 from tfgans.training.train import train
 
 folder = new_folder("19_resgan")

@@ -14,10 +14,10 @@ from tiny import BATCH, batch_of, tiny
 from tfgans import metrics, models
 from tfgans.errors import UserError
 from tfgans.files import grid
-from tfgans.generation import SEED, measure_samples
 from tfgans.inference.export import Exported, export, traversal
 from tfgans.inference.generate import generate
-from tfgans.sheets import sheet_of
+from tfgans.tasks.generation import SEED, measure_samples
+from tfgans.tasks.sheets import sheet_of
 from tfgans.training.callbacks import Preview
 from tfgans.training.setup import build
 

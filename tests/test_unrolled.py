@@ -12,12 +12,12 @@ import tensorflow as tf
 from tiny import batch_of, state, tiny_model
 
 from tfgans import data, models
-from tfgans.coverage import measure_points, measure_stacked, read_stacked
 from tfgans.data.points import MIXTURES
 from tfgans.errors import UserError
 from tfgans.evaluation.evaluate import evaluate
 from tfgans.files import scatter
 from tfgans.metrics import kl_to_uniform, mode_coverage, stacked_digits
+from tfgans.tasks.mode_coverage import measure_points, measure_stacked, read_stacked
 from tfgans.training.autotune import choose_mode
 from tfgans.training.setup import build, native_shape
 from tfgans.training.train import train

@@ -16,9 +16,9 @@ from tfgans.errors import UserError
 from tfgans.evaluation.card_builder import more_seeds
 from tfgans.evaluation.evaluate import evaluate
 from tfgans.features import load_features
-from tfgans.generation import evaluate_folders, measure_by_the_model, measure_samples
 from tfgans.inference.export import Exported
 from tfgans.report import readable, write_report
+from tfgans.tasks.generation import evaluate_folders, measure_by_the_model, measure_samples
 from tfgans.training.train import train
 
 

@@ -9,20 +9,20 @@ import numpy as np
 
 from tfgans import cards, data, metrics, models
 from tfgans.cards import SAMPLES
-from tfgans.coverage import STACKED
 from tfgans.data.points import MIXTURES
 from tfgans.errors import UserError
 from tfgans.evaluation.card_builder import check_same, facts, losses_of, more_seeds, over_seeds
 from tfgans.evaluation.loss_vs_quality import follow
 from tfgans.features import load_features
-from tfgans.fidelity import Size, Test, measure_restoration, restores, scaled_size, tests_of
 from tfgans.files import write_json, write_png
-from tfgans.generation import SEED, measure_by_the_model, measure_samples
 from tfgans.inference.export import Exported, export_run, find, refuse_other
-from tfgans.recognition import READ, coarse, measure_small, restored
 from tfgans.report import LABELS, readable
 from tfgans.run import Run
-from tfgans.sheets import sheet_of
+from tfgans.tasks.generation import SEED, measure_by_the_model, measure_samples
+from tfgans.tasks.mode_coverage import STACKED
+from tfgans.tasks.restoration import Size, Test, measure_restoration, restores, scaled_size, tests_of
+from tfgans.tasks.sheets import sheet_of
+from tfgans.tasks.small_restoration import READ, coarse, measure_small, restored
 
 SEAMS = 200  # images whose seams are measured
 JUDGES = {"mnist5k": "mnist", STACKED: "mnist"}  # data sets that another one's judge scores

@@ -13,11 +13,11 @@ from tfgans import cards, data
 from tfgans.data.degrade import degrade
 from tfgans.errors import UserError
 from tfgans.evaluation.evaluate import evaluate
-from tfgans.fidelity import CROP, label, measure_restoration, restoration_sheet
 from tfgans.inference.export import Exported
 from tfgans.metrics import colourfulness, psnr, ssim
 from tfgans.metrics import legibility as writing
 from tfgans.run import Run
+from tfgans.tasks.restoration import CROP, label, measure_restoration, restoration_sheet
 from tfgans.training.train import train
 
 

@@ -4,12 +4,12 @@ import numpy as np
 
 from tfgans import data, models
 from tfgans.data.points import MIXTURES
-from tfgans.fidelity import restoration_sheet, restores, scaled_size, tests_of
 from tfgans.files import grid, sheet
-from tfgans.generation import SEED, tenths
 from tfgans.inference.export import Exported
-from tfgans.recognition import READ, small_sheet
 from tfgans.run import Run
+from tfgans.tasks.generation import SEED, tenths
+from tfgans.tasks.restoration import restoration_sheet, restores, scaled_size, tests_of
+from tfgans.tasks.small_restoration import READ, small_sheet
 
 
 def sheet_of(model: Exported, run: Run, tests: list[str] | None = None, data_dir: str | None = None) -> np.ndarray:

@@ -7,14 +7,14 @@ import numpy as np
 import tensorflow as tf
 
 from tfgans import data, metrics, models
-from tfgans.coverage import STACKED, measure_points, measure_stacked
 from tfgans.data.points import MIXTURES
 from tfgans.errors import UserError
 from tfgans.features import load_features
 from tfgans.features.judges import held_out
-from tfgans.fidelity import FEWEST
 from tfgans.inference.export import Exported
 from tfgans.run import Run
+from tfgans.tasks.mode_coverage import STACKED, measure_points, measure_stacked
+from tfgans.tasks.restoration import FEWEST
 
 SEED = 1  # of the samples that are measured; training and previews never use it
 NEIGHBOURS = 1_000  # samples whose nearest training images are looked up
@@ -26,7 +26,7 @@ def measure_samples(
 ) -> dict[str, Any]:
     """Every metric of `n` samples against as many test images, and the floor: training images in the samples' place.
 
-    Of data whose modes are known and many, which of them the samples cover (`tfgans.coverage`), in place of distances.
+    Of data whose modes are known and many, which of them the samples cover (`tfgans.tasks.mode_coverage`), in place of distances.
     """
     height, width, channels = image_shape
     shape = (height, width, channels)

@@ -8,7 +8,7 @@ from tfgans import data, metrics
 from tfgans.errors import UserError
 from tfgans.features import load_features
 from tfgans.inference.export import Exported
-from tfgans.recognition import coarse, measure_small, small_sheet
+from tfgans.tasks.small_restoration import coarse, measure_small, small_sheet
 
 N = 300
 
@@ -65,6 +65,6 @@ def test_the_sheet_shows_coarse_restored_and_original(squares: Exported) -> None
 def test_what_cannot_be_read(squares: Exported, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match="no judge"):
         measure_small(squares, "mnist5k", "pool:7", "judge:nowhere", N)
-    monkeypatch.setattr("tfgans.recognition.load_features", lambda name: object())
+    monkeypatch.setattr("tfgans.tasks.small_restoration.load_features", lambda name: object())
     with pytest.raises(UserError, match="judge:NAME"):
         measure_small(squares, "mnist5k", "pool:7", "inception", N)

@@ -1,0 +1,1 @@
+"""What kinds of things models do: how each is measured, drawn and shown in tables."""
