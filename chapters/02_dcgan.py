@@ -25,8 +25,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfgans import data
-from tfgans.chapter import SMOKE, curves, new_folder, over_time, results, show, sources, verdicts
 from tfgans.models import dcgan
+from tfgans.reports.notebook import SMOKE, curves, new_folder, over_time, results, show, sources, verdicts
 from tfgans.training.train import train
 
 folder = new_folder("02_dcgan")

@@ -19,8 +19,8 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from tfgans.chapter import SMOKE, curves, finish, new_folder, over_time, results, sources, verdicts
 from tfgans.models import lsgan
+from tfgans.reports.notebook import SMOKE, curves, finish, new_folder, over_time, results, sources, verdicts
 from tfgans.training.train import train
 
 folder = new_folder("03_lsgan")

@@ -26,8 +26,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from tfgans import cards
-from tfgans.chapter import SMOKE, finish, new_folder, over_time, results, sources, verdicts
 from tfgans.models import wgan, wgan_gp
+from tfgans.reports.notebook import SMOKE, finish, new_folder, over_time, results, sources, verdicts
 from tfgans.training.train import train
 
 folder = new_folder("04_wgan")

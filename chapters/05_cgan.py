@@ -18,8 +18,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfgans import data, metrics
-from tfgans.chapter import SMOKE, curves, finish, new_folder, over_time, results, show, sources, verdicts
 from tfgans.models import cgan
+from tfgans.reports.notebook import SMOKE, curves, finish, new_folder, over_time, results, show, sources, verdicts
 from tfgans.training.train import train
 
 folder = new_folder("05_cgan")

@@ -28,9 +28,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
 
-from tfgans import cards, claims, data, metrics, models
-from tfgans.chapter import SMOKE, curves, finish, new_folder, over_time, results, show, sources, verdicts
+from tfgans import cards, data, metrics, models
 from tfgans.models import cdcgan
+from tfgans.reports import ledger as claims
+from tfgans.reports.notebook import SMOKE, curves, finish, new_folder, over_time, results, show, sources, verdicts
 from tfgans.training.train import train
 
 folder = new_folder("06_cdcgan")

@@ -19,8 +19,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfgans import data, metrics
-from tfgans.chapter import SMOKE, curves, new_folder, over_time, results, show, sources, verdicts
 from tfgans.models import infogan
+from tfgans.reports.notebook import SMOKE, curves, new_folder, over_time, results, show, sources, verdicts
 from tfgans.training.train import train
 
 folder = new_folder("07_infogan")

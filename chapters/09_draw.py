@@ -24,8 +24,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfgans import cards, data, metrics
-from tfgans.chapter import SMOKE, finish, new_folder, over_time, results, show, sources, verdicts
 from tfgans.models import draw
+from tfgans.reports.notebook import SMOKE, finish, new_folder, over_time, results, show, sources, verdicts
 from tfgans.training.train import train
 
 folder = new_folder("09_draw")

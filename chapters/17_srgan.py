@@ -19,10 +19,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfgans import data, metrics
-from tfgans.chapter import SMOKE, curves, finish, new_folder, over_time, results, show, sources, verdicts
 from tfgans.data.degrade import bicubic_down, bicubic_up
 from tfgans.metrics import legibility as writing
 from tfgans.models import srgan
+from tfgans.reports.notebook import SMOKE, curves, finish, new_folder, over_time, results, show, sources, verdicts
 from tfgans.training.train import train
 
 folder = new_folder("17_srgan")

@@ -21,9 +21,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfgans import data, metrics
-from tfgans.chapter import SMOKE, curves, new_folder, over_time, results, show, sources, verdicts
 from tfgans.data.degrade import degrade
 from tfgans.models import unet_gan
+from tfgans.reports.notebook import SMOKE, curves, new_folder, over_time, results, show, sources, verdicts
 from tfgans.training.train import train
 
 folder = new_folder("18_unet_gan")

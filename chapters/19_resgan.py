@@ -21,10 +21,10 @@
 import numpy as np
 
 from tfgans import data
-from tfgans.chapter import SMOKE, curves, new_folder, over_time, results, show, sources, verdicts
 from tfgans.features import load_features
 from tfgans.inference.export import Exported, export_run
 from tfgans.models import coarse_gan, resgan
+from tfgans.reports.notebook import SMOKE, curves, new_folder, over_time, results, show, sources, verdicts
 from tfgans.tasks.small_restoration import coarse, coarse_accuracy, enlarged, restored
 from tfgans.training.train import train
 

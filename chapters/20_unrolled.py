@@ -20,10 +20,10 @@
 import matplotlib.pyplot as plt
 
 from tfgans import cards, data
-from tfgans.chapter import SMOKE, finish, new_folder, over_time, results, sources, verdicts
 from tfgans.data.points import MIXTURES
 from tfgans.metrics import mode_coverage
 from tfgans.models import unrolled
+from tfgans.reports.notebook import SMOKE, finish, new_folder, over_time, results, sources, verdicts
 from tfgans.training.train import train
 
 folder = new_folder("20_unrolled")

@@ -86,7 +86,7 @@ def resume(run: Annotated[Path, typer.Argument(help="a run folder")], data_dir: 
 def _finish(run: Path, data_dir: str | None) -> None:
     """Measure a finished run where a judge of its data is at hand, and write its report."""
     from tfgans.evaluation.evaluate import evaluate_run
-    from tfgans.report import write_report
+    from tfgans.reports.run_page import write_report
 
     evaluate_run(run, data_dir=data_dir, only_if_possible=True)
     page = write_report(run)
@@ -115,7 +115,7 @@ def evaluate(
 ) -> None:
     """Measure runs or a SavedModel and write the card, or compare two folders of images."""
     from tfgans.evaluation import evaluate as measure
-    from tfgans.report import write_report
+    from tfgans.reports.run_page import write_report
     from tfgans.tasks.generation import evaluate_folders
 
     if (real is None) != (fake is None):

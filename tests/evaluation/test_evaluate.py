@@ -17,7 +17,7 @@ from tfgans.evaluation.card_builder import more_seeds
 from tfgans.evaluation.evaluate import evaluate
 from tfgans.features import load_features
 from tfgans.inference.export import Exported
-from tfgans.report import readable, write_report
+from tfgans.reports.run_page import readable, write_report
 from tfgans.tasks.generation import evaluate_folders, measure_by_the_model, measure_samples
 from tfgans.training.train import train
 

@@ -16,7 +16,7 @@ from tfgans.evaluation.loss_vs_quality import follow
 from tfgans.features import load_features
 from tfgans.files import write_json, write_png
 from tfgans.inference.export import Exported, export_run, find, refuse_other
-from tfgans.report import LABELS, readable
+from tfgans.reports.run_page import LABELS, readable
 from tfgans.run import Run
 from tfgans.tasks.generation import SEED, measure_by_the_model, measure_samples
 from tfgans.tasks.mode_coverage import STACKED

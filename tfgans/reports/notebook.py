@@ -14,9 +14,10 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 
-from tfgans import cards, claims
-from tfgans.comparisons import compared
+from tfgans import cards
 from tfgans.files import grid
+from tfgans.reports import ledger as claims
+from tfgans.reports.comparisons import compared
 from tfgans.run import Run
 
 SMOKE = os.environ.get("TFGANS_SMOKE", "0") == "1"

@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
-from tfgans import cards, claims, comparisons, criteria, criteria_restoration, models
-from tfgans.criteria import NOT_REPRODUCED, NOT_TESTED, PARTLY, REPRODUCED
-from tfgans.statements import CHAPTERS, Statement
+from tfgans import cards, models
+from tfgans.reports import comparisons, criteria, criteria_restoration
+from tfgans.reports import ledger as claims
+from tfgans.reports.claims import CHAPTERS, Statement
+from tfgans.reports.criteria import NOT_REPRODUCED, NOT_TESTED, PARTLY, REPRODUCED
 
 EVEN = [0.1] * 10
 UNEVEN = [0.3, 0.02] + [0.085] * 8
@@ -319,7 +321,7 @@ def test_commands_measure_a_restoration_as_its_card_did() -> None:
 
 def test_the_ledger_is_in_step_with_the_cards() -> None:
     written = (claims.ROOT / "docs" / "CLAIMS.md").read_text(encoding="utf-8")
-    assert written == claims.ledger(claims.read_cards()), "write it again with: python -m tfgans.claims"
+    assert written == claims.ledger(claims.read_cards()), "write it again with: python -m tfgans.reports.ledger"
 
 
 # --- restorations -----------------------------------------------------------------------------------------------------

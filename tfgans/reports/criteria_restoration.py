@@ -1,10 +1,21 @@
-"""Verdicts on claims about restorations, as in `tfgans.criteria`."""
+"""Verdicts on claims about restorations, as in `tfgans.reports.criteria`."""
 
 import functools
 import statistics
 from typing import Any
 
-from tfgans.criteria import NOT_REPRODUCED, REPRODUCED, Card, above, comparable, graded, listed, metric, seeds, values
+from tfgans.reports.criteria import (
+    NOT_REPRODUCED,
+    REPRODUCED,
+    Card,
+    above,
+    comparable,
+    graded,
+    listed,
+    metric,
+    seeds,
+    values,
+)
 
 # restorations: on each of the test sets of the card
 

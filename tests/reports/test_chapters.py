@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfgans import claims
+from tfgans.reports import ledger as claims
 
 CHAPTERS = Path(__file__).parent.parent / "chapters"
 NAMES = [path.stem for path in sorted(CHAPTERS.glob("[0-9][0-9]_*.py"))]
@@ -51,11 +51,11 @@ def run_chapter(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dic
     """Everything that a chapter defines, after it ran at smoke size with its files in `folder`."""
     import matplotlib
 
-    import tfgans.chapter
+    import tfgans.reports.notebook
 
     matplotlib.use("Agg")
     monkeypatch.setenv("TFGANS_SMOKE", "1")
-    monkeypatch.setattr(tfgans.chapter, "SMOKE", True)
+    monkeypatch.setattr(tfgans.reports.notebook, "SMOKE", True)
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     monkeypatch.chdir(folder)
     return runpy.run_path(str(CHAPTERS / f"{name}.py"))

@@ -3,8 +3,8 @@
 import dataclasses
 from collections.abc import Callable
 
-from tfgans import criteria as by
-from tfgans import criteria_restoration as of
+from tfgans.reports import criteria as by
+from tfgans.reports import criteria_restoration as of
 
 Test = Callable[..., tuple[str, str]]  # cards -> verdict, numbers
 

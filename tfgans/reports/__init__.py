@@ -1,0 +1,1 @@
+"""From cards to documents: the README's tables, the ledger of claims, pages of runs, chapters."""
