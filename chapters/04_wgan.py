@@ -25,7 +25,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from tfgans import cards
+from tfgans import card as cards
 from tfgans.models import wgan, wgan_gp
 from tfgans.reports.notebook import SMOKE, finish, new_folder, over_time, results, sources, verdicts
 from tfgans.training.train import train

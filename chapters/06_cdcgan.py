@@ -28,7 +28,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
 
-from tfgans import cards, data, metrics, models
+from tfgans import card as cards
+from tfgans import data, metrics, models
 from tfgans.models import cdcgan
 from tfgans.reports import ledger as claims
 from tfgans.reports.notebook import SMOKE, curves, finish, new_folder, over_time, results, show, sources, verdicts

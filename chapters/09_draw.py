@@ -23,7 +23,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
 
-from tfgans import cards, data, metrics
+from tfgans import card as cards
+from tfgans import data, metrics
 from tfgans.models import draw
 from tfgans.reports.notebook import SMOKE, finish, new_folder, over_time, results, show, sources, verdicts
 from tfgans.training.train import train

@@ -19,7 +19,8 @@
 # %%
 import matplotlib.pyplot as plt
 
-from tfgans import cards, data
+from tfgans import card as cards
+from tfgans import data
 from tfgans.data.points import MIXTURES
 from tfgans.metrics import mode_coverage
 from tfgans.models import unrolled

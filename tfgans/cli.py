@@ -202,7 +202,8 @@ def export(
 @app.command("list")
 def list_() -> None:
     """Every GAN: what it is, its paper, its recipes and what is in saved_models."""
-    from tfgans import cards, models
+    from tfgans import card as cards
+    from tfgans import models
 
     saved: dict[str, dict[str, Any]] = {}
     others = []

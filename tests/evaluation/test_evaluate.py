@@ -11,7 +11,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tfgans import cards, data
+from tfgans import card as cards
+from tfgans import data
 from tfgans.errors import UserError
 from tfgans.evaluation.card_builder import more_seeds
 from tfgans.evaluation.evaluate import evaluate
@@ -227,7 +228,7 @@ def test_summary() -> None:
 
 def test_readme_table_is_that_of_the_cards() -> None:
     readme = (cards.ROOT / "README.md").read_text(encoding="utf-8")
-    assert cards.with_table(readme) == readme, "run python -m tfgans.cards"
+    assert cards.with_table(readme) == readme, "run python -m tfgans.card"
 
 
 class Loaded:

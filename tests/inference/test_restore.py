@@ -14,7 +14,7 @@ from PIL import Image
 from skimage.color import rgb2lab
 
 from tfgans import cli
-from tfgans.cards import ROOT
+from tfgans.card import ROOT
 from tfgans.data.colour import lab_to_rgb, rgb_to_lab
 from tfgans.errors import UserError
 from tfgans.files import to_uint8

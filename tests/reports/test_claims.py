@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tfgans import cards, models
+from tfgans import card as cards
+from tfgans import models
 from tfgans.reports import comparisons, criteria, criteria_restoration
 from tfgans.reports import ledger as claims
 from tfgans.reports.claims import CHAPTERS, Statement
@@ -291,7 +292,7 @@ def test_commands_that_measure_again_give_what_the_claim_rests_on() -> None:
 def test_cards_say_what_their_recipes_say() -> None:
     for name, made in claims.read_cards().items():
         if "recipe" in made:
-            assert cards.with_sources(made) == made, f"write {name} again with: python -m tfgans.cards"
+            assert cards.with_sources(made) == made, f"write {name} again with: python -m tfgans.card"
 
 
 def test_a_card_says_where_its_training_departs_from_the_recipe() -> None:

@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tfgans import cards, data
+from tfgans import card as cards
+from tfgans import data
 from tfgans.data.degrade import degrade
 from tfgans.errors import UserError
 from tfgans.evaluation.evaluate import evaluate

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from tfgans import cards, models
+from tfgans import card as cards
+from tfgans import models
 from tfgans.errors import UserError
 from tfgans.files import plain
 from tfgans.inference.export import ENDPOINTS

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from tfgans import cards, data, metrics, models
-from tfgans.cards import SAMPLES
+from tfgans import card as cards
+from tfgans import data, metrics, models
+from tfgans.card import SAMPLES
 from tfgans.data.points import MIXTURES
 from tfgans.errors import UserError
 from tfgans.evaluation.card_builder import check_same, facts, losses_of, more_seeds, over_seeds

@@ -22,7 +22,7 @@ import tensorflow as tf
 
 from tfgans import models
 from tfgans.adversarial import Adversarial
-from tfgans.cards import read_card
+from tfgans.card import read_card
 from tfgans.errors import UserError
 from tfgans.run import Run
 

@@ -11,7 +11,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from tfgans import models
-from tfgans.cards import read_card
+from tfgans.card import read_card
 from tfgans.data.colour import lab_to_rgb, lightness, rgb_to_lab
 from tfgans.errors import UserError
 from tfgans.files import to_uint8, whole, write_png

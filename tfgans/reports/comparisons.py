@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tfgans.cards import cell
+from tfgans.card import cell
 
 Cards = dict[str, dict[str, Any]]
 

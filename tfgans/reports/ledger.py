@@ -8,7 +8,7 @@ import dataclasses
 import inspect
 from pathlib import Path
 
-from tfgans.cards import ROOT, SAMPLES, read_card
+from tfgans.card import ROOT, SAMPLES, read_card
 from tfgans.files import write_text
 from tfgans.reports.claims import BASELINES, CHAPTERS, READ, UNROLLED, Statement
 from tfgans.reports.comparisons import compared

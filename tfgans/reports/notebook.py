@@ -14,7 +14,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 
-from tfgans import cards
+from tfgans import card as cards
 from tfgans.files import grid
 from tfgans.reports import ledger as claims
 from tfgans.reports.comparisons import compared

@@ -1,6 +1,6 @@
 """Cards: what was measured of a saved model, under which protocol; and the tables that are generated from them.
 
-`python -m tfgans.cards` writes the README's results table again, and on each card what its recipe says.
+`python -m tfgans.card` writes the README's results table again, and on each card what its recipe says.
 """
 
 import json
@@ -14,7 +14,7 @@ from tfgans.files import plain, write_json, write_text
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = 10_000  # that scores rest on where nothing else is said
-BEGIN, END = "<!-- results: written by python -m tfgans.cards -->", "<!-- end of results -->"
+BEGIN, END = "<!-- results: written by python -m tfgans.card -->", "<!-- end of results -->"
 
 
 def read_card(folder: str | Path) -> dict[str, Any]:
