@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+HERE = Path(__file__).parent
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What shares fixtures runs in one worker: a file, or what the contract tests group themselves."""
     for item in items:
         if item.path.name != "test_contract.py":
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(HERE).as_posix()))
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ from PIL import Image
 
 from tfgans.reports import ledger as claims
 
-CHAPTERS = Path(__file__).parent.parent / "chapters"
+CHAPTERS = Path(__file__).parents[2] / "chapters"
 NAMES = [path.stem for path in sorted(CHAPTERS.glob("[0-9][0-9]_*.py"))]
 PICTURES = {
     "01_gan": {"real", "losses_of_the_generator", "over_time", "curves", "walk", "nearest"},
