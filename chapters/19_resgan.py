@@ -22,7 +22,8 @@ import numpy as np
 
 from tfgans import data
 from tfgans.features import load_features
-from tfgans.inference.export import Exported, export_run
+from tfgans.inference.export import export_run
+from tfgans.inference.exported import Exported
 from tfgans.models import coarse_gan, resgan
 from tfgans.reports.notebook import SMOKE, curves, new_folder, over_time, results, show, sources, verdicts
 from tfgans.tasks.small_restoration import coarse, coarse_accuracy, enlarged, restored

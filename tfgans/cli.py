@@ -115,8 +115,8 @@ def evaluate(
 ) -> None:
     """Measure runs or a SavedModel and write the card, or compare two folders of images."""
     from tfgans.evaluation import evaluate as measure
+    from tfgans.evaluation.folders import evaluate_folders
     from tfgans.reports.run_page import write_report
-    from tfgans.tasks.generation import evaluate_folders
 
     if (real is None) != (fake is None):
         raise UserError("--real and --fake go together")

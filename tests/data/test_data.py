@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tfgans.data import Source, batches, load
+from tfgans.data import ImageSet, batches, load
 from tfgans.data import image_set as source_module
 from tfgans.data.image_set import pack
 from tfgans.data.pipeline import mix, shuffled_index
@@ -344,7 +344,7 @@ def test_photos():
 
 def test_a_source_of_several_sizes():
     images = [np.full((2, 3, 1), 5, np.uint8), np.arange(16, dtype=np.uint8).reshape(4, 4, 1)]
-    source = Source("two", *pack("two", images), labels=np.array([7, 8], np.int32))
+    source = ImageSet("two", *pack("two", images), labels=np.array([7, 8], np.int32))
     assert len(source) == 2 and (source.image(1) == images[1]).all() and (source.image(-1) == images[1]).all()
     with pytest.raises(ValueError, match=r"from \[2, 3, 1\] to \[4, 4, 1\]"):
         _ = source.images
@@ -417,13 +417,13 @@ def test_tfds_absent_and_unknown(tmp_path):
 def numbered(n, size=4):
     """Images whose every pixel is their number, which is their label, too."""
     images = np.broadcast_to(np.arange(n, dtype=np.uint8)[:, None, None, None], (n, size, size, 1))
-    return Source("numbered", *pack("numbered", images), labels=np.arange(n, dtype=np.int32))
+    return ImageSet("numbered", *pack("numbered", images), labels=np.arange(n, dtype=np.int32))
 
 
 def ragged(n=11):
     rng = np.random.default_rng(0)
     images = [rng.integers(0, 256, (8 + i, 20 - i, 3), np.uint8) for i in range(n)]
-    return Source("ragged", *pack("ragged", images))
+    return ImageSet("ragged", *pack("ragged", images))
 
 
 def listed(dataset):
@@ -441,7 +441,7 @@ def test_split_mix_is_the_published_generator():
 
 
 def test_ranges_shapes_and_types():
-    source = Source(
+    source = ImageSet(
         "two", *pack("two", [np.full((4, 4, 1), v, np.uint8) for v in (0, 255)]), np.array([3, 4], np.int32)
     )
     dataset = batches(source, 2, seed=0, steps=1)
@@ -534,7 +534,7 @@ def test_flip_mirrors_half_of_the_images(digits):
 
 def test_crops_are_parts_of_the_images():
     ramp = np.arange(12 * 15, dtype=np.uint8).reshape(12, 15, 1)
-    source = Source("ramp", *pack("ramp", [ramp]))
+    source = ImageSet("ramp", *pack("ramp", [ramp]))
 
     def corner_values(**options):
         images = np.round(

@@ -16,10 +16,13 @@ from tfgans import data
 from tfgans.errors import UserError
 from tfgans.evaluation.card_builder import more_seeds
 from tfgans.evaluation.evaluate import evaluate
+from tfgans.evaluation.folders import evaluate_folders
 from tfgans.features import load_features
-from tfgans.inference.export import Exported
-from tfgans.reports.run_page import readable, write_report
-from tfgans.tasks.generation import evaluate_folders, measure_by_the_model, measure_samples
+from tfgans.inference.exported import Exported
+from tfgans.metrics.names import readable
+from tfgans.reports import tables
+from tfgans.reports.run_page import write_report
+from tfgans.tasks.generation import measure_by_the_model, measure_samples
 from tfgans.training.train import train
 
 
@@ -222,13 +225,13 @@ def test_folders(pictures: Path, tmp_path: Path, judge: Any) -> None:
 def test_summary() -> None:
     assert cards.summary([1.0, 2.0, 6.0]) == {"mean": 3.0, "std": pytest.approx(7**0.5), "values": [1.0, 2.0, 6.0]}
     assert cards.summary([4.0])["std"] is None
-    assert cards.cell(cards.summary([0.5, 0.7]), 1, 100) == "60.0 ± 14.1"
-    assert cards.cell(None) == ""
+    assert tables.cell(cards.summary([0.5, 0.7]), 1, 100) == "60.0 ± 14.1"
+    assert tables.cell(None) == ""
 
 
 def test_readme_table_is_that_of_the_cards() -> None:
     readme = (cards.ROOT / "README.md").read_text(encoding="utf-8")
-    assert cards.with_table(readme) == readme, "run python -m tfgans.card"
+    assert tables.with_table(readme) == readme, "run python -m tfgans.reports"
 
 
 class Loaded:

@@ -10,7 +10,8 @@ import tensorflow as tf
 from tiny import tiny_model
 
 from tfgans.errors import UserError
-from tfgans.inference.export import Exported, export, find
+from tfgans.inference.export import export
+from tfgans.inference.exported import Exported, find
 from tfgans.inference.generate import generate, parse_labels
 
 ALONE = """

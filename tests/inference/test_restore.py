@@ -17,19 +17,19 @@ from tfgans import cli
 from tfgans.card import ROOT
 from tfgans.data.colour import lab_to_rgb, rgb_to_lab
 from tfgans.errors import UserError
-from tfgans.files import to_uint8
-from tfgans.inference.export import Exported, export
+from tfgans.images import to_uint8
+from tfgans.inference.export import export
+from tfgans.inference.exported import Exported
 from tfgans.inference.image_files import QUALITY, STRIP, Picture, read_picture, write_picture
-from tfgans.inference.restore import (
+from tfgans.inference.restore import SHEET, restore_files
+from tfgans.inference.tiling import (
     MARGIN,
     RAMP,
-    SHEET,
     TILE,
     count_tiles,
     factor_of,
     overlap_of,
     restore_array,
-    restore_files,
     restored_strips,
     tile_starts,
     tile_weights,

@@ -13,8 +13,9 @@ from tiny import BATCH, batch_of, tiny
 
 from tfgans import metrics, models
 from tfgans.errors import UserError
-from tfgans.files import grid
-from tfgans.inference.export import Exported, export, traversal
+from tfgans.images import grid
+from tfgans.inference.export import export
+from tfgans.inference.exported import Exported, traversal
 from tfgans.inference.generate import generate
 from tfgans.tasks.generation import SEED, measure_samples
 from tfgans.tasks.sheets import sheet_of

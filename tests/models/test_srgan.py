@@ -14,8 +14,9 @@ from tiny import differences, go_on, state, tiny
 from tfgans import data, models
 from tfgans.errors import UserError
 from tfgans.features.content import content_distance
-from tfgans.files import to_uint8
-from tfgans.inference.export import Exported, export
+from tfgans.images import to_uint8
+from tfgans.inference.export import export
+from tfgans.inference.exported import Exported
 from tfgans.models.srgan import (
     RECIPES,
     SRGAN,

@@ -15,11 +15,12 @@ from typer.testing import CliRunner
 from tfgans import cli
 from tfgans.data.degrade import degrade
 from tfgans.errors import UserError
-from tfgans.inference.export import Exported, export
+from tfgans.inference.export import export
+from tfgans.inference.exported import Exported
+from tfgans.layers import window_starts
 from tfgans.models.unet_gan import RECIPES, Partition, UNetGAN, build_discriminator, enlarge, widths
 from tfgans.recipe import Recipe
 from tfgans.training.setup import build
-from tfgans.windows import window_starts
 
 SMALL = dict(image_shape=(16, 16, 3), part=8, width=4, discriminator_width=4)
 

@@ -15,7 +15,7 @@ from tfgans import data, models
 from tfgans.data.points import MIXTURES
 from tfgans.errors import UserError
 from tfgans.evaluation.evaluate import evaluate
-from tfgans.files import scatter
+from tfgans.images import scatter
 from tfgans.metrics import kl_to_uniform, mode_coverage, stacked_digits
 from tfgans.tasks.mode_coverage import measure_points, measure_stacked, read_stacked
 from tfgans.training.autotune import choose_mode
@@ -256,12 +256,12 @@ class Digits:
     @staticmethod
     def tfds(
         name: str, split: str, data_dir: Any, shape: Any, limit: Any, download: bool, keep_size: bool
-    ) -> data.Source:
+    ) -> data.ImageSet:
         assert name == "mnist" and shape in (None, (28, 28, 1)) and limit is None
         n = 200 if split == "train" else 50
         images = np.broadcast_to(np.arange(n, dtype=np.uint8)[:, None, None, None], (n, 28, 28, 1))
         shapes = np.tile(np.array([28, 28, 1]), (n, 1))
-        return data.Source(name, images.reshape(-1), shapes, np.arange(n, dtype=np.int32) % 10)
+        return data.ImageSet(name, images.reshape(-1), shapes, np.arange(n, dtype=np.int32) % 10)
 
 
 def test_stacked_mnist_has_a_digit_in_each_channel(monkeypatch: pytest.MonkeyPatch) -> None:

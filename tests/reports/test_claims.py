@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from tfgans import card as cards
 from tfgans import models
+from tfgans.evaluation import card_builder
+from tfgans.files import ROOT
 from tfgans.reports import comparisons, criteria, criteria_restoration
 from tfgans.reports import ledger as claims
 from tfgans.reports.claims import CHAPTERS, Statement
@@ -285,14 +286,14 @@ def test_commands_that_measure_again_give_what_the_claim_rests_on() -> None:
             command = claims.tested(statement, watched, chapter).command
             for name in statement.needs:
                 if f"tfgans evaluate saved_models/{name}" in command and name in made:
-                    assert (claims.ROOT / "saved_models" / name / "saved_model.pb").exists(), name
+                    assert (ROOT / "saved_models" / name / "saved_model.pb").exists(), name
                     assert not used & of_runs, statement.text
 
 
 def test_cards_say_what_their_recipes_say() -> None:
     for name, made in claims.read_cards().items():
         if "recipe" in made:
-            assert cards.with_sources(made) == made, f"write {name} again with: python -m tfgans.card"
+            assert card_builder.with_sources(made) == made, f"write {name} again with: python -m tfgans.reports"
 
 
 def test_a_card_says_where_its_training_departs_from_the_recipe() -> None:
@@ -321,8 +322,8 @@ def test_commands_measure_a_restoration_as_its_card_did() -> None:
 
 
 def test_the_ledger_is_in_step_with_the_cards() -> None:
-    written = (claims.ROOT / "docs" / "CLAIMS.md").read_text(encoding="utf-8")
-    assert written == claims.ledger(claims.read_cards()), "write it again with: python -m tfgans.reports.ledger"
+    written = (ROOT / "docs" / "CLAIMS.md").read_text(encoding="utf-8")
+    assert written == claims.ledger(claims.read_cards()), "write it again with: python -m tfgans.reports"
 
 
 # --- restorations -----------------------------------------------------------------------------------------------------

@@ -14,9 +14,10 @@ from tfgans import data
 from tfgans.data.degrade import degrade
 from tfgans.errors import UserError
 from tfgans.evaluation.evaluate import evaluate
-from tfgans.inference.export import Exported
+from tfgans.inference.exported import Exported
 from tfgans.metrics import colourfulness, psnr, ssim
 from tfgans.metrics import legibility as writing
+from tfgans.reports import tables
 from tfgans.run import Run
 from tfgans.tasks.restoration import CROP, label, measure_restoration, restoration_sheet
 from tfgans.training.train import train
@@ -211,10 +212,10 @@ def test_card_of_a_restoration(
     evaluate([folder], n=7)
     assert asked == [("cifar10", "bicubic:4", "judge:a", 7, None)]
     cards.write_card(folder, card)
-    line = next(line for line in cards.results_table().splitlines() if "srgan-test" in line)
+    line = next(line for line in tables.results_table().splitlines() if "srgan-test" in line)
     assert "| first (2, bicubic:4) |" in line and f"{card['metrics']['psnr_first']['mean']:.2f} ±" in line
     cards.write_card(folder, card | {"reported": {"psnr_first": 29.4, "ssim_first": 0.8472}})
-    line = next(line for line in cards.results_table().splitlines() if "srgan-test" in line)
+    line = next(line for line in tables.results_table().splitlines() if "srgan-test" in line)
     assert (line.split(" | ")[4], line.split(" | ")[7]) == ("29.40", "0.8472")
 
 
@@ -230,9 +231,9 @@ def test_the_table_of_repairs_leaves_blank_what_is_not_measured(
         "endpoints": {"restore": ["images"]},
     }
     cards.write_card(tmp_path / "saved_models" / "filler-test", card)
-    assert "filler-test" not in cards.results_table()  # a card without a model: only compared with, in the ledger
+    assert "filler-test" not in tables.results_table()  # a card without a model: only compared with, in the ledger
     (tmp_path / "saved_models" / "filler-test" / "saved_model.pb").touch()
-    (line,) = (line for line in cards.results_table().splitlines() if "filler-test" in line)
+    (line,) = (line for line in tables.results_table().splitlines() if "filler-test" in line)
     assert line.split("card.json) ")[1] == (
         "| first (1,200, mask:32:0) | 24.50 | 20.00 |  |  |  | 18.25 | 13.00 |  |  |  | 1 |"
     )
@@ -249,7 +250,7 @@ def test_what_a_judge_reads_has_one_line(tmp_path: Path, monkeypatch: pytest.Mon
     }
     cards.write_card(tmp_path / "saved_models" / "reader-test", card)
     (tmp_path / "saved_models" / "reader-test" / "saved_model.pb").touch()
-    (line,) = (line for line in cards.results_table().splitlines() if "reader-test" in line)
+    (line,) = (line for line in tables.results_table().splitlines() if "reader-test" in line)
     assert line.split("card.json) ")[1] == "| pool:7 | 13.62 | 12.32 | 83.9 |  |  |  | 11.96 | 1 | 10,000 |"
 
 

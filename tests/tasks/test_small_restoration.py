@@ -7,7 +7,7 @@ import tensorflow as tf
 from tfgans import data, metrics
 from tfgans.errors import UserError
 from tfgans.features import load_features
-from tfgans.inference.export import Exported
+from tfgans.inference.exported import Exported
 from tfgans.tasks.small_restoration import coarse, measure_small, small_sheet
 
 N = 300

@@ -24,20 +24,11 @@ import tensorflow as tf
 
 from tfgans.data.colour import lightness
 from tfgans.errors import UserError
+from tfgans.layers import mirror
 
 Step = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 # --- resampling -------------------------------------------------------------------------------------------------------
-
-
-def mirror(images: tf.Tensor, axis: int, before: int | tf.Tensor, after: int | tf.Tensor) -> tf.Tensor:
-    """Pads by mirroring with the edge pixel repeated (c b a | a b c), as often as it takes.
-
-    `tf.pad(mode="SYMMETRIC")` refuses to pad by more than the image's size, which a small image needs.
-    """
-    n = tf.shape(images)[axis]
-    index = tf.math.floormod(tf.range(-before, n + after), 2 * n)
-    return tf.gather(images, tf.minimum(index, 2 * n - 1 - index), axis=axis)
 
 
 def _with_size(images: tf.Tensor, like: tf.Tensor, size: Callable[[int], int]) -> tf.Tensor:

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
-from tfgans.data.image_set import Source, fit, pack, spread, to_8_bits
+from tfgans.data.image_set import ImageSet, fit, pack, spread, to_8_bits
 from tfgans.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")  # no others: Pillow wou
 SPLITS = ("train", "test", "val", "validation")
 MAX_PIXELS = 100_000_000  # read from the header: a small file can decode to gigabytes
 MIN_SIDE = 8
-NAMED = 20  # so many skipped files are named in the warning; Source.skipped holds them all
+NAMED = 20  # so many skipped files are named in the warning; ImageSet.skipped holds them all
 
 
 def load_folder(
@@ -32,7 +32,7 @@ def load_folder(
     limit: int | None,
     keep_size: bool,
     minimum: int | None,
-) -> Source:
+) -> ImageSet:
     """The images of `folder:PATH`, sorted by path. Without `image_shape` they are RGB, each of its own size.
 
     Sub-folders named train, test, val or validation are the splits. Without them "test" is a tenth of the files,
@@ -97,9 +97,9 @@ def load_folder(
     if len(classes) < 2 or loose:
         if len(classes) >= 2:
             log.warning("%s: no labels, because %d images lie outside the class folders", root, loose)
-        return Source(name, pixels, shapes, skipped=tuple(skipped))
+        return ImageSet(name, pixels, shapes, skipped=tuple(skipped))
     labels = np.array([classes.index(files[i][1].parts[0]) for i in good], np.int32)
-    return Source(name, pixels, shapes, labels, tuple(classes), tuple(skipped))
+    return ImageSet(name, pixels, shapes, labels, tuple(classes), tuple(skipped))
 
 
 def _image_paths(base: Path) -> list[Path]:

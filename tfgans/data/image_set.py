@@ -15,7 +15,7 @@ MODES = {1: "L", 3: "RGB"}
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class ImageSet:
     """Images in memory, in a fixed order, possibly of different sizes; or points (`tfgans.data.points`)."""
 
     name: str
@@ -57,7 +57,7 @@ class Source:
             )
         return self.pixels.reshape(-1, *self.shapes[0])
 
-    def subset(self, indices: np.ndarray) -> "Source":
+    def subset(self, indices: np.ndarray) -> "ImageSet":
         """The images at `indices` (integers), in that order."""
         if self.points:
             pixels, shapes = self.images[indices].ravel(), self.shapes[indices]

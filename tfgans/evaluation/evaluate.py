@@ -15,9 +15,11 @@ from tfgans.errors import UserError
 from tfgans.evaluation.card_builder import check_same, facts, losses_of, more_seeds, over_seeds
 from tfgans.evaluation.loss_vs_quality import follow
 from tfgans.features import load_features
-from tfgans.files import write_json, write_png
-from tfgans.inference.export import Exported, export_run, find, refuse_other
-from tfgans.reports.run_page import LABELS, readable
+from tfgans.files import write_json
+from tfgans.images import write_png
+from tfgans.inference.export import export_run, refuse_other
+from tfgans.inference.exported import Exported, find
+from tfgans.metrics.names import LABELS, readable
 from tfgans.run import Run
 from tfgans.tasks.generation import SEED, measure_by_the_model, measure_samples
 from tfgans.tasks.mode_coverage import STACKED

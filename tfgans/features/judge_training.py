@@ -21,7 +21,7 @@ from tfgans.files import write_json
 from tfgans.metrics.distances import frechet_distance, frechet_floor
 
 if TYPE_CHECKING:
-    from tfgans.data import Source
+    from tfgans.data import ImageSet
 
 # ------------------------------------------------------------------------------------------------------ augmentation
 
@@ -171,8 +171,8 @@ def train_judge(
     name: str,
     out_dir: str | os.PathLike,
     *,
-    source_train: Source,
-    source_test: Source,
+    source_train: ImageSet,
+    source_test: ImageSet,
     seed: int = 0,
     epochs: int | None = None,
     batch_size: int = 128,

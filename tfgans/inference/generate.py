@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from tfgans.errors import UserError
-from tfgans.files import sheet, to_uint8, write_png
-from tfgans.inference.export import Exported
+from tfgans.images import sheet, to_uint8, write_png
+from tfgans.inference.exported import Exported
 
 MOST = 1_000  # labels of a model that does not say how many it has
 

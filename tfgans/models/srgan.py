@@ -17,8 +17,8 @@ from keras import layers
 from tfgans.adversarial import Adversarial
 from tfgans.errors import UserError
 from tfgans.features.content import content_distance
-from tfgans.inference.export import take_weights
 from tfgans.layers import BatchNormalization
+from tfgans.models.warm_start import take_weights
 from tfgans.recipe import Recipe
 
 FACTOR = 4

@@ -16,9 +16,8 @@ from keras import layers
 from tfgans.adversarial import Adversarial
 from tfgans.data.colour import lab_to_rgb, rgb_to_lab
 from tfgans.errors import UserError
-from tfgans.layers import BatchNormalization
+from tfgans.layers import BatchNormalization, in_windows
 from tfgans.recipe import Recipe
-from tfgans.windows import in_windows
 
 CHANNELS = {"colorize": (1, 2), "inpaint": (3, 3)}  # of what the generator is given and what it makes
 LAB = 50.0  # L / 50 - 1, a / 50 and b / 50: L in [-1, 1], most colours too

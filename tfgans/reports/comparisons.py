@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tfgans.card import cell
+from tfgans.reports.tables import cell
 
 Cards = dict[str, dict[str, Any]]
 

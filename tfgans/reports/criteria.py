@@ -4,7 +4,7 @@ import itertools
 import statistics
 from typing import Any
 
-from tfgans.card import cell
+from tfgans.reports.tables import cell
 
 REPRODUCED, PARTLY, NOT_REPRODUCED, NOT_TESTED = "reproduced", "partly", "not reproduced", "not tested yet"
 VERDICTS = (REPRODUCED, PARTLY, NOT_REPRODUCED, NOT_TESTED)

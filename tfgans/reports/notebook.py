@@ -15,9 +15,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from tfgans import card as cards
-from tfgans.files import grid
+from tfgans.images import grid
 from tfgans.reports import ledger as claims
 from tfgans.reports.comparisons import compared
+from tfgans.reports.tables import cell
 from tfgans.run import Run
 
 SMOKE = os.environ.get("TFGANS_SMOKE", "0") == "1"
@@ -131,7 +132,7 @@ def results(name: str, folder: Path) -> None:
     )
     for metric, label in shown.items():
         if metric in card["metrics"]:
-            print(f"  {label:36} {cards.cell(card['metrics'][metric], 3)}")
+            print(f"  {label:36} {cell(card['metrics'][metric], 3)}")
     for deviation in card["deviations"]:
         print(f"  deviation: {deviation}")
     for place in (Path("saved_models"), cards.ROOT / "saved_models"):

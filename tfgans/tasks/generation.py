@@ -1,6 +1,5 @@
 """Measures what generates: its samples beside real images, and what a model itself can say of real ones."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,9 +8,8 @@ import tensorflow as tf
 from tfgans import data, metrics, models
 from tfgans.data.points import MIXTURES
 from tfgans.errors import UserError
-from tfgans.features import load_features
 from tfgans.features.judges import held_out
-from tfgans.inference.export import Exported
+from tfgans.inference.exported import Exported
 from tfgans.run import Run
 from tfgans.tasks.mode_coverage import STACKED, measure_points, measure_stacked
 from tfgans.tasks.restoration import FEWEST
@@ -26,7 +24,7 @@ def measure_samples(
 ) -> dict[str, Any]:
     """Every metric of `n` samples against as many test images, and the floor: training images in the samples' place.
 
-    Of data whose modes are known and many, which of them the samples cover (`tfgans.tasks.mode_coverage`), in place of distances.
+    Of data whose modes are known and many, which of them the samples cover (`mode_coverage`), in place of distances.
     """
     height, width, channels = image_shape
     shape = (height, width, channels)
@@ -99,7 +97,7 @@ def measure_samples(
     return {"protocol": protocol, "metrics": found}
 
 
-def _neighbours(fake: np.ndarray, train: data.Source, test: data.Source) -> dict[str, Any]:
+def _neighbours(fake: np.ndarray, train: data.ImageSet, test: data.ImageSet) -> dict[str, Any]:
     """The nearest training image of each of the first samples, in pixels; copies lie nearer than test images do."""
     flat = train.images.reshape(len(train), -1).astype(np.float32) / 255
     queries = fake[:NEIGHBOURS].reshape(min(NEIGHBOURS, len(fake)), -1)
@@ -149,26 +147,3 @@ def measure_by_the_model(run: Run, data_dir: str | None, batch: int = 500) -> di
 def tenths(canvases: np.ndarray) -> np.ndarray:
     """Ten of (glimpses, n, h, w, c) canvases, the last one the last."""
     return canvases[np.linspace(0, len(canvases), 11).round().astype(int)[1:] - 1]
-
-
-def evaluate_folders(real: Path, fake: Path, features: str) -> dict[str, Any]:
-    """Frechet and kernel distance, precision and recall of a folder of images against another."""
-    network = load_features(features)
-    shape = getattr(network, "image_shape", (227, 227, 3))
-    a, b = (data.load(f"folder:{folder}", "all", image_shape=shape).images for folder in (real, fake))
-    for folder, images in ((real, a), (fake, b)):
-        if len(images) < FEWEST:
-            raise UserError(f"{folder} holds {len(images)} images: fewer than {FEWEST} cannot be scored")
-    half = len(a) // 2
-    left, right = network.features(a), network.features(b)
-    precision, recall = metrics.precision_recall(left, right)
-    order = np.random.default_rng(0).permutation(len(a))
-    return {
-        "n_real": len(a),
-        "n_fake": len(b),
-        "frechet_distance": metrics.frechet_distance(left, right),
-        "frechet_floor": metrics.frechet_distance(left[order[:half]], left[order[half:]]),
-        "kernel_distance": metrics.kernel_distance(left, right)[0],
-        "precision": precision,
-        "recall": recall,
-    }

@@ -7,7 +7,7 @@ import numpy as np
 from tfgans import data, metrics
 from tfgans.data.points import MIXTURES
 from tfgans.errors import UserError
-from tfgans.inference.export import Exported
+from tfgans.inference.exported import Exported
 
 STACKED = "stacked_mnist"
 WITHIN = 3.0  # sigma: a sample that lies nearer to a mean is of high quality

@@ -11,9 +11,9 @@ from tfgans import data, metrics, models
 from tfgans.data.degrade import bicubic_up, degrade, hole, pair
 from tfgans.errors import UserError
 from tfgans.features.squeezenet import SqueezeNetFeatures, squeezenet_distance
-from tfgans.files import grid, to_uint8
-from tfgans.inference.export import Exported
-from tfgans.inference.restore import restore_array
+from tfgans.images import grid, to_uint8
+from tfgans.inference.exported import Exported
+from tfgans.inference.tiling import restore_array
 from tfgans.metrics.legibility import HEIGHTS, letters_read
 
 BORDER = 4  # pixels left out at each side, as the papers on super-resolution do
@@ -49,7 +49,7 @@ def label(test: Test) -> str:
     return Path(test[0].removeprefix("folder:")).name.lower()
 
 
-def test_images(model: Exported, test: Test, data_dir: str | None, scaled: Size) -> data.Source:
+def test_images(model: Exported, test: Test, data_dir: str | None, scaled: Size) -> data.ImageSet:
     """The images of a test set at their own sizes, or scaled and cropped to the size at which they were trained on."""
     channels = model.made_channels or 3
     name, split = test
@@ -80,7 +80,7 @@ def measure_restoration(
     """PSNR, SSIM and, with `features` "squeezenet:PATH", the squeezenet distance: the mean over each test set.
 
     Enlarged images are compared on Y, without BORDER pixels, beside plain enlargement ("..._bicubic"); also by the
-    power at the frequencies that were lost (`high_frequency`) and by the letters that can be read (`tfgans.metrics.legibility`).
+    power at the frequencies that were lost (`high_frequency`) and by the letters that can be read (`legibility`).
     Others are compared in all channels, beside what the model was given ("..._source"). These, and images `scaled` to
     one size, are compared as a set too: the Frechet distance of their features. What is coloured also gets
     `colour_scores`, what has a hole `hole_scores`. Scores that an image does not have (the PSNR of a gray original and

@@ -4,8 +4,8 @@ import numpy as np
 
 from tfgans import data, models
 from tfgans.data.points import MIXTURES
-from tfgans.files import grid, sheet
-from tfgans.inference.export import Exported
+from tfgans.images import grid, sheet
+from tfgans.inference.exported import Exported
 from tfgans.run import Run
 from tfgans.tasks.generation import SEED, tenths
 from tfgans.tasks.restoration import restoration_sheet, restores, scaled_size, tests_of

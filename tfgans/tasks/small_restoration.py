@@ -14,8 +14,8 @@ from tfgans.data.degrade import bicubic_up, degrade, pair
 from tfgans.errors import UserError
 from tfgans.features import load_features
 from tfgans.features.judges import held_out
-from tfgans.files import grid, to_uint8
-from tfgans.inference.export import Exported
+from tfgans.images import grid, to_uint8
+from tfgans.inference.exported import Exported
 
 BATCH = 250
 READ = ("mnist", "fashion_mnist", "cifar10", "cifar100")  # data sets whose restored images a judge of theirs reads

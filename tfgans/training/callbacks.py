@@ -15,8 +15,8 @@ from tqdm import tqdm
 from tfgans import data
 from tfgans.adversarial import Adversarial
 from tfgans.data.degrade import bicubic_up, degrade, pair
-from tfgans.files import sheet, write_png
-from tfgans.inference.export import traversal
+from tfgans.images import sheet, write_png
+from tfgans.inference.exported import traversal
 from tfgans.run import Run
 from tfgans.training.environment import duration
 from tfgans.training.setup import recipe_of
@@ -32,7 +32,7 @@ class Recorder(keras.callbacks.Callback):
     """Keeps the run folder while `fit` goes: history, events, samples, checkpoints; stops on NaN and Ctrl-C."""
 
     def __init__(
-        self, run: Run, model: Adversarial, source: data.Source, start: int, steps: int, every: int, seconds: float
+        self, run: Run, model: Adversarial, source: data.ImageSet, start: int, steps: int, every: int, seconds: float
     ):
         super().__init__()
         self.run, self.step, self.steps, self.every = run, start, steps, every
@@ -157,7 +157,7 @@ class Preview:
     sources (enlarged to the targets' size), a row of restored images, a row of targets.
     """
 
-    def __init__(self, model: Adversarial, source: data.Source | None = None, degradation: str = "") -> None:
+    def __init__(self, model: Adversarial, source: data.ImageSet | None = None, degradation: str = "") -> None:
         seed = tf.constant(PREVIEW_SEED)
         points = source is not None and source.points
         self.real = (source.images[:1000] + 1) / 2 if source is not None and points else None
@@ -190,7 +190,7 @@ class Preview:
         return sheet(self.images(), self.columns, self.real)
 
 
-def _restorations(model: Adversarial, source: data.Source, degradation: str, n: int) -> Callable[[], tf.Tensor]:
+def _restorations(model: Adversarial, source: data.ImageSet, degradation: str, n: int) -> Callable[[], tf.Tensor]:
     """() -> `n` sources, `n` restored images and `n` targets: float32 (3 n, h, w, c) in [0, 1], of the same crops."""
     crops = data.batches(
         source, n, seed=PREVIEW_SEED, steps=1, image_shape=model.image_shape, transform=pair(degradation)

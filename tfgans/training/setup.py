@@ -49,7 +49,7 @@ def build(name: str, recipe: Recipe, seed: int, precision: str = "float32", jit_
     return model
 
 
-def load_source(recipe: Recipe, data_dir: str | None = None, download: bool = False) -> data.Source:
+def load_source(recipe: Recipe, data_dir: str | None = None, download: bool = False) -> data.ImageSet:
     """The training images of a recipe; with a degradation whole ones, as large as the crops or larger."""
     shape: Any = recipe.model.get("image_shape")
     crops = bool(recipe.degradation) and recipe.crop
@@ -59,7 +59,7 @@ def load_source(recipe: Recipe, data_dir: str | None = None, download: bool = Fa
     return _large_enough(source, shape) if crops else source
 
 
-def _large_enough(source: data.Source, shape: tuple[int, int, int]) -> data.Source:
+def _large_enough(source: data.ImageSet, shape: tuple[int, int, int]) -> data.ImageSet:
     """Without the images that are smaller than the crops, which are counted on stderr (`load` counts a folder's)."""
     large = (source.shapes[:, :2] >= shape[:2]).all(axis=1)
     if not large.any():
@@ -101,7 +101,7 @@ def check_degradation(name: str, recipe: Recipe) -> None:
         raise UserError(f"'{recipe.degradation}' shrinks by {factor}, but '{name}' enlarges by {enlarges}")
 
 
-def fit_classes(name: str, recipe: Recipe, source: data.Source) -> Recipe:
+def fit_classes(name: str, recipe: Recipe, source: data.ImageSet) -> Recipe:
     """Give a model that has classes as many as the data have; attributes, where the data have those. A restoration can
     do without (0), a conditional model cannot."""
     if "classes" not in recipe.model:
@@ -121,7 +121,7 @@ def fit_classes(name: str, recipe: Recipe, source: data.Source) -> Recipe:
 
 
 def batches(
-    recipe: Recipe, source: data.Source, seed: int, group: int | None, start: int, steps: int
+    recipe: Recipe, source: data.ImageSet, seed: int, group: int | None, start: int, steps: int
 ) -> tf.data.Dataset:
     """The batches of steps `start` to `start + steps` of a run."""
     options: dict[str, Any] = {}

@@ -12,9 +12,10 @@ from tfgans.adversarial import Adversarial
 from tfgans.errors import UserError
 from tfgans.files import plain
 from tfgans.run import Run
-from tfgans.training.autotune import choose_mode, describe
+from tfgans.training.autotune import choose_mode
 from tfgans.training.callbacks import Recorder
 from tfgans.training.environment import commit, machine
+from tfgans.training.profile import describe
 from tfgans.training.setup import batches, build, check_degradation, fit_classes, load_source, native_shape, recipe_of
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -141,7 +142,7 @@ def _continue(run: Run, data_dir: str | None) -> None:
     _fit(run, source, model, start)
 
 
-def _fit(run: Run, source: data.Source, model: Adversarial, start: int) -> None:
+def _fit(run: Run, source: data.ImageSet, model: Adversarial, start: int) -> None:
     config = run.config
     recipe = recipe_of(config)
     steps = recipe.steps - start

@@ -1,0 +1,103 @@
+"""What a step costs on this machine: time and FLOPs; the estimate before a run."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfgans import data
+from tfgans.recipe import Recipe
+from tfgans.training.environment import duration
+from tfgans.training.setup import batches, build
+
+
+def timed(step: Callable[..., dict[str, tf.Tensor]], batch: dict[str, tf.Tensor]) -> float:
+    """The seconds of one step, until its logs are numbers."""
+    began = time.perf_counter()
+    _ = {k: float(v) for k, v in step(batch).items()}
+    return time.perf_counter() - began
+
+
+def mode_name(mode: tuple[str, bool]) -> str:
+    return f"{mode[0]}{' XLA' if mode[1] else ''}"
+
+
+def describe(
+    name: str, recipe: Recipe, source: data.ImageSet, mode: tuple[str, bool], timings: dict[str, float]
+) -> None:
+    """Print what a run would be: parameters, FLOPs and time of a step, and the whole."""
+    model = build(name, recipe, 0, *mode)
+    batch = next(iter(batches(recipe, source, 0, model.group, 0, 1)))
+    step = tf.function(model.train_step, jit_compile=mode[1])
+    flops = count_flops(tf.function(model.train_step).get_concrete_function(batch))
+    stages = _stages(model, recipe)
+    if mode_name(mode) in timings and len(stages) == 1:
+        seconds = [timings[mode_name(mode)] / 1000]
+    else:
+        timed(step, batch)  # traces and compiles
+        seconds = [_seconds_at(start, model, step, batch) for start, _ in stages]
+    for player, networks in model.players.items():
+        count = sum(int(np.prod(w.shape)) for w in model.weights_of(player))
+        print(f"{player:20} {count:>12,} parameters ({', '.join(networks)})")
+    print(f"{'data':20} {len(source):>12,} images of {recipe.dataset}, batches of {recipe.batch_size}")
+    times = " and then ".join(f"{1000 * each:.1f}" for each in seconds)
+    print(f"{'step':20} {flops / 1e9:>12,.4g} GFLOP, {times} ms in {mode_name(mode)}")
+    for other, milliseconds in timings.items():
+        print(f"{'':20} {milliseconds:>12,.1f} ms in {other}")
+    whole = sum(each * count for each, (_, count) in zip(seconds, stages, strict=True))
+    print(f"{'run':20} {recipe.steps:>12,} steps, about {duration(whole)}")
+
+
+def _stages(model: Any, recipe: Recipe) -> list[tuple[int, int]]:
+    """A step of each part of the training whose steps cost alike, and how many there are: pre-training, the rest."""
+    before = min(getattr(model, "pretrain_steps", 0), recipe.steps)
+    return [(at, count) for at, count in ((0, before), (recipe.steps - 1, recipe.steps - before)) if count]
+
+
+def _seconds_at(start: int, model: Any, step: Callable[..., dict[str, tf.Tensor]], batch: Any) -> float:
+    """What a step costs at that point of the training."""
+    if hasattr(model, "steps_done"):
+        model.steps_done.assign(start)
+    return min(timed(step, batch) for _ in range(5))
+
+
+def count_flops(function: Any) -> int:
+    """Floating-point operations of the matrix products and convolutions in a concrete function, both directions."""
+    total, graphs = 0, [function.graph]
+    graphs += [f.graph for f in getattr(function.graph, "_functions", {}).values() if hasattr(f, "graph")]
+    for graph in graphs:
+        for op in _executed(graph):
+            if op.type in ("MatMul", "BatchMatMulV2"):
+                inner = op.inputs[0].shape[-2 if op.get_attr(_transposed(op)) else -1]
+                total += 2 * (op.outputs[0].shape.num_elements() or 0) * (inner or 0)
+            elif op.type.startswith("Conv2D"):
+                # kernel elements x positions of the smaller map: the same count forward and in both gradients
+                kernel = op.outputs[0].shape if op.type.endswith("Filter") else None
+                if op.type == "Conv2D":
+                    kernel, small = op.inputs[1].shape, op.outputs[0].shape
+                elif op.type == "Conv2DBackpropInput":
+                    kernel, small = op.inputs[1].shape, op.inputs[2].shape
+                else:
+                    small = op.inputs[2].shape
+                positions = (small[0] or 0) * (small[1] or 0) * (small[2] or 0)
+                total += 2 * positions * ((kernel.num_elements() if kernel is not None else 0) or 0)
+    return total
+
+
+def _executed(graph: Any) -> list[tf.Operation]:
+    """What TensorFlow keeps of a traced graph: its outputs, its effects, and what they need."""
+    waiting = [tensor.op for tensor in graph.outputs] + list(graph.control_outputs)
+    waiting += [op for op in graph.get_operations() if op.op_def and op.op_def.is_stateful and not op.outputs]
+    found: dict[str, tf.Operation] = {}
+    while waiting:
+        op = waiting.pop()
+        if op.name not in found:
+            found[op.name] = op
+            waiting += [tensor.op for tensor in op.inputs] + list(op.control_inputs)
+    return list(found.values())
+
+
+def _transposed(op: tf.Operation) -> str:
+    return "transpose_a" if op.type == "MatMul" else "adj_x"
