@@ -1,0 +1,129 @@
+"""Contract: what a model does for its users and what arrays that takes; declared by the model, kept in its export."""
+
+import dataclasses
+import json
+from typing import Any
+
+import numpy as np
+
+Shape = tuple[int | None, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Array:
+    """An array by name in a batch or at an endpoint.
+
+    `encoding` says what its numbers are:
+
+    | encoding | what |
+    |---|---|
+    | image | (n, h, w, c), in [-1, 1] in a batch and in [0, 1] at an endpoint |
+    | points | (n, 1, 1, 2), in the same ranges: points of the plane |
+    | classes | (n, h, w, 1) int32: a label map, ids below `high` |
+    | instances | (n, h, w, 1) int32: an instance map |
+    | mask | (n, h, w, 1) bool: True in the hole |
+    | label | (n,) int32 below `high`; or (n, k) of 0 and 1: attributes |
+    | latents | (n, d) |
+    | codes | (n, c): a category, one-hot in the first `categories` entries, then continuous codes |
+    | number | a scalar, such as how many to draw, or a seed |
+
+    Integers lie in [low, high), floats in [low, high].
+    """
+
+    shape: Shape
+    dtype: str = "float32"
+    low: float = -1.0
+    high: float = 1.0
+    encoding: str = "image"
+    categories: int = 0
+
+    def noise(self, rng: np.random.Generator) -> np.ndarray:
+        """Values within the bounds; the shape must be known."""
+        if self.dtype == "bool":
+            return rng.random(self.shape) < 0.5
+        if "int" in self.dtype:
+            return rng.integers(int(self.low), int(self.high), self.shape).astype(self.dtype)
+        return rng.uniform(self.low, self.high, self.shape).astype(self.dtype)
+
+
+@dataclasses.dataclass(frozen=True)
+class Endpoint:
+    """A function of an exported model: inputs by name and in order, outputs by name (a single one is returned bare).
+
+    The rest says what the host may do with pictures, whose input is the one of encoding "image" or "classes":
+
+    * `scale`: the output's sides are so many times the input's;
+    * `multiple`: sides must be multiples of it; the host mirrors pictures up to that and cuts the result;
+    * `size`: the only (height, width) that it takes;
+    * `largest`: pixels a side at most; a larger picture is shrunk, and what is made of it enlarged, with a warning;
+    * `tiles`: large pictures may be cut into tiles of `tile` pixels that share `margin` pixels on each side with what
+      fades into the next one;
+    * `hole`: pixels a side of the largest hole that it fills; known pixels are copied;
+    * `keeps_lightness`: the picture's own L (of Lab) stays, and only the colours come from the model.
+    """
+
+    inputs: dict[str, Array]
+    outputs: dict[str, Array]
+    scale: int = 1
+    multiple: int = 1
+    size: tuple[int, int] | None = None
+    largest: int | None = None
+    tiles: bool = False
+    tile: int | None = None
+    margin: int | None = None
+    hole: int | None = None
+    keeps_lightness: bool = False
+
+
+def images(channels: int, shape: Shape = (None, None, None)) -> Array:
+    """Images of an endpoint: (n, h, w, channels) in [0, 1]."""
+    return Array((*shape, channels), low=0.0, high=1.0)
+
+
+def number(high: float = 2**31) -> Array:
+    """A scalar of an endpoint, int32 from 0: how many, or a seed."""
+    return Array((), "int32", 0, high, "number")
+
+
+def generator(
+    image_shape: tuple[int, int, int], latents: Array, *, classes: int = 0, codes: Array | None = None
+) -> dict[str, Endpoint]:
+    """The endpoints of what draws images from noise: `sample`, and `generate`, in which nothing is random.
+
+    `sample(n, seed)`, with `classes` `sample(labels, seed)`, with `codes` `sample(codes, seed)`;
+    `generate(latents[, labels | codes])`.
+    """
+    height, width, channels = image_shape
+    made = {"images": images(channels, (None, height, width))}
+    if channels == 2:
+        made = {"images": dataclasses.replace(made["images"], encoding="points")}
+    asked: dict[str, Array] = {"n": number()}
+    if classes:
+        asked = {"labels": Array((None,), "int32", 0, classes, "label")}
+    elif codes:
+        asked = {"codes": codes}
+    own = {} if "n" in asked else asked
+    return {
+        "sample": Endpoint({**asked, "seed": number()}, made),
+        "generate": Endpoint({"latents": latents, **own}, made),
+    }
+
+
+def to_json(declaration: dict[str, Any]) -> str:
+    """A declaration as one string: `endpoints` become dictionaries, the rest stays."""
+    endpoints = {name: dataclasses.asdict(each) for name, each in declaration["endpoints"].items()}
+    return json.dumps({**declaration, "endpoints": endpoints})
+
+
+def from_json(text: str) -> dict[str, Any]:
+    """The inverse of `to_json`."""
+    declaration = json.loads(text)
+
+    def array(values: dict[str, Any]) -> Array:
+        return Array(**{**values, "shape": tuple(values["shape"])})
+
+    def endpoint(values: dict[str, Any]) -> Endpoint:
+        arrays = {side: {k: array(v) for k, v in values[side].items()} for side in ("inputs", "outputs")}
+        return Endpoint(**{**values, **arrays, "size": values["size"] and tuple(values["size"])})
+
+    return {**declaration, "endpoints": {name: endpoint(each) for name, each in declaration["endpoints"].items()}}
