@@ -39,11 +39,12 @@ class Array:
 
     def noise(self, rng: np.random.Generator) -> np.ndarray:
         """Values within the bounds; the shape must be known."""
+        shape = [side for side in self.shape if side is not None]
         if self.dtype == "bool":
-            return rng.random(self.shape) < 0.5
+            return rng.random(shape) < 0.5
         if "int" in self.dtype:
-            return rng.integers(int(self.low), int(self.high), self.shape).astype(self.dtype)
-        return rng.uniform(self.low, self.high, self.shape).astype(self.dtype)
+            return rng.integers(int(self.low), int(self.high), shape).astype(self.dtype)
+        return rng.uniform(self.low, self.high, shape).astype(self.dtype)
 
 
 @dataclasses.dataclass(frozen=True)
