@@ -12,29 +12,39 @@ from scipy.stats import spearmanr
 from tqdm import tqdm
 
 from tfgans import data, metrics
+from tfgans.card import Row
+from tfgans.features import load_features
+from tfgans.files import write_csv
 from tfgans.run import Run
+from tfgans.tasks import SAMPLE_SEED, Subject, judge_of, row
 
 FEWEST = 5  # checkpoints
+CURVE = "quality_over_time.csv"  # beside metrics.json, and beside a card
 
 
-def follow(run: Run, term: str, judge: Any, n: int, seed: int, data_dir: str | None) -> dict[str, Any]:
-    """The Frechet distance in the judge's features of `n` samples of each checkpoint, and how it goes with a term.
+def follow(run: Run, term: str, subject: Subject) -> list[Row]:
+    """The rank correlation of a term with the Frechet distance of a quarter of `n` samples, over the checkpoints.
 
-    Returns {} of a run with fewer than FEWEST checkpoints; otherwise `quality_over_time`, a list of [step, value of the
-    term, Frechet distance], and `quality_correlation`, the rank correlation of the last two.
+    The curve goes to CURVE in the run's folder: step, the term's value and the distance of that checkpoint. Returns
+    no row for a run with fewer than FEWEST checkpoints, nor where the features are not those of a judge.
     """
-    recipe = run.config["recipe"]
-    history = {int(row["step"]): row[term] for row in run.read_history()}
+    history = {int(line["step"]): line[term] for line in run.read_history()}
     steps = [step for step in run.steps() if step in history]
     if len(steps) < FEWEST:
-        return {}
-    test = data.load(recipe["dataset"], "test", data_dir=data_dir, image_shape=tuple(recipe["model"]["image_shape"]))
+        return []
+    judge: Any = load_features(subject.features or judge_of(subject.recipe.dataset))
+    if not judge.n_classes:
+        return []
+    dataset, n = subject.recipe.dataset, subject.n // 4
+    test = data.load(dataset, "test", data_dir=subject.data_dir, image_shape=subject.image_shape)
     real = judge.features(test.images[:n])
-    rows = []
+    lines = []
     for step in tqdm(steps, desc="checkpoints", leave=False):
         sample = tf.function(run.load(step).sample)
-        parts = [sample(tf.constant(500), tf.constant(seed + i)).numpy() for i in range(0, n, 500)]
+        parts = [sample(tf.constant(500), tf.constant(SAMPLE_SEED + i)).numpy() for i in range(0, n, 500)]
         seen = judge.features(np.concatenate(parts)[:n])
-        rows.append([step, history[step], metrics.frechet_distance(real, seen)])
-    _, values, distances = zip(*rows, strict=True)
-    return {"quality_correlation": float(spearmanr(values, distances).statistic), "quality_over_time": rows}
+        distance = metrics.frechet_distance(real, seen)
+        lines.append({"step": step, "estimate": history[step], "frechet_distance": distance})
+    write_csv(run.path / CURVE, lines)
+    values, distances = zip(*((line["estimate"], line["frechet_distance"]) for line in lines), strict=True)
+    return [row("quality_correlation", spearmanr(values, distances).statistic, test=subject.label)]

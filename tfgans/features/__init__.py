@@ -14,6 +14,7 @@ class FeatureNetwork(Protocol):
 
     name: str
     sha256: str  # of its weights file
+    n_classes: int  # of what `logits` reads; 0 for a network of features alone
 
     def features(self, images: np.ndarray) -> np.ndarray:
         """(n, h, w, c), uint8 or float in [0, 1] -> (n, d) float32."""
@@ -60,6 +61,7 @@ class InceptionFeatures:
     """
 
     name = "inception-v3-keras"
+    n_classes = 0
 
     def __init__(self, batch: int = 50) -> None:
         import keras

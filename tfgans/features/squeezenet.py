@@ -157,6 +157,8 @@ class SqueezeNetFeatures:
     interpolation. `name` states network and size, `sha256` the weights file: a score without both means nothing.
     """
 
+    n_classes = 0
+
     def __init__(self, path: str | os.PathLike, size: int = TRAINED_AT, batch_size: int = 32):
         """Raises UserError as `squeezenet` does."""
         self.name = f"squeezenet1.1-{size}px"

@@ -17,16 +17,19 @@ from tfgans.metrics.fidelity import (
     ssim,
 )
 from tfgans.metrics.neighbours import Neighbours, PrecisionRecall, nearest_neighbours, precision_recall
+from tfgans.metrics.segmentation import class_accuracy, confusion, mean_iou, pixel_accuracy
 
 __all__ = [
     "Coverage",
     "Neighbours",
     "PrecisionRecall",
     "category_accuracy",
+    "class_accuracy",
     "class_histogram",
     "classifier_score",
     "code_effects",
     "colourfulness",
+    "confusion",
     "fill_biharmonic",
     "fill_with_mean",
     "frechet_distance",
@@ -38,9 +41,11 @@ __all__ = [
     "kl_to_uniform",
     "label_accuracy",
     "luma",
+    "mean_iou",
     "mode_coverage",
     "ms_ssim_within",
     "nearest_neighbours",
+    "pixel_accuracy",
     "precision_recall",
     "psnr",
     "seam_contrast",

@@ -1,1 +1,117 @@
-"""What kinds of things models do: how each is measured, drawn and shown in tables."""
+"""What kinds of things models do. A task is a file here, with the functions
+
+* `measure(model, subject) -> Measured`: an exported model on test data;
+* `measure_run(run, model, subject) -> list[Row]`: what only checkpoints can tell;
+* `sheet(model, subject, run) -> uint8 picture`: what the model makes, not selected, for its card;
+* `preview(model, examples, recipe) -> () -> uint8 picture`: the same inputs at each call, for the samples of a training;
+* `features_of(card) -> str | None`: the features to measure in again, where none are named;
+* `table(cards) -> lines of Markdown`: its columns of the README.
+
+`task_of` decides the task of a model when it is trained. It is kept in config.yaml, SavedModel and card, and read there.
+"""
+
+import dataclasses
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from tfgans.card import Row
+from tfgans.data.points import MIXTURES
+from tfgans.endpoint import Endpoint
+from tfgans.errors import UserError
+from tfgans.features.judge_networks import JUDGES
+from tfgans.recipe import Recipe
+
+TASKS = (
+    "generation",
+    "mode_coverage",
+    "restoration",
+    "small_restoration",
+    "paired_translation",
+    "unpaired_translation",
+    "joint_generation",
+)
+STACKED = "stacked_mnist"
+JUDGED_BY = {"mnist5k": "mnist", STACKED: "mnist"}  # data sets that another one's judge scores
+SAMPLE_SEED = 1  # of the samples that are measured; training and previews never use it
+PREVIEW_SEED = 20140610  # of the fixed inputs in the sample grids
+FEWEST = 16  # images whose features can be compared as a set
+
+Examples = Callable[[int], dict[str, tf.Tensor]]  # n -> a batch of n training examples, the same at each call
+
+
+class Measured(NamedTuple):
+    """What was measured, and under which protocol."""
+
+    protocol: dict[str, Any]
+    rows: list[Row]
+
+
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """On what a model is measured: the data of its recipe, or `tests` in their place."""
+
+    recipe: Recipe
+    data_dir: str | None = None
+    tests: list[str] | None = None  # folder:PATH or names of data sets
+    features: str | None = None  # None: what the task takes by default
+    n: int = 10_000
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        height, width, channels = self.recipe.model["image_shape"]
+        return height, width, channels
+
+    @property
+    def label(self) -> str:
+        """What the test data are called in rows."""
+        return label(self.recipe.dataset)
+
+    def without_tests(self) -> None:
+        """Raises UserError where test sets were named, for tasks that measure on their own data alone."""
+        if self.tests:
+            raise UserError("this model restores nothing: leave --test out; it is measured on its own data")
+
+
+def label(dataset: str) -> str:
+    """A data set's name in rows: the last part of its path, or its name."""
+    return Path(dataset.split(":")[-1]).name.lower()
+
+
+def row(measure: str, value: float, of: str = "model", **place: Any) -> Row:
+    """A measurement of one training; `place` is its test, where and direction."""
+    return Row(**{"test": None, "where": None, "direction": None, **place}, measure=measure, of=of, values=[float(value)])
+
+
+def get(name: str) -> Any:
+    """The module of a task. Raises UserError for a name that is not there."""
+    if name not in TASKS:
+        raise UserError(f"there is no task '{name}'; there are: {', '.join(TASKS)}")
+    return importlib.import_module(f"tfgans.tasks.{name}")
+
+
+def task_of(endpoints: dict[str, Endpoint], recipe: Recipe) -> str:
+    """The task of a model with these endpoints, trained by this recipe."""
+    if "translate" in endpoints:
+        return "paired_translation"
+    if "a_to_b" in endpoints:
+        return "unpaired_translation"
+    if "restore" in endpoints or "fill" in endpoints:
+        return "small_restoration" if not recipe.crop and recipe.dataset in JUDGES else "restoration"
+    if set(endpoints["sample"].outputs) == {"a", "b"}:
+        return "joint_generation"
+    points = any(each.encoding == "points" for each in endpoints["sample"].outputs.values())
+    return "mode_coverage" if points or recipe.dataset in (*MIXTURES, STACKED) else "generation"
+
+
+def judge_of(dataset: str) -> str:
+    """The judge that scores a data set's images. Raises UserError for a folder, of which there is none."""
+    if ":" in dataset:
+        raise UserError(
+            f"{dataset} has no judge; compare in another network: 'tfgans evaluate RUN --features squeezenet:PATH', "
+            "or inception"
+        )
+    return f"judge:{JUDGED_BY.get(dataset, dataset)}"

@@ -1,88 +1,63 @@
-"""Measures what generates: its samples beside real images, and what a model itself can say of real ones."""
+"""Images from noise: samples beside real images, in the features of a judge or another frozen network."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from tfgans import data, metrics, models
-from tfgans.data.points import MIXTURES
+from tfgans import data, metrics
+from tfgans.adversarial import Adversarial
+from tfgans.card import Card, Row
 from tfgans.errors import UserError
+from tfgans.features import load_features
 from tfgans.features.judges import held_out
-from tfgans.inference.exported import Exported
+from tfgans.images import grid
+from tfgans.inference.exported import Exported, traversal
+from tfgans.recipe import Recipe
 from tfgans.run import Run
-from tfgans.tasks.mode_coverage import STACKED, measure_points, measure_stacked
-from tfgans.tasks.restoration import FEWEST
+from tfgans.tasks import FEWEST, PREVIEW_SEED, SAMPLE_SEED, Examples, Measured, Subject, judge_of, row
 
-SEED = 1  # of the samples that are measured; training and previews never use it
 NEIGHBOURS = 1_000  # samples whose nearest training images are looked up
-CANVASES = 500  # samples whose coming about is measured
+CANVASES = 500  # samples of which each stage of the drawing is measured
+CODES = ("turns", "thickens", "widens")  # effects of continuous codes on digits
 
 
-def measure_samples(
-    model: Exported, dataset: str, image_shape: list[int], network: Any, n: int, data_dir: str | None
-) -> dict[str, Any]:
-    """Every metric of `n` samples against as many test images, and the floor: training images in the samples' place.
+def features_of(card: Card) -> str | None:
+    return card.protocol["features"]
 
-    Of data whose modes are known and many, which of them the samples cover (`mode_coverage`), in place of distances.
-    """
-    height, width, channels = image_shape
-    shape = (height, width, channels)
-    if dataset in MIXTURES or dataset == STACKED:
-        if n < FEWEST:
-            raise UserError(f"{n} samples: fewer than {FEWEST} cannot be scored")
-        if dataset == STACKED:
-            return measure_stacked(model, shape, network, n, SEED, data_dir)
-        return measure_points(model, dataset, n, SEED)
-    test = data.load(dataset, "test", data_dir=data_dir, image_shape=shape)
-    train = data.load(dataset, "train", data_dir=data_dir, image_shape=shape)
-    n = min(n, len(test))
+
+def measure(model: Exported, subject: Subject) -> Measured:
+    """Every metric of `n` samples against as many test images; as the floor, training images in the samples' place."""
+    subject.without_tests()
+    dataset, shape = subject.recipe.dataset, subject.image_shape
+    network: Any = load_features(subject.features or judge_of(dataset))
+    test = data.load(dataset, "test", data_dir=subject.data_dir, image_shape=shape)
+    train = data.load(dataset, "train", data_dir=subject.data_dir, image_shape=shape)
+    n = min(subject.n, len(test))
     if n < FEWEST:
         raise UserError(
             f"{n} samples against {dataset}, which has {len(test)} test images: fewer than {FEWEST} cannot be scored"
         )
     real, real_labels = test.images[:n], None if test.labels is None else test.labels[:n]
     asked = real_labels if model.conditional else None  # the test images' own labels, so that their shares agree
-    fake = model.sample(n=n, labels=asked, seed=SEED)
+    fake = model.sample(n=n, labels=asked, seed=SAMPLE_SEED)
     # a judge has not seen the first training images of its data set: then unseen are compared with unseen ones
     unseen = getattr(network, "dataset", None) == dataset
     order = np.arange(held_out(len(train))) if unseen else np.random.default_rng(0).permutation(len(train))
     picked = order[:n]
-    real_features, fake_features, train_features = (network.features(x) for x in (real, fake, train.images[picked]))
+    seen = {"real": network.features(real), "model": network.features(fake)}
+    seen["train"] = network.features(train.images[picked])
 
-    distance = metrics.frechet_distance(real_features, fake_features)
-    floor = metrics.frechet_distance(real_features, train_features)
-    precision, recall = metrics.precision_recall(real_features, fake_features)
-    found: dict[str, Any] = {
-        "frechet_distance": distance,
-        "frechet_floor": floor,
-        "frechet_ratio": distance / floor,
-        "kernel_distance": metrics.kernel_distance(real_features, fake_features)[0],
-        "precision": precision,
-        "recall": recall,
-    }
-    if hasattr(network, "logits"):
-        logits = network.logits(fake)
-        read = logits.argmax(axis=1)
-        shares = metrics.class_histogram(read, network.n_classes) / n
-        found |= {
-            "classifier_score": metrics.classifier_score(logits),
-            "classifier_score_real": metrics.classifier_score(network.logits(real)),
-            "class_histogram": shares.tolist(),
-            "smallest_class": float(shares.min()),
-            "kl_to_uniform": metrics.kl_to_uniform(shares),
-        }
-        if asked is not None:
-            found["label_accuracy"] = float(np.mean(read == asked))
-            if min(height, width) >= 28 and np.unique(asked, return_counts=True)[1].min() > 1:  # there are pairs
-                for end, images in (("", fake), ("_real", real)):
-                    found[f"ms_ssim_within{end}"] = metrics.ms_ssim_within(images, asked).tolist()
-        if model.categories:
-            categories = model.prior(n, SEED)[:, : model.categories].argmax(axis=1)  # that `sample` drew
-            found["category_accuracy"] = metrics.category_accuracy(categories, read)
-            effects = metrics.code_effects(model.prior(n, SEED)[:, model.categories :], categories, fake)
-            found |= {f"code_{name}": values for name, values in effects.items()}
-    found |= _neighbours(fake, train, test)
+    name = subject.label
+    found = {of: metrics.frechet_distance(seen["real"], seen[of]) for of in ("model", "train")}
+    rows = [row("frechet_distance", value, of, test=name) for of, value in found.items()]
+    rows.append(row("kernel_distance", metrics.kernel_distance(seen["real"], seen["model"])[0], test=name))
+    precision, recall = metrics.precision_recall(seen["real"], seen["model"])
+    rows += [row("precision", precision, test=name), row("recall", recall, test=name)]
+    if network.n_classes:
+        rows += _as_read(model, network, fake, real, asked, name)
+    rows += _neighbours(fake, train, test, name)
     protocol = {
         "features": network.name,
         "features_sha256": network.sha256,
@@ -92,58 +67,131 @@ def measure_samples(
         "n_floor": len(picked),
         "floor": "training images the judge has not seen" if unseen else "random training images",
         "n_neighbours": min(NEIGHBOURS, n),
-        "sample_seed": SEED,
+        "sample_seed": SAMPLE_SEED,
     }
-    return {"protocol": protocol, "metrics": found}
+    return Measured(protocol, rows)
 
 
-def _neighbours(fake: np.ndarray, train: data.ImageSet, test: data.ImageSet) -> dict[str, Any]:
+def _as_read(
+    model: Exported, network: Any, fake: np.ndarray, real: np.ndarray, asked: np.ndarray | None, name: str
+) -> list[Row]:
+    """What a judge reads in samples: classes and their shares, labels that were asked for, categories and codes."""
+    n = len(fake)
+    logits = network.logits(fake)
+    read = logits.argmax(axis=1)
+    shares = metrics.class_histogram(read, network.n_classes) / n
+    rows = [
+        row("classifier_score", metrics.classifier_score(logits), test=name),
+        row("classifier_score", metrics.classifier_score(network.logits(real)), "real", test=name),
+        *(row("class_share", share, test=name, where=f"class {k}") for k, share in enumerate(shares)),
+        row("smallest_class", shares.min(), test=name),
+        row("kl_to_uniform", metrics.kl_to_uniform(shares), test=name),
+    ]
+    if asked is not None:
+        rows.append(row("label_accuracy", float(np.mean(read == asked)), test=name))
+        if min(fake.shape[1:3]) >= 28 and np.unique(asked, return_counts=True)[1].min() > 1:  # there are pairs
+            for of, images in (("model", fake), ("real", real)):
+                within = metrics.ms_ssim_within(images, asked)
+                rows += [row("ms_ssim_within", v, of, test=name, where=f"class {k}") for k, v in enumerate(within)]
+    if model.categories:
+        codes = model.prior(n, SAMPLE_SEED)  # that `sample` drew
+        categories = codes[:, : model.categories].argmax(axis=1)
+        rows.append(row("category_accuracy", metrics.category_accuracy(categories, read), test=name))
+        effects = metrics.code_effects(codes[:, model.categories :], categories, fake)
+        for effect, values in effects.items():
+            rows += [row(f"code_{effect}", v, test=name, where=f"code {k}") for k, v in enumerate(values)]
+    return rows
+
+
+def _neighbours(fake: np.ndarray, train: data.ImageSet, test: data.ImageSet, name: str) -> list[Row]:
     """The nearest training image of each of the first samples, in pixels; copies lie nearer than test images do."""
     flat = train.images.reshape(len(train), -1).astype(np.float32) / 255
     queries = fake[:NEIGHBOURS].reshape(min(NEIGHBOURS, len(fake)), -1)
     own = test.images[: len(queries)].reshape(len(queries), -1).astype(np.float32) / 255
     near = metrics.nearest_neighbours(queries, flat, train.labels)
-    result: dict[str, Any] = {
-        "neighbour_distance": float(near.distances.mean()),
-        "neighbour_distance_real": float(metrics.nearest_neighbours(own, flat).distances.mean()),
-    }
+    rows = [
+        row("neighbour_distance", near.distances.mean(), test=name),
+        row("neighbour_distance", metrics.nearest_neighbours(own, flat).distances.mean(), "real", test=name),
+    ]
     if train.labels is not None:
-        result |= {
-            "neighbour_classes": near.n_classes,
-            "neighbour_largest_class": float(np.bincount(train.labels[near.indices[:, 0]]).max() / len(queries)),
-        }
-    return result
+        largest = np.bincount(train.labels[near.indices[:, 0]]).max() / len(queries)
+        rows.append(row("neighbour_classes", near.n_classes or 0, test=name))
+        rows.append(row("neighbour_largest_class", largest, test=name))
+    return rows
 
 
-def measure_by_the_model(run: Run, data_dir: str | None, batch: int = 500) -> dict[str, Any]:
-    """What a model can say of all test images beyond its endpoints: from the checkpoint, so not of a SavedModel.
+def measure_run(run: Run, model: Exported, subject: Subject, batch: int = 500) -> list[Row]:
+    """What a model can say of all test images beyond its endpoints.
 
     `bound(images)`, nats of binary images: each pixel is drawn once, by its brightness, with a fixed seed;
-    `recognize(images)`, the category that each image is of; `canvases(n, seed)`, how images come about: how sharp
-    they are after each tenth of the glimpses.
+    `recognize(images)`, the category that each image is of; `canvases(n, seed)`, the stages of a drawing, of which the
+    sharpness is measured after each tenth.
     """
-    recipe = run.config["recipe"]
-    kind = models.model_class(run.config["gan"])
-    if not any(hasattr(kind, ability) for ability in ("bound", "recognize", "canvases")):
-        return {}
-    model = run.load(run.latest() or 0)
-    test = data.load(recipe["dataset"], "test", data_dir=data_dir, image_shape=tuple(recipe["model"]["image_shape"]))
+    trained = run.load(run.latest() or 0)
+    can = {ability: getattr(trained, ability, None) for ability in ("bound", "canvases", "recognize")}
+    name, rows = subject.label, []
+    test = data.load(subject.recipe.dataset, "test", data_dir=subject.data_dir, image_shape=subject.image_shape)
     images = test.images.astype(np.float32) / 255
-    found: dict[str, Any] = {}
-    if hasattr(kind, "bound"):
-        binary = (np.random.default_rng(SEED).random(images.shape) < images).astype(np.float32)
-        bound = tf.function(model.bound)
+    if can["bound"]:
+        binary = (np.random.default_rng(SAMPLE_SEED).random(images.shape) < images).astype(np.float32)
+        bound = tf.function(can["bound"])
         parts = [bound(binary[i : i + batch], tf.constant(i)).numpy() for i in range(0, len(binary), batch)]
-        found["nll_bound"] = float(np.concatenate(parts).mean())
-    if hasattr(kind, "canvases"):
-        drawn = tenths(model.canvases(CANVASES, SEED).numpy())
-        found["canvas_sharpness"] = [float(metrics.sharpness(each).mean()) for each in drawn]
-    if hasattr(kind, "recognize") and test.labels is not None:
-        parts = [model.recognize(images[i : i + batch]).numpy() for i in range(0, len(images), batch)]
-        found["recognition_accuracy"] = metrics.category_accuracy(np.concatenate(parts), test.labels)
-    return found
+        rows.append(row("nll_bound", np.concatenate(parts).mean(), test=name))
+    if can["canvases"]:
+        drawn = tenths(can["canvases"](CANVASES, SAMPLE_SEED).numpy())
+        sharp = [metrics.sharpness(each).mean() for each in drawn]
+        rows += [row("canvas_sharpness", value, where=f"tenth {k}") for k, value in enumerate(sharp, 1)]
+    if can["recognize"] and test.labels is not None:
+        parts = [can["recognize"](images[i : i + batch]).numpy() for i in range(0, len(images), batch)]
+        accuracy = metrics.category_accuracy(np.concatenate(parts), test.labels)
+        rows.append(row("recognition_accuracy", accuracy, test=name))
+    return rows
 
 
 def tenths(canvases: np.ndarray) -> np.ndarray:
     """Ten of (glimpses, n, h, w, c) canvases, the last one the last."""
     return canvases[np.linspace(0, len(canvases), 11).round().astype(int)[1:] - 1]
+
+
+def sheet(model: Exported, subject: Subject, run: Run | None = None) -> np.ndarray:
+    """Ten rows of ten samples, a column per label or category, where there are any.
+
+    Of continuous codes a block each, the code going from -2 to 2 down the rows (figure 2 of the InfoGAN paper). Of a
+    model that draws on a canvas, ten samples and how they came about, from left to right.
+    """
+    if model.codes:
+        codes = range(model.codes - model.categories)
+        return np.concatenate([grid(model.traverse(code=k, reach=2.0), model.categories) for k in codes], axis=1)
+    canvases = getattr(run.load(run.latest() or 0), "canvases", None) if run else None
+    if canvases:
+        drawn = tenths(canvases(10, SAMPLE_SEED).numpy())
+        return grid(np.concatenate(np.swapaxes(drawn, 0, 1)), 10)
+    columns = min(model.classes or 10, 10)
+    labels = np.tile(np.arange(columns, dtype=np.int32), 10)
+    return grid(model.sample(n=len(labels), labels=labels, seed=SAMPLE_SEED), columns)
+
+
+def preview(model: Adversarial, examples: Examples, recipe: Recipe) -> Callable[[], np.ndarray]:
+    """A grid of samples of the same latents: labels as columns, or categories, the first continuous code rising."""
+    columns, draw = preview_samples(model, 10)
+    return lambda: grid(draw(), columns)
+
+
+def preview_samples(model: Adversarial, rows: int) -> tuple[int, Callable[[], np.ndarray]]:
+    """Columns, and a function that draws `rows` rows of as many samples, the same latents at each call."""
+    seed = tf.constant(PREVIEW_SEED)
+    inputs = model.endpoints()["sample"].inputs
+    if "codes" in inputs:
+        size, categories = inputs["codes"].shape[-1] or 0, inputs["codes"].categories
+        columns = min(categories, 10)
+        blocks = [tf.constant(codes[:columns]) for codes in traversal(categories, size - categories, rows)]
+        sample = tf.function(model.sample)  # one seed for all rows: a column differs in its code alone
+        return columns, lambda: np.concatenate([sample(codes, seed).numpy() for codes in blocks])
+    if "labels" in inputs:
+        classes = int(inputs["labels"].high)
+        columns = min(classes, 10)
+        labels = tf.constant([i % classes for i in range(rows * columns)], tf.int32)
+        draw = tf.function(lambda: model.sample(labels, seed))
+        return columns, lambda: draw().numpy()
+    draw = tf.function(lambda: model.sample(tf.constant(10 * rows), seed))
+    return 10, lambda: draw().numpy()

@@ -1,65 +1,86 @@
-"""Measures models of data whose modes are known and many: mixtures of Gaussians, and stacked MNIST."""
+"""Data whose modes are known and many: which of them the samples cover. Mixtures of Gaussians, and stacked MNIST."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from tfgans import data, metrics
+from tfgans.adversarial import Adversarial
+from tfgans.card import Card, Row
 from tfgans.data.points import MIXTURES
 from tfgans.errors import UserError
+from tfgans.features import load_features
+from tfgans.images import grid, sheet as scatter_or_grid
 from tfgans.inference.exported import Exported
+from tfgans.recipe import Recipe
+from tfgans.run import Run
+from tfgans.tasks import FEWEST, SAMPLE_SEED, STACKED, Examples, Measured, Subject, judge_of, row
+from tfgans.tasks.generation import preview_samples
 
-STACKED = "stacked_mnist"
 WITHIN = 3.0  # sigma: a sample that lies nearer to a mean is of high quality
+POINTS = 1_000  # in a preview
 
 
-def measure_points(model: Exported, dataset: str, n: int, seed: int) -> dict[str, Any]:
+def features_of(card: Card) -> str | None:
+    return None if card.dataset in MIXTURES else card.protocol["features"]
+
+
+def measure(model: Exported, subject: Subject) -> Measured:
+    """Modes that `n` samples cover; beside each value what as many test examples give."""
+    subject.without_tests()
+    if subject.n < FEWEST:
+        raise UserError(f"{subject.n} samples: fewer than {FEWEST} cannot be scored")
+    return measure_points(model, subject) if subject.recipe.dataset in MIXTURES else measure_stacked(model, subject)
+
+
+def measure_points(model: Exported, subject: Subject) -> Measured:
     """Modes covered and share of high quality of `n` samples; beside each what as many test points give."""
+    dataset, n = subject.recipe.dataset, subject.n
     mixture, test = MIXTURES[dataset], data.load(dataset, "test", limit=n)
     classes = len(mixture.means)
     asked = np.arange(n, dtype=np.int32) % classes if model.conditional else None
-    fake = _coverage(mixture, model.sample(n=n, labels=asked, seed=seed))
+    fake = _coverage(mixture, model.sample(n=n, labels=asked, seed=SAMPLE_SEED))
     real = _coverage(mixture, (test.images + 1.0) / 2.0)
     shares = metrics.class_histogram(fake.nearest, classes) / n
-    found = {
-        "modes": fake.modes,
-        "high_quality": fake.high_quality,
-        "high_quality_real": real.high_quality,
-        "class_histogram": shares.tolist(),
-        "kl_to_uniform": metrics.kl_to_uniform(shares),
-    }
+    rows = [
+        row("modes", fake.modes, test=dataset),
+        row("high_quality", fake.high_quality, test=dataset),
+        row("high_quality", real.high_quality, "real", test=dataset),
+        *(row("class_share", share, test=dataset, where=f"class {k}") for k, share in enumerate(shares)),
+        row("kl_to_uniform", metrics.kl_to_uniform(shares), test=dataset),
+    ]
     if asked is not None:
-        found["label_accuracy"] = float(np.mean(fake.nearest == asked))
-    return {"protocol": _protocol(dataset, n, len(test), seed, classes) | {"extent": mixture.extent}, "metrics": found}
+        rows.append(row("label_accuracy", float(np.mean(fake.nearest == asked)), test=dataset))
+    return Measured(_protocol(dataset, n, len(test), classes) | {"extent": mixture.extent}, rows)
 
 
 def _coverage(mixture: Any, samples: np.ndarray) -> metrics.Coverage:
     return metrics.mode_coverage(mixture.coordinates(samples), mixture.means, mixture.sigma, WITHIN)
 
 
-def measure_stacked(
-    model: Exported, image_shape: tuple[int, int, int], judge: Any, n: int, seed: int, data_dir: str | None
-) -> dict[str, Any]:
+def measure_stacked(model: Exported, subject: Subject) -> Measured:
     """Modes of `n` samples, of 1,000, as a judge of MNIST reads each channel, and their KL divergence from uniform.
 
     Metz et al. 2016 (arXiv:1611.02163), section 3.3.1. Both depend on n, so beside them stands what `n` test images
     give, or as many as there are.
     """
-    if not hasattr(judge, "logits") or judge.n_classes != 10:
+    n = subject.n
+    judge: Any = load_features(subject.features or judge_of(STACKED))
+    if judge.n_classes != 10:
         raise UserError(f"the modes of {STACKED} are read by a judge of digits, not by {judge.name}")
-    test = data.load(STACKED, "test", data_dir=data_dir, image_shape=image_shape, limit=n)
+    test = data.load(STACKED, "test", data_dir=subject.data_dir, image_shape=subject.image_shape, limit=n)
     asked = np.arange(n, dtype=np.int32) % 1_000 if model.conditional else None
-    fake = read_stacked(judge, model.sample(n=n, labels=asked, seed=seed))
-    real = read_stacked(judge, test.images)
-    found: dict[str, Any] = {}
-    for suffix, read in (("", fake), ("_real", real)):
+    fake = read_stacked(judge, model.sample(n=n, labels=asked, seed=SAMPLE_SEED))
+    rows = []
+    for of, read in (("model", fake), ("real", read_stacked(judge, test.images))):
         counts = metrics.class_histogram(read, 1_000)
-        found[f"modes{suffix}"] = int((counts > 0).sum())
-        found[f"kl_to_uniform{suffix}"] = metrics.kl_to_uniform(counts)
+        rows.append(row("modes", int((counts > 0).sum()), of, test=STACKED))
+        rows.append(row("kl_to_uniform", metrics.kl_to_uniform(counts), of, test=STACKED))
     if asked is not None:
-        found["label_accuracy"] = float(np.mean(fake == asked))
-    protocol = _protocol(STACKED, n, len(test), seed, 1_000)
-    return {"protocol": protocol | {"features": judge.name, "features_sha256": judge.sha256}, "metrics": found}
+        rows.append(row("label_accuracy", float(np.mean(fake == asked)), test=STACKED))
+    protocol = _protocol(STACKED, n, len(test), 1_000)
+    return Measured(protocol | {"features": judge.name, "features_sha256": judge.sha256}, rows)
 
 
 def read_stacked(judge: Any, images: np.ndarray) -> np.ndarray:
@@ -68,7 +89,7 @@ def read_stacked(judge: Any, images: np.ndarray) -> np.ndarray:
     return metrics.stacked_digits(np.stack(channels, axis=1))
 
 
-def _protocol(dataset: str, n: int, n_real: int, seed: int, modes: int) -> dict[str, Any]:
+def _protocol(dataset: str, n: int, n_real: int, modes: int) -> dict[str, Any]:
     return {
         "features": f"coordinates, within {WITHIN:g} sigma",
         "features_sha256": "",
@@ -76,5 +97,29 @@ def _protocol(dataset: str, n: int, n_real: int, seed: int, modes: int) -> dict[
         "n_real": n_real,
         "n_fake": n,
         "modes": modes,
-        "sample_seed": seed,
+        "sample_seed": SAMPLE_SEED,
     }
+
+
+def measure_run(run: Run, model: Exported, subject: Subject) -> list[Row]:
+    return []
+
+
+def sheet(model: Exported, subject: Subject, run: Run | None = None) -> np.ndarray:
+    """2,000 points over as many test points; of stacked MNIST ten rows of ten samples."""
+    columns, rows, real = min(model.classes or 10, 10), 10, None
+    if subject.recipe.dataset in MIXTURES:
+        real = (data.load(subject.recipe.dataset, "test", limit=2_000).images + 1) / 2
+        rows = 2_000 // columns
+    labels = np.tile(np.arange(columns, dtype=np.int32), rows)
+    return scatter_or_grid(model.sample(n=len(labels), labels=labels, seed=SAMPLE_SEED), columns, real)
+
+
+def preview(model: Adversarial, examples: Examples, recipe: Recipe) -> Callable[[], np.ndarray]:
+    """Many points over real ones; of images a grid."""
+    if recipe.dataset not in MIXTURES:
+        columns, draw = preview_samples(model, 10)
+        return lambda: grid(draw(), columns)
+    real = (examples(POINTS)["image"].numpy() + 1) / 2
+    columns, draw = preview_samples(model, POINTS // 10)
+    return lambda: scatter_or_grid(draw(), columns, real)

@@ -1,59 +1,62 @@
-"""How close restored images come to the originals, on folders of test images, beside plain enlargement."""
+"""Pictures restored: how close they come to the originals, beside plain enlargement or what was given."""
 
 import hashlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from tfgans import data, metrics, models
-from tfgans.data.degrade import bicubic_up, degrade, hole, pair
+from tfgans import data, metrics
+from tfgans.adversarial import Adversarial
+from tfgans.card import Card, Row
+from tfgans.data.degrade import bicubic_up, degrade, pair
 from tfgans.errors import UserError
 from tfgans.features.squeezenet import SqueezeNetFeatures, squeezenet_distance
 from tfgans.images import grid, to_uint8
 from tfgans.inference.exported import Exported
-from tfgans.inference.tiling import restore_array
+from tfgans.inference.tiling import fill_array, restore_array
 from tfgans.metrics.legibility import HEIGHTS, letters_read
+from tfgans.recipe import Recipe
+from tfgans.run import Run
+from tfgans.tasks import FEWEST, Examples, Measured, Subject, label, row
 
 BORDER = 4  # pixels left out at each side, as the papers on super-resolution do
 CROP = 128  # pixels a side, on the sheet
-FEWEST = 16  # images whose features can be compared as a set
 SHOWN = 5  # images of each test set on the sheet, spread over it
+SEAMS = 200  # images whose seams are measured
 
-Test = tuple[str, str]  # the name of a source and its split
+Test = tuple[str, str]  # the name of a data set and its split
 Size = tuple[int, int] | None  # height and width to which images are scaled; None: their own
-Scores = dict[tuple[str, str], float]  # (metric, of which image: "" for the restored one)
+Place = tuple[str, str, str | None]  # measure, of, where
+Scores = dict[Place, float]
 
 
-def restores(config: dict[str, Any]) -> bool:
-    """Whether a run's or a card's GAN restores images, rather than making new ones."""
-    return models.model_class(config["gan"]).kind == "restoration"
+def features_of(card: Card) -> str | None:
+    """None: the weights' place is not on the card. Raises UserError where the card's test sets are not its own data."""
+    if card.protocol["tests"] != [label(card.dataset)]:
+        raise UserError("say on which images to measure this model: --test folder:PATH")
+    return None
 
 
-def tests_of(dataset: str, tests: list[str] | None) -> list[Test]:
-    """All images of each of `tests`; without them the test split of `dataset`, what was trained on."""
-    if tests:
-        return [(name, "all" if name.startswith("folder:") else "test") for name in tests]
-    return [(dataset, "test")]
+def tests_of(subject: Subject) -> list[Test]:
+    """All images of each of the subject's tests; without them the test split of what was trained on."""
+    if subject.tests:
+        return [(name, "all" if name.startswith("folder:") else "test") for name in subject.tests]
+    return [(subject.recipe.dataset, "test")]
 
 
-def scaled_size(recipe: dict[str, Any]) -> Size:
+def scaled_size(recipe: Recipe) -> Size:
     """The size to which a recipe scales whole images; None where it crops them."""
-    height, width, _ = recipe["model"]["image_shape"]
-    return None if recipe["crop"] else (height, width)
-
-
-def label(test: Test) -> str:
-    """What a test set is called in the metrics: the last part of its path or its name."""
-    return Path(test[0].removeprefix("folder:")).name.lower()
+    height, width, _ = recipe.model["image_shape"]
+    return None if recipe.crop else (height, width)
 
 
 def test_images(model: Exported, test: Test, data_dir: str | None, scaled: Size) -> data.ImageSet:
     """The images of a test set at their own sizes, or scaled and cropped to the size at which they were trained on."""
-    channels = model.made_channels or 3
     name, split = test
-    shape = (*(scaled or (8, 8)), channels)
+    shape = (*(scaled or (8, 8)), model.made_channels or 3)
     return data.load(name, split, data_dir=data_dir, image_shape=shape, keep_size=scaled is None, minimum=1)
 
 
@@ -64,105 +67,119 @@ def restoration(
     original is without what the degradation crops off."""
     example = pair(degradation)({"image": tf.constant(image, tf.float32) / 127.5 - 1.0}, tf.constant([0, seed]))
     poor = example["source"]
-    restored = restore_array(model, to_uint8((poor.numpy() + 1) / 2))
+    if "fill" in model.endpoints:
+        restored = fill_array(model, to_uint8((poor.numpy() + 1) / 2), hole_of(degradation, image, seed))
+    else:
+        restored = restore_array(model, to_uint8((poor.numpy() + 1) / 2))
     before = tf.broadcast_to(bicubic_up(poor, degrade(degradation).factor), tf.shape(example["target"]))
     return to_uint8((before.numpy() + 1) / 2), restored, to_uint8((example["target"].numpy() + 1) / 2)
 
 
-def measure_restoration(
-    model: Exported,
-    tests: list[Test],
-    degradation: str,
-    features: str | None = None,
-    data_dir: str | None = None,
-    scaled: Size = None,
-) -> dict[str, Any]:
-    """PSNR, SSIM and, with `features` "squeezenet:PATH", the squeezenet distance: the mean over each test set.
+def hole_of(degradation: str, image: np.ndarray, seed: int) -> np.ndarray:
+    """The pixels of a uint8 image of which the degradation leaves nothing, boolean (h, w)."""
+    _, mask = degrade(degradation).with_mask(tf.constant(image, tf.float32) / 127.5 - 1.0, tf.constant([0, seed]))
+    return mask.numpy()[..., 0]
 
-    Enlarged images are compared on Y, without BORDER pixels, beside plain enlargement ("..._bicubic"); also by the
-    power at the frequencies that were lost (`high_frequency`) and by the letters that can be read (`legibility`).
-    Others are compared in all channels, beside what the model was given ("..._source"). These, and images `scaled` to
-    one size, are compared as a set too: the Frechet distance of their features. What is coloured also gets
-    `colour_scores`, what has a hole `hole_scores`. Scores that an image does not have (the PSNR of a gray original and
-    its equal source, the hues of a gray image) are left out of the means.
+
+def measure(model: Exported, subject: Subject) -> Measured:
+    """PSNR, SSIM and, with the features "squeezenet:PATH", the squeezenet distance: the mean over each test set.
+
+    Enlarged images are compared on Y, without BORDER pixels, beside bicubic enlargement; also by the power at the
+    frequencies that were lost (`high_frequency`) and by the letters that can be read (`legibility`). Others are compared
+    in all channels, beside the input. These, and images scaled to one size, are compared as a set too: the Frechet
+    distance of their features. What is coloured also gets `colour_scores`, what has a hole `hole_scores`. Scores that
+    an image does not have (the PSNR of a gray original and its equal source, the hues of a gray image) are left out of
+    the means.
 
     Raises UserError for test sets that are not there or carry the same name, and for other features.
     """
-    names = [label(test) for test in tests]
+    degradation, scaled = subject.recipe.degradation, scaled_size(subject.recipe)
+    tests = tests_of(subject)
+    names = [label(name) for name, _ in tests]
     if len(set(names)) < len(names):
         raise UserError(f"two test sets have the same name: {', '.join(names)}; rename a folder")
     distance = network = None
     factor = degrade(degradation).factor
     enlarges = factor > 1
-    plain = "_bicubic" if enlarges else "_source"
+    plain = "bicubic" if enlarges else "input"
     protocol: dict[str, Any] = {"degradation": degradation, "tests": names, "border": BORDER if enlarges else 0}
     if scaled:
         protocol["scaled"] = list(scaled)
-    if features:
-        kind, _, path = features.partition(":")
+    if subject.features:
+        kind, _, path = subject.features.partition(":")
         if kind != "squeezenet" or not path:
-            raise UserError(f"restorations are compared in the features squeezenet:PATH, not '{features}'")
+            raise UserError(f"restorations are compared in the features squeezenet:PATH, not '{subject.features}'")
         distance = squeezenet_distance(path)
         network = None if enlarges and not scaled else SqueezeNetFeatures(path)
         protocol |= {
             "features": "squeezenet1.1 distance" + (f" and {network.name}" if network else ""),
             "features_sha256": hashlib.sha256(Path(path).read_bytes()).hexdigest(),
         }
-    found: dict[str, Any] = {}
+    rows: list[Row] = []
     counts = {}
     for test, name in zip(tests, names, strict=True):
-        values: dict[str, list[float]] = {}
-        sets: dict[str, list[np.ndarray]] = {"": [], plain: [], "_real": []}
-        source = test_images(model, test, data_dir, scaled)
-        for i in range(len(source)):
-            before, restored, original = restoration(model, source.image(i), degradation, i)
+        values: dict[Place, list[float]] = {}
+        sets: dict[str, list[np.ndarray]] = {"model": [], plain: [], "real": []}
+        source = test_images(model, test, subject.data_dir, scaled)
+        for i, (before, restored, original) in enumerate(_each(model, source, degradation)):
             scores: Scores = {}
-            for image, suffix in ((restored, ""), (before, plain)):
-                scores |= {(metric, suffix): value for metric, value in _scores(image, original, factor).items()}
+            for image, of in ((restored, "model"), (before, plain)):
+                scores |= {(measure, of, None): v for measure, v in _scores(image, original, factor).items()}
                 if distance is not None:
-                    scores["squeezenet_distance", suffix] = float(distance(_signed(image), _signed(original))[0])
+                    away = float(distance(_signed(image), _signed(original))[0])
+                    scores["squeezenet_distance", of, None] = away
             if model.colours:
                 scores |= colour_scores(restored, original)
             if not enlarges:
-                missing = hole(degradation, original.shape[0], original.shape[1], tf.constant([0, i]))
+                missing = hole_of(degradation, original, i)
                 scores |= hole_scores(before, restored, original, missing) if missing.any() else {}
             if network is not None:
-                for suffix, image in (("", restored), (plain, before), ("_real", original)):
-                    sets[suffix].append(network.features(image[None])[0])
-            for (metric, suffix), value in scores.items():
+                for of, image in (("model", restored), (plain, before), ("real", original)):
+                    sets[of].append(network.features(image[None])[0])
+            for place, value in scores.items():
                 if np.isfinite(value):
-                    values.setdefault(f"{metric}_{name}{suffix}", []).append(value)
+                    values.setdefault(place, []).append(value)
         counts[name] = len(source)
-        found |= {metric: float(np.mean(each)) for metric, each in sorted(values.items())}
-        if len(sets["_real"]) >= FEWEST:
-            real = np.stack(sets["_real"])
-            for suffix in ("", plain):
-                found[f"frechet_distance_{name}{suffix}"] = metrics.frechet_distance(real, np.stack(sets[suffix]))
+        means = {place: float(np.mean(each)) for place, each in values.items()}
+        rows += [row(measure, v, of, test=name, where=where) for (measure, of, where), v in means.items()]
+        if len(sets["real"]) >= FEWEST:
+            real = np.stack(sets["real"])
+            for of in ("model", plain):
+                found = metrics.frechet_distance(real, np.stack(sets[of]))
+                rows.append(row("frechet_distance", found, of, test=name))
     if enlarges and model.channels == 3 and not scaled:
         for height in HEIGHTS:
-            shares = letters_read(lambda sheet: restoration(model, sheet, degradation)[:2], height)
-            found |= {f"letters_read_{height}px_bicubic": shares[0], f"letters_read_{height}px": shares[1]}
+            shares = letters_read(lambda page: restoration(model, page, degradation)[:2], height)
+            for of, share in zip(("bicubic", "model"), shares, strict=True):
+                rows.append(row("letters_read", share, of, where=f"{height} px"))
     channel = "Y" if enlarges else "RGB"
     protocol |= {"n_images": counts, "channel": channel if model.made_channels == 3 else "gray"}
-    return {"protocol": protocol, "metrics": found}
+    return Measured(protocol, rows)
+
+
+def _each(
+    model: Exported, source: data.ImageSet, degradation: str
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    for i in range(len(source)):
+        yield restoration(model, source.image(i), degradation, i)
 
 
 def colour_scores(restored: np.ndarray, original: np.ndarray) -> Scores:
-    """How colourful uint8 images (h, w, 3) are, and how much of that is green or blue; "_real": the originals."""
+    """How colourful uint8 images (h, w, 3) are, and how much of that is green or blue; beside the original's."""
     measures = {"colourfulness": metrics.colourfulness, "green_blue": metrics.green_blue_share}
-    pairs = (("", restored), ("_real", original))
-    return {(name, end): float(of(image[None])[0]) for name, of in measures.items() for end, image in pairs}
+    pairs = (("model", restored), ("real", original))
+    return {(name, of, None): float(by(image[None])[0]) for name, by in measures.items() for of, image in pairs}
 
 
 def hole_scores(before: np.ndarray, restored: np.ndarray, original: np.ndarray, missing: np.ndarray) -> Scores:
     """PSNR inside the hole, boolean (h, w), of uint8 images; beside those of filling it with the mean and smoothly."""
     filled = {
-        "": restored,
-        "_mean": metrics.fill_with_mean(before, missing),
-        "_biharmonic": metrics.fill_biharmonic(before, missing),
+        "model": restored,
+        "mean_fill": metrics.fill_with_mean(before, missing),
+        "biharmonic": metrics.fill_biharmonic(before, missing),
     }
-    found = {end: metrics.hole_psnr(image[None], original[None], missing[None]) for end, image in filled.items()}
-    return {("hole_psnr", end): float(value[0]) for end, value in found.items()}
+    found = {of: metrics.hole_psnr(image[None], original[None], missing[None]) for of, image in filled.items()}
+    return {("psnr", of, "hole"): float(value[0]) for of, value in found.items()}
 
 
 def _scores(image: np.ndarray, original: np.ndarray, factor: int) -> dict[str, float]:
@@ -182,17 +199,36 @@ def _signed(image: np.ndarray) -> tf.Tensor:
     return tf.constant(image[None], tf.float32) / 127.5 - 1.0
 
 
-def restoration_sheet(
-    model: Exported, tests: list[Test], degradation: str, data_dir: str | None = None, scaled: Size = None
-) -> np.ndarray:
+def measure_run(run: Run, model: Exported, subject: Subject) -> list[Row]:
+    """Of a model that works on parts of images, how visible their borders are in test images of the size of training;
+    without partition, at the middle."""
+    part = subject.recipe.model.get("part")
+    if not part:
+        return []
+    height, width, channels = subject.image_shape
+    part = min(part, min(height, width) // 2)
+    test = data.load(
+        *tests_of(subject)[0],
+        data_dir=subject.data_dir,
+        image_shape=(height, width, channels),
+        limit=SEAMS,
+        minimum=1,
+    )
+    made = np.stack([restoration(model, image, subject.recipe.degradation, i)[1] for i, image in enumerate(test.images)])
+    pairs = (("model", made), ("real", test.images))
+    return [row("seam_contrast", np.nanmean(metrics.seam_contrast(each, part)), of) for of, each in pairs]
+
+
+def sheet(model: Exported, subject: Subject, run: Run | None = None) -> np.ndarray:
     """Some images of each test set: a row of enlarged sources, one of restored images, one of originals; of each image
-    the crop of CROP pixels in which the original varies most, or all of what is `scaled` to less."""
+    the crop of CROP pixels in which the original varies most, or all of what is scaled to less."""
+    scaled = scaled_size(subject.recipe)
     cell = min(CROP, *(scaled or (CROP,)))
     columns: list[list[np.ndarray]] = []
-    for test in tests:
-        source = test_images(model, test, data_dir, scaled)
+    for test in tests_of(subject):
+        source = test_images(model, test, subject.data_dir, scaled)
         for i in sorted(set(np.linspace(0, len(source) - 1, SHOWN).astype(int).tolist())):
-            images = restoration(model, source.image(i), degradation, i)
+            images = restoration(model, source.image(i), subject.recipe.degradation, i)
             if min(images[2].shape[:2]) >= cell:  # the cells of a sheet are alike
                 top, left = _liveliest(images[2], cell)
                 columns.append([image[top : top + cell, left : left + cell] for image in images])
@@ -206,3 +242,22 @@ def _liveliest(image: np.ndarray, side: int) -> tuple[int, int]:
     height, width = image.shape[:2]
     places = [(y, x) for y in range(0, height - side + 1, 16) for x in range(0, width - side + 1, 16)]
     return max(places, key=lambda place: image[place[0] :, place[1] :][:side, :side].std())
+
+
+def preview(model: Adversarial, examples: Examples, recipe: Recipe) -> Callable[[], np.ndarray]:
+    """A row of sources (enlarged to the targets' size), a row of restored images, a row of targets."""
+    columns = 6
+    batch = examples(columns)
+    poor, target = batch["source"], batch["target"]
+    shown = tf.broadcast_to(bicubic_up(poor, degrade(recipe.degradation).factor), tf.shape(target))
+    given = (poor + 1.0) / 2.0
+
+    @tf.function
+    def made() -> tf.Tensor:
+        return model.fill(given, batch["mask"]) if "mask" in batch else model.restore(given)
+
+    def picture() -> np.ndarray:
+        rows = [(shown.numpy() + 1.0) / 2.0, made().numpy(), (target.numpy() + 1.0) / 2.0]
+        return grid(np.concatenate(rows), columns)
+
+    return picture

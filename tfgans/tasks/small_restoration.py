@@ -4,23 +4,32 @@ Beside it stands a reader of the coarse images themselves. Restoring adds no inf
 read restored images better than a good reader of what they were made from.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tfgans import data, metrics
+from tfgans.adversarial import Adversarial
+from tfgans.card import Card, Row
 from tfgans.data.degrade import bicubic_up, degrade, pair
 from tfgans.errors import UserError
 from tfgans.features import load_features
 from tfgans.features.judges import held_out
 from tfgans.images import grid, to_uint8
 from tfgans.inference.exported import Exported
+from tfgans.recipe import Recipe
+from tfgans.run import Run
+from tfgans.tasks import Examples, Measured, Subject, judge_of, restoration, row
 
 BATCH = 250
-READ = ("mnist", "fashion_mnist", "cifar10", "cifar100")  # data sets whose restored images a judge of theirs reads
 COLUMNS = 10  # of the sheet
 COARSE = 64  # numbers in a coarse image, at most, for it to be read by a network without convolutions
+
+
+def features_of(card: Card) -> str | None:
+    return card.protocol["features"]
 
 
 def coarse(images: np.ndarray, degradation: str) -> np.ndarray:
@@ -54,59 +63,58 @@ def _starts(images: np.ndarray) -> range:
     return range(0, len(images), BATCH)
 
 
-def measure_small(
-    model: Exported, dataset: str, degradation: str, features: str, n: int, data_dir: str | None = None
-) -> dict[str, Any]:
+def measure(model: Exported, subject: Subject) -> Measured:
     """PSNR, SSIM, power at the frequencies that were lost, the judge's accuracy and the Frechet distance in its
-    features, of `n` restored test images.
+    features, of `n` restored test images; beside them those of bicubic enlargement, and the accuracy on originals.
 
-    Beside the accuracy on restored images: on the originals ("..._real"), on enlarged coarse images ("..._bicubic"),
-    and of a network that learnt to read coarse images (`coarse_accuracy`).
+    `coarse_accuracy` is that of a network that learnt to read coarse images. On other test sets, or in the features
+    of SqueezeNet, this is a `restoration` like any other.
 
-    Raises:
-        UserError: no such judge, or one of images of another size.
+    Raises UserError where there is no such judge, or one of images of another size.
     """
+    dataset, degradation = subject.recipe.dataset, subject.recipe.degradation
+    if subject.tests not in (None, [], [dataset]) or (subject.features or "").startswith("squeezenet"):
+        return restoration.measure(model, subject)
+    features = subject.features or judge_of(dataset)
     judge: Any = load_features(features)
-    if not hasattr(judge, "logits"):  # a network of features alone
+    if not judge.n_classes:
         raise UserError(f"restored images are read by a judge: --features judge:NAME, not {features}")
-    test = data.load(dataset, "test", data_dir=data_dir, image_shape=judge.image_shape)
-    n = min(n, len(test))
+    test = data.load(dataset, "test", data_dir=subject.data_dir, image_shape=judge.image_shape)
+    n = min(subject.n, len(test))
     original = test.images[:n]
     source = coarse(original, degradation)
     factor = degrade(degradation).factor
-    sets = {
-        "": restored(model, source),
-        "_bicubic": enlarged(source, factor),
-        "_real": original,
-    }
-    seen = {end: judge.features(images) for end, images in sets.items()}
-    found: dict[str, Any] = {}
-    for end in ("", "_bicubic"):
-        found |= {
-            f"psnr{end}": float(np.mean(metrics.psnr(sets[end], original))),
-            f"ssim{end}": float(np.mean(metrics.ssim(sets[end], original))),
-            f"high_frequency{end}": float(np.mean(metrics.high_frequency(sets[end], original, factor))),
-            f"frechet_distance{end}": metrics.frechet_distance(seen["_real"], seen[end]),
-        }
-    train = data.load(dataset, "train", data_dir=data_dir, image_shape=judge.image_shape)
+    sets = {"model": restored(model, source), "bicubic": enlarged(source, factor), "real": original}
+    seen = {of: judge.features(images) for of, images in sets.items()}
+    name, rows = subject.label, []
+    for of in ("model", "bicubic"):
+        images = sets[of]
+        rows += [
+            row("psnr", np.mean(metrics.psnr(images, original)), of, test=name),
+            row("ssim", np.mean(metrics.ssim(images, original)), of, test=name),
+            row("high_frequency", np.mean(metrics.high_frequency(images, original, factor)), of, test=name),
+            row("frechet_distance", metrics.frechet_distance(seen["real"], seen[of]), of, test=name),
+        ]
+    train = data.load(dataset, "train", data_dir=subject.data_dir, image_shape=judge.image_shape)
     unseen = judge.features(train.images[: min(n, held_out(len(train)))])
-    found["frechet_floor"] = metrics.frechet_distance(seen["_real"], unseen)
+    rows.append(row("frechet_distance", metrics.frechet_distance(seen["real"], unseen), "train", test=name))
     if test.labels is not None and test.labels.ndim == 1:
         labels = test.labels[:n]
-        for end, images in sets.items():
-            found[f"judge_accuracy{end}"] = float(np.mean(judge.logits(images).argmax(axis=1) == labels))
+        for of, images in sets.items():
+            rows.append(row("judge_accuracy", np.mean(judge.logits(images).argmax(axis=1) == labels), of, test=name))
         if source[0].size <= COARSE:
-            found["coarse_accuracy"] = coarse_accuracy(coarse(train.images, degradation), train.labels, source, labels)
+            accuracy = coarse_accuracy(coarse(train.images, degradation), train.labels, source, labels)
+            rows.append(row("coarse_accuracy", accuracy, "input", test=name))
     protocol = {
         "features": judge.name,
         "features_sha256": judge.sha256,
         "degradation": degradation,
-        "tests": [dataset],
-        "n_images": {dataset: n},
+        "tests": [name],
+        "n_images": {name: n},
         "border": 0,
         "channel": "gray" if original.shape[-1] == 1 else "RGB",
     }
-    return {"protocol": protocol, "metrics": found}
+    return Measured(protocol, rows)
 
 
 def coarse_accuracy(train: np.ndarray, train_labels: Any, test: np.ndarray, test_labels: np.ndarray) -> float:
@@ -121,15 +129,24 @@ def coarse_accuracy(train: np.ndarray, train_labels: Any, test: np.ndarray, test
     return float(reader.score(test.reshape(len(test), -1), test_labels))
 
 
-def small_sheet(
-    model: Exported, dataset: str, degradation: str, shape: tuple[int, int, int], data_dir: str | None = None
-) -> np.ndarray:
+def measure_run(run: Run, model: Exported, subject: Subject) -> list[Row]:
+    return []
+
+
+def sheet(model: Exported, subject: Subject, run: Run | None = None) -> np.ndarray:
     """Of test images, COLUMNS a row: coarse ones in squares, below them restored, below them the originals."""
-    test = data.load(dataset, "test", data_dir=data_dir, image_shape=shape, limit=3 * COLUMNS)
-    factor = degrade(degradation).factor
+    recipe = subject.recipe
+    test = data.load(
+        recipe.dataset, "test", data_dir=subject.data_dir, image_shape=subject.image_shape, limit=3 * COLUMNS
+    )
+    factor = degrade(recipe.degradation).factor
     rows = []
     for i in range(0, len(test), COLUMNS):
         original = test.images[i : i + COLUMNS]
-        source = coarse(original, degradation)
+        source = coarse(original, recipe.degradation)
         rows += [source.repeat(factor, axis=1).repeat(factor, axis=2), restored(model, source), original]
     return grid(np.concatenate(rows).astype(np.float32) / 255, COLUMNS)
+
+
+def preview(model: Adversarial, examples: Examples, recipe: Recipe) -> Callable[[], np.ndarray]:
+    return restoration.preview(model, examples, recipe)

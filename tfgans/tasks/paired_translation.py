@@ -1,0 +1,104 @@
+"""Paired translation: how near translated test images come to their targets, beside the input itself."""
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from tfgans.adversarial import Adversarial
+from tfgans.card import Card, Row
+from tfgans.data.palettes import palette_of
+from tfgans.errors import UserError
+from tfgans.images import grid, to_uint8
+from tfgans.inference.exported import Exported
+from tfgans.recipe import Recipe
+from tfgans.run import Run
+from tfgans.tasks import SAMPLE_SEED, Examples, Measured, Subject, label
+from tfgans.tasks.translation import (
+    SHOWN,
+    between,
+    between_sets,
+    coloured,
+    domains_of,
+    of_labels,
+    shown,
+    translated,
+)
+
+
+def features_of(card: Card) -> str | None:
+    return card.protocol.get("asked_features")
+
+
+def measure(model: Exported, subject: Subject) -> Measured:
+    """L1, PSNR and SSIM of translated test images, of label maps accuracies and IoU; with features, distances as sets.
+
+    `of` input: the source in the place of its translation, where both are images of one size. The floor of the
+    distances between sets is that of training targets.
+
+    Raises UserError where the test images are no pairs.
+    """
+    test = domains_of(subject, "test", subject.n)
+    if not test.aligned:
+        raise UserError(f"the test images of {subject.recipe.dataset} are no pairs: file names do not agree")
+    sources, target = test.given(), test["target"]
+    made = translated(lambda *each: model.translate(*each, seed=SAMPLE_SEED), *sources)
+    name = label(subject.tests[0]) if subject.tests else subject.label
+    place = {"test": name}
+    protocol = {
+        "tests": [name],
+        "n_images": {name: len(target)},
+        "split": "test",
+        "sample_seed": SAMPLE_SEED,
+        "asked_features": subject.features,
+    }
+    if target.encoding == "classes":
+        return Measured(protocol, list(of_labels(made, target, **place)))
+    rows = list(between(made, target.images, "model", **place))
+    source = shown(sources[0])
+    comparable = source.shape[:3] == target.images.shape[:3]
+    if comparable:
+        same = source if source.shape == target.images.shape else coloured(source)
+        rows += between(same, np.broadcast_to(target.images, same.shape), "input", **place)
+    if subject.features:
+        train = domains_of(subject, "train", len(target))["target"]
+        sets = {"model": made, "train": train.images} | ({"input": source} if comparable else {})
+        more, network = between_sets(subject.features, target.images, sets, **place)
+        rows, protocol = rows + more, protocol | network
+    return Measured(protocol, rows)
+
+
+def measure_run(run: Run, model: Exported, subject: Subject) -> list[Row]:
+    return []
+
+
+def sheet(model: Exported, subject: Subject, run: Run | None = None) -> np.ndarray:
+    """Test examples, not selected: a row of sources, one of translations, one of targets."""
+    test = domains_of(subject, "test", SHOWN)
+    sources, target = test.given(), test["target"]
+    made = translated(lambda *each: model.translate(*each, seed=SAMPLE_SEED), *sources)
+    if target.encoding == "classes" and made.shape[-1] == 1:
+        made = palette_of(target.palette).colours(made[..., 0])
+    rows = [coloured(images) for images in (shown(sources[0]), made, shown(target))]
+    return grid(np.concatenate(rows).astype(np.float32) / 255, len(target))
+
+
+def preview(model: Adversarial, examples: Examples, recipe: Recipe) -> Callable[[], np.ndarray]:
+    """A row of sources, a row of translations, a row of targets."""
+    batch = examples(SHOWN)
+    inputs = [key for key in ("source", "label_map", "instance_map") if key in batch]
+    given = [batch[key] if batch[key].dtype.is_integer else (batch[key] + 1.0) / 2.0 for key in inputs]
+    translate = tf.function(lambda: model.translate(*given, tf.constant(SAMPLE_SEED)))
+    colours = palette_of(recipe.palette).colours if recipe.palette else None
+
+    def picture(values: tf.Tensor, signed: bool = True) -> np.ndarray:
+        array = values.numpy()
+        if values.dtype.is_integer:
+            return colours(array[..., 0]) if colours else array.astype(np.uint8)
+        return to_uint8((array + 1) / 2 if signed else array)
+
+    def rows() -> np.ndarray:
+        three = picture(batch[inputs[0]]), picture(translate(), signed=False), picture(batch["target"])
+        return grid(np.concatenate([coloured(each) for each in three]).astype(np.float32) / 255, SHOWN)
+
+    return rows

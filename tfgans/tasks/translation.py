@@ -1,0 +1,103 @@
+"""What paired and unpaired translation share: test pairs, and what is measured of two images or two sets of them."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from tfgans import data, metrics
+from tfgans.card import Row
+from tfgans.data.domains import Domains
+from tfgans.data.image_set import ImageSet
+from tfgans.data.palettes import palette_of
+from tfgans.features import load_features
+from tfgans.images import to_uint8
+from tfgans.tasks import FEWEST, Subject, row
+
+BATCH = 8
+SHOWN = 6  # examples on a sheet or in a preview
+
+
+def domains_of(subject: Subject, split: str, limit: int | None = None) -> Domains:
+    """The test or training sets of a recipe, at the size of training. Raises UserError where they are not there."""
+    recipe = subject.recipe
+    return data.load_domains(
+        subject.tests[0] if subject.tests else recipe.dataset,
+        split,
+        roles=recipe.sets or None,
+        pairing=recipe.pairing or None,
+        palette=recipe.palette or None,
+        data_dir=subject.data_dir,
+        image_shape=subject.image_shape,
+        shapes=recipe.shapes or None,
+        degradation=recipe.degradation,
+        limit=limit,
+        minimum=1,
+    )
+
+
+def given(images: ImageSet, first: int, last: int) -> np.ndarray:
+    """Images `first` to `last` as an endpoint takes them: float32 in [0, 1], or int32 ids of a map."""
+    part = images.images[first:last]
+    return part.astype(np.int32) if images.encoding in ("classes", "instances") else part.astype(np.float32) / 255
+
+
+def translated(translate: Callable[..., np.ndarray], *sources: ImageSet) -> np.ndarray:
+    """What an endpoint makes of sets of images, BATCH at a time: uint8 (n, h, w, c), or int32 ids."""
+    parts = []
+    for first in range(0, len(sources[0]), BATCH):
+        made = translate(*(given(each, first, first + BATCH) for each in sources))
+        parts.append(made if np.issubdtype(made.dtype, np.integer) else to_uint8(made))
+    return np.concatenate(parts)
+
+
+def shown(images: ImageSet) -> np.ndarray:
+    """A set as pictures: uint8 (n, h, w, c), label maps in their palette's colours."""
+    if images.encoding == "classes":
+        return palette_of(images.palette).colours(images.images[..., 0])
+    return images.images
+
+
+def coloured(images: np.ndarray) -> np.ndarray:
+    """uint8 (n, h, w, 1 or 3) -> (n, h, w, 3)."""
+    return np.broadcast_to(images, (*images.shape[:3], 3))
+
+
+def between(made: np.ndarray, target: np.ndarray, of: str, **place: Any) -> Iterator[Row]:
+    """How near images are to their targets, both uint8 (n, h, w, c): L1 in [0, 1], PSNR in dB, SSIM; means over n."""
+    difference = np.abs(made.astype(np.float32) - target.astype(np.float32)) / 255
+    yield row("l1", difference.mean(), of, **place)
+    psnr = metrics.psnr(made, target)
+    if np.isfinite(psnr).any():  # of equal images it is infinite
+        yield row("psnr", psnr[np.isfinite(psnr)].mean(), of, **place)
+    yield row("ssim", np.mean(metrics.ssim(made, target)), of, **place)
+
+
+def of_labels(made: np.ndarray, target: ImageSet, **place: Any) -> Iterator[Row]:
+    """Accuracy per pixel and per class, and mean IoU, of label maps: ids, or colours that are taken to the nearest."""
+    palette = palette_of(target.palette)
+    ids = made[..., 0] if np.issubdtype(made.dtype, np.integer) and made.shape[-1] == 1 else palette.nearest(made)
+    confusion = metrics.confusion(ids, target.images[..., 0], len(palette.names))
+    yield row("pixel_accuracy", metrics.pixel_accuracy(confusion), **place)
+    yield row("class_accuracy", metrics.class_accuracy(confusion), **place)
+    yield row("mean_iou", metrics.mean_iou(confusion), **place)
+
+
+def between_sets(
+    features: str | None, real: np.ndarray, sets: dict[str, np.ndarray], **place: Any
+) -> tuple[list[Row], dict[str, Any]]:
+    """Kernel and Frechet distance of each set of uint8 images from the real ones, in a network's features.
+
+    The kernel distance comes first, because it is unbiased: test sets are small. Returns no rows without `features`,
+    or for fewer than FEWEST images; and what a protocol says of the network.
+    """
+    if features is None or len(real) < FEWEST:
+        return [], {}
+    network: Any = load_features(features)
+    seen = network.features(real)
+    rows = []
+    for of, images in sets.items():
+        own = network.features(images)
+        rows.append(row("kernel_distance", metrics.kernel_distance(seen, own)[0], of, **place))
+        rows.append(row("frechet_distance", metrics.frechet_distance(seen, own), of, **place))
+    return rows, {"features": network.name, "features_sha256": network.sha256}
