@@ -1,5 +1,6 @@
 """Measure what was trained: runs, SavedModels, folders of images. No other numbers stand on cards."""
 
+import dataclasses
 import sys
 import tempfile
 from pathlib import Path
@@ -9,17 +10,25 @@ import numpy as np
 
 from tfgans import card as cards
 from tfgans import data, metrics, models
-from tfgans.card import SAMPLES
+from tfgans.card import SAMPLES, Card, Row
 from tfgans.data.points import MIXTURES
 from tfgans.errors import UserError
-from tfgans.evaluation.card_builder import check_same, facts, losses_of, more_seeds, over_seeds
-from tfgans.evaluation.loss_vs_quality import follow
+from tfgans.evaluation.card_builder import (
+    check_same,
+    facts,
+    joined,
+    losses_of,
+    more_seeds,
+    rows_from_names,
+    task_from_names,
+)
+from tfgans.evaluation.loss_vs_quality import QUALITY, add_quality, follow, write_quality
 from tfgans.features import load_features
 from tfgans.files import write_json
 from tfgans.images import write_png
 from tfgans.inference.export import export_run, refuse_other
 from tfgans.inference.exported import Exported, find
-from tfgans.metrics.names import LABELS, readable
+from tfgans.metrics.names import lines
 from tfgans.run import Run
 from tfgans.tasks.generation import SEED, measure_by_the_model, measure_samples
 from tfgans.tasks.mode_coverage import STACKED
@@ -53,7 +62,8 @@ def evaluate(
     """
     if add and card is None:
         raise UserError("--add goes with --card: the card that these runs are further seeds of")
-    if add and not cards.read_card(str(card)):
+    there = cards.read_card(card) if card is not None else None
+    if add and there is None:
         raise UserError(f"{card} has no card.json yet that --add could add to; leave --add out")
     if card is not None and not model and not add and (Path(card) / "saved_model.pb").exists():
         raise UserError(
@@ -69,38 +79,38 @@ def evaluate(
         if (config["gan"], config["recipe"]) != (configs[0]["gan"], configs[0]["recipe"]):
             raise UserError(f"{path} is not a run of the same recipe as {paths[0]}; evaluate it on its own")
     if card is not None and not add:
-        _same_kind(cards.read_card(card), configs[0], card)
+        _same_kind(there, configs[0], card)
         if model:
             refuse_other(Path(card), "--card")
-    if add:
-        check_same(cards.read_card(str(card)), facts([Run.open(path) for path in paths]), str(card))
+    if add and there is not None:
+        check_same(there, facts([Run.open(path) for path in paths]), str(card))
     if len({config["seed"] for config in configs}) < len(configs):
         raise UserError("two of these runs have the same seed; a card takes each training seed once")
     n = SAMPLES if n is None else n
     measured = [evaluate_run(path, features=features, n=n, data_dir=data_dir, tests=tests) for path in paths]
-    result: dict[str, Any] = {
-        "protocol": measured[0]["protocol"],
-        "metrics": {name: over_seeds([m["metrics"][name] for m in measured]) for name in measured[0]["metrics"]},
-    }
+    rows = joined([(1, each["measurements"]) for each in measured])
+    result: dict[str, Any] = {"protocol": measured[0]["protocol"], "measurements": rows}
     if card is not None:
         runs = [Run.open(path) for path in paths]
-        written = {**facts(runs), **result, "losses": losses_of(runs)}
-        if add:
-            written = more_seeds(cards.read_card(card), written, card)
+        written = dataclasses.replace(facts(runs), task=measured[0]["task"], losses=losses_of(runs), **result)
+        if add and there is not None:
+            written = more_seeds(there, written, card)
         else:
             with tempfile.TemporaryDirectory() as folder:
                 place = export_run(paths[0], card if model else Path(folder) / "model", force=True)
                 Path(card).mkdir(parents=True, exist_ok=True)
                 write_png(Path(card) / "samples.png", sheet_of(Exported(place), runs[0], tests, data_dir))
+            (Path(card) / QUALITY).unlink(missing_ok=True)
         cards.write_card(card, written)
-        result["metrics"] = written["metrics"]
+        add_quality(card, runs)
+        result["measurements"] = written.measurements
     return result
 
 
-def _same_kind(there: dict[str, Any], config: dict[str, Any], card: str | Path) -> None:
+def _same_kind(there: Card | None, config: dict[str, Any], card: str | Path) -> None:
     """UserError where a card, whose model would be replaced, is not of the run's GAN, recipe and data set."""
     own = {"gan": config["gan"], "recipe": config["recipe_key"], "dataset": config["recipe"]["dataset"]}
-    other = [f"{name} {there.get(name)}" for name, value in own.items() if there and there.get(name) != value]
+    other = [f"{name} {getattr(there, name)}" for name, value in own.items() if there and getattr(there, name) != value]
     if other:
         raise UserError(f"{card} has a card of another model ({', '.join(other)}); name another folder, or delete it")
 
@@ -140,8 +150,25 @@ def evaluate_run(
     term = models.model_class(config["gan"]).estimate
     if term and hasattr(network, "logits"):
         result["metrics"] |= follow(run, term, network, n // 4, SEED, data_dir or config["data_dir"])
-    write_json(run.path / "metrics.json", result)
+    return _written(run, result)
+
+
+def _written(run: Run, named: dict[str, Any]) -> dict[str, Any]:
+    """Write what was measured of a run, under names, into its metrics.json; returns it as rows.
+
+    `quality_over_time` goes into a file of its own.
+    """
+    result = _as_rows(named)
+    rows = [dataclasses.asdict(row) for row in result["measurements"]]
+    write_json(run.path / "metrics.json", {"protocol": result["protocol"], "measurements": rows})
+    write_quality(run.path, run.config["seed"], named["metrics"].get("quality_over_time", []))
     return result
+
+
+def _as_rows(named: dict[str, Any]) -> dict[str, Any]:
+    metrics, protocol = named["metrics"], named.get("protocol", {})
+    rows = rows_from_names(metrics, protocol)
+    return {"task": task_from_names(metrics, protocol), "protocol": protocol, "measurements": rows}
 
 
 def _evaluate_restoration(
@@ -170,8 +197,7 @@ def _evaluate_restoration(
                 raise
             print(f"not measured: {error}", file=sys.stderr)
             return {}
-    write_json(run.path / "metrics.json", result)
-    return result
+    return _written(run, result)
 
 
 def _seams(model: Exported, recipe: dict[str, Any], test: Test, data_dir: str | None) -> dict[str, float]:
@@ -189,24 +215,25 @@ def evaluate_saved(
 ) -> dict[str, Any]:
     """Measure a SavedModel by its card's protocol; the numbers are printed, the card of its training seeds is kept."""
     card = cards.read_card(path)
-    if "endpoints" not in card:
+    if card is None:
         raise UserError(
             f"{path} has no card.json that names its data; write it with 'tfgans evaluate RUN --card {path}'"
         )
-    protocol = card["protocol"]
+    protocol = card.protocol
     n = protocol.get("n_fake", SAMPLES) if n is None else n
-    if "restore" in card["endpoints"]:
-        if not tests and card["dataset"] in READ:
+    if "restore" in card.endpoints:
+        if not tests and card.dataset in READ:
             features = features or protocol["features"]
-        elif not tests and protocol["tests"] != [Path(card["dataset"]).name]:
+        elif not tests and protocol["tests"] != [Path(card.dataset).name]:
             raise UserError(f"say on which images to measure {path}: --test folder:PATH")
         scaled = tuple(protocol["scaled"]) if "scaled" in protocol else None
-        return _measure_restored(
-            Exported(path), tests_of(card["dataset"], tests), protocol["degradation"], features, n, data_dir, scaled
+        found = tests_of(card.dataset, tests)
+        return _as_rows(
+            _measure_restored(Exported(path), found, protocol["degradation"], features, n, data_dir, scaled)
         )
     _no_tests(tests, path)
-    network = _network(features or protocol["features"], card["dataset"])
-    return measure_samples(Exported(path), card["dataset"], card["image_shape"], network, n, data_dir)
+    network = _network(features or protocol["features"], card.dataset)
+    return _as_rows(measure_samples(Exported(path), card.dataset, card.image_shape, network, n, data_dir))
 
 
 def _measure_restored(
@@ -244,10 +271,9 @@ def _network(features: str, dataset: str) -> Any:
     return None if dataset in MIXTURES else load_features(features)
 
 
-def show(values: dict[str, Any]) -> None:
-    """Print metrics, one a line."""
-    width = max(len(LABELS.get(name, name)) for name in values)
-    for name, value in values.items():
-        if name == "quality_over_time":  # a plot of the report
-            continue
-        print(f"{LABELS.get(name, name):{width}}  {readable(value, name)}")
+def show(rows: list[Row]) -> None:
+    """Print measurements, one a line."""
+    shown = lines(rows)
+    width = max(len(name) for name, _ in shown)
+    for name, numbers in shown:
+        print(f"{name:{width}}  {numbers}")

@@ -4,6 +4,9 @@ The claim of the WGAN paper (section 4.2, figures 3 and 4). A class whose loss i
 `estimate`; its recipe keeps every checkpoint (`keep`).
 """
 
+import csv
+import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,9 +15,12 @@ from scipy.stats import spearmanr
 from tqdm import tqdm
 
 from tfgans import data, metrics
+from tfgans.files import write_text
 from tfgans.run import Run
 
 FEWEST = 5  # checkpoints
+QUALITY = "quality_over_time.csv"  # of a run, and beside its card
+COLUMNS = ("seed", "step", "estimate", "frechet_distance")
 
 
 def follow(run: Run, term: str, judge: Any, n: int, seed: int, data_dir: str | None) -> dict[str, Any]:
@@ -38,3 +44,35 @@ def follow(run: Run, term: str, judge: Any, n: int, seed: int, data_dir: str | N
         rows.append([step, history[step], metrics.frechet_distance(real, seen)])
     _, values, distances = zip(*rows, strict=True)
     return {"quality_correlation": float(spearmanr(values, distances).statistic), "quality_over_time": rows}
+
+
+def write_quality(folder: str | Path, seed: int, rows: list[list[float]]) -> None:
+    """Keep [step, estimate, Frechet distance] of each checkpoint in a folder; without any, remove what is there."""
+    if rows:
+        _write(folder, [(seed, *row) for row in rows])
+    else:
+        (Path(folder) / QUALITY).unlink(missing_ok=True)
+
+
+def read_quality(folder: str | Path) -> list[tuple[float, ...]]:
+    """Rows of COLUMNS; none where there is no such file."""
+    path = Path(folder) / QUALITY
+    if not path.is_file():
+        return []
+    with open(path, newline="", encoding="utf-8") as file:
+        return [tuple(float(row[column]) for column in COLUMNS) for row in csv.DictReader(file)]
+
+
+def add_quality(folder: str | Path, runs: list[Run]) -> None:
+    """Add the rows of runs to those in a card's folder."""
+    rows = [row for place in (folder, *(run.path for run in runs)) for row in read_quality(place)]
+    if rows:
+        _write(folder, rows)
+
+
+def _write(folder: str | Path, rows: list[Any]) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows((int(seed), int(step), repr(float(loss)), repr(float(score))) for seed, step, loss, score in rows)
+    write_text(Path(folder) / QUALITY, text.getvalue())

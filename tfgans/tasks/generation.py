@@ -6,10 +6,12 @@ import numpy as np
 import tensorflow as tf
 
 from tfgans import data, metrics, models
+from tfgans.card import Card
 from tfgans.data.points import MIXTURES
 from tfgans.errors import UserError
 from tfgans.features.judges import held_out
 from tfgans.inference.exported import Exported
+from tfgans.metrics.names import cell
 from tfgans.run import Run
 from tfgans.tasks.mode_coverage import STACKED, measure_points, measure_stacked
 from tfgans.tasks.restoration import FEWEST
@@ -147,3 +149,27 @@ def measure_by_the_model(run: Run, data_dir: str | None, batch: int = 500) -> di
 def tenths(canvases: np.ndarray) -> np.ndarray:
     """Ten of (glimpses, n, h, w, c) canvases, the last one the last."""
     return canvases[np.linspace(0, len(canvases), 11).round().astype(int)[1:] - 1]
+
+
+def table(cards: dict[str, Card]) -> list[str]:
+    """The lines of the README's table of generators; none without cards."""
+    lines = []
+    for name, card in cards.items():
+        if card.task != "generation":
+            continue
+        distances, floor = (card.per_seed("frechet_distance", of) for of in ("model", "train"))
+        columns = [
+            cell(distances),
+            cell([a / b for a, b in zip(distances, floor, strict=True)], 1) if floor else "",
+            cell(card.per_seed("label_accuracy"), 1, 100),
+            cell(card.per_seed("smallest_class"), 1, 100),
+            cell(card.per_seed("precision")),
+            cell(card.per_seed("recall")),
+            str(len(card.training_seeds)),
+            f"{card.protocol['n_fake']:,} / {card.protocol['n_real']:,}",
+        ]
+        lines.append(f"| [{name}](saved_models/{name}/card.json) | {' | '.join(columns)} |")
+    head = (
+        "| model | Fréchet distance | × floor | label accuracy % | smallest class % | precision | recall | seeds | n |"
+    )
+    return [head, "|---" * 9 + "|", *lines] if lines else []

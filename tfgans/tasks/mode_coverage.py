@@ -5,9 +5,11 @@ from typing import Any
 import numpy as np
 
 from tfgans import data, metrics
+from tfgans.card import Card
 from tfgans.data.points import MIXTURES
 from tfgans.errors import UserError
 from tfgans.inference.exported import Exported
+from tfgans.metrics.names import cell
 
 STACKED = "stacked_mnist"
 WITHIN = 3.0  # sigma: a sample that lies nearer to a mean is of high quality
@@ -78,3 +80,16 @@ def _protocol(dataset: str, n: int, n_real: int, seed: int, modes: int) -> dict[
         "modes": modes,
         "sample_seed": seed,
     }
+
+
+def table(cards: dict[str, Card]) -> list[str]:
+    """The lines of the README's table of models of data whose modes are counted; none without cards."""
+    lines = [
+        f"| [{name}](saved_models/{name}/card.json) | {cell(card.per_seed('modes'), 1)} | {card.protocol['modes']:,} "
+        f"| {cell(card.per_seed('high_quality'), 1, 100)} | {cell(card.per_seed('kl_to_uniform'))} "
+        f"| {len(card.training_seeds)} | {card.protocol['n_fake']:,} |"
+        for name, card in cards.items()
+        if card.task == "mode_coverage"
+    ]
+    head = "| model | modes | of | high quality % | KL to uniform (nats) | seeds | n |"
+    return [head, "|---" * 7 + "|", *lines] if lines else []

@@ -10,12 +10,14 @@ import numpy as np
 import tensorflow as tf
 
 from tfgans import data, metrics
+from tfgans.card import Card
 from tfgans.data.degrade import bicubic_up, degrade, pair
 from tfgans.errors import UserError
 from tfgans.features import load_features
 from tfgans.features.judges import held_out
 from tfgans.images import grid, to_uint8
 from tfgans.inference.exported import Exported
+from tfgans.metrics.names import cell
 
 BATCH = 250
 READ = ("mnist", "fashion_mnist", "cifar10", "cifar100")  # data sets whose restored images a judge of theirs reads
@@ -133,3 +135,23 @@ def small_sheet(
         source = coarse(original, degradation)
         rows += [source.repeat(factor, axis=1).repeat(factor, axis=2), restored(model, source), original]
     return grid(np.concatenate(rows).astype(np.float32) / 255, COLUMNS)
+
+
+def table(cards: dict[str, Card]) -> list[str]:
+    """The lines of the README's table of models whose restorations a judge reads; none without cards."""
+    lines = []
+    for name, card in cards.items():
+        if card.task != "small_restoration":
+            continue
+        (test,) = card.protocol["tests"]
+        columns = [card.protocol["degradation"]]
+        columns += [cell(card.per_seed("psnr", of)) for of in ("model", "bicubic")]
+        columns += [cell(card.per_seed("judge_accuracy", of), 1, 100) for of in ("model", "bicubic", "real")]
+        columns += [cell(card.per_seed("coarse_accuracy", "input"), 1, 100), cell(card.per_seed("frechet_distance"))]
+        columns += [str(len(card.training_seeds)), f"{card.protocol['n_images'][test]:,}"]
+        lines.append(f"| [{name}](saved_models/{name}/card.json) | {' | '.join(columns)} |")
+    head = (
+        "| model | of | PSNR dB | bicubic | read % | bicubic | originals | coarse, by a reader of its own "
+        "| Fréchet distance | seeds | n |"
+    )
+    return [head, "|---" * 11 + "|", *lines] if lines else []

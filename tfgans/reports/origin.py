@@ -1,0 +1,20 @@
+"""What a card's recipe says of it: the paper, what that reports, and what is different here."""
+
+from tfgans import models
+from tfgans.card import Card
+from tfgans.errors import UserError
+from tfgans.recipe import Recipe
+
+
+def recipe_of(card: Card) -> Recipe | None:
+    """None where this installation does not have the GAN or the recipe."""
+    try:
+        return models.recipe(card.gan, card.recipe)
+    except UserError:
+        return None
+
+
+def deviations(card: Card) -> list[str]:
+    """Each difference from the paper, then each setting in which the training departs from the recipe: a sentence."""
+    recipe = recipe_of(card)
+    return [*recipe.deviations, *recipe.departures(card.settings)] if recipe else []
