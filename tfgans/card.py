@@ -10,6 +10,7 @@ from tfgans.errors import UserError
 from tfgans.files import ROOT, write_text
 
 SAMPLES = 10_000  # that scores rest on where nothing else is said
+REMEDY = "restore it, or delete it and write it again with 'tfgans evaluate'"
 WIDTH = 240  # characters of a line of card.json: a row stays on one
 
 
@@ -117,10 +118,6 @@ def read_card(folder: str | Path) -> Card | None:
     stored = _stored(path) if path.is_file() else {}
     if not stored or "judge" in stored:
         return None
-    if "metrics" in stored:  # the form of old, until all are converted
-        from tfgans.evaluation.card_builder import from_old
-
-        return from_old(stored)
     fields = dataclasses.fields(Card)
     absent = [each.name for each in fields if each.name not in stored and each.default is dataclasses.MISSING]
     if absent:
@@ -130,9 +127,6 @@ def read_card(folder: str | Path) -> Card | None:
     except TypeError:
         raise UserError(f"{path} has a measurement that is no row; {REMEDY}") from None
     return Card(**{each.name: stored[each.name] for each in fields if each.name in stored} | {"measurements": rows})
-
-
-REMEDY = "restore it, or delete it and write it again with 'tfgans evaluate'"
 
 
 def _stored(path: Path) -> dict[str, Any]:

@@ -181,24 +181,3 @@ def task_from_names(metrics: dict[str, Any], protocol: dict[str, Any]) -> str:
     if "tests" in protocol:
         return "small_restoration" if "psnr" in metrics else "restoration"
     return "mode_coverage" if "modes" in protocol else "generation"
-
-
-def from_old(card: dict[str, Any]) -> Card:
-    """A card of the form of old: metrics under names, each with mean, deviation and values."""
-    metrics, protocol = card["metrics"], card["protocol"]
-    seeds = range(len(card["training_seeds"]))
-    parts = [(1, rows_from_names({k: v["values"][i] for k, v in metrics.items()}, protocol)) for i in seeds]
-    kept = ("dataset", "model", "optimizers", "batch_size", "steps", "decay")
-    same = [each.name for each in dataclasses.fields(Card) if each.name in card]
-    return Card(
-        **{name: card[name] for name in same}
-        | {
-            "task": task_from_names(metrics, protocol),
-            "settings": {name: card[name] for name in kept},
-            "parameters": card.get("parameters") or {},
-            "train_seconds": card["train_seconds"]["values"],
-            "cores": card.get("cores", []),
-            "measurements": joined(parts),
-            "losses": {t: {s: v["values"] for s, v in each.items()} for t, each in card["losses"].items()},
-        }
-    )
