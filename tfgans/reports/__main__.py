@@ -1,4 +1,5 @@
-"""`python -m tfgans.reports` writes the documents that are made from the cards: the README's tables and docs/CLAIMS.md.
+"""`python -m tfgans.reports` writes the documents that are made from the cards: the README's tables,
+docs/CLAIMS.md and docs/DEVIATIONS.md.
 
 `--check` writes nothing, and exits with 1 where a document has drifted; `--csv` prints all cards as one table.
 """
@@ -10,6 +11,7 @@ import sys
 from tfgans.card import measured
 from tfgans.files import ROOT, write_text
 from tfgans.reports.ledger import ledger, read_cards
+from tfgans.reports.origin import document
 from tfgans.reports.tables import with_table
 
 COLUMNS = ("card", "gan", "recipe", "dataset", "test", "measure", "of", "where", "direction", "seed", "value")
@@ -18,7 +20,12 @@ COLUMNS = ("card", "gan", "recipe", "dataset", "test", "measure", "of", "where",
 def documents() -> dict[str, str]:
     """Path below the checkout -> the text that the cards give it."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    return {"README.md": with_table(readme), "docs/CLAIMS.md": ledger(read_cards())}
+    cards = read_cards()
+    return {
+        "README.md": with_table(readme),
+        "docs/CLAIMS.md": ledger(cards),
+        "docs/DEVIATIONS.md": document(cards),
+    }
 
 
 def all_values() -> list[tuple[object, ...]]:
@@ -45,7 +52,11 @@ def main(arguments: list[str]) -> int:
         for name, text in made.items():
             write_text(ROOT / name, text)
         return 0
-    drifted = [name for name, text in made.items() if (ROOT / name).read_text(encoding="utf-8") != text]
+    drifted = [
+        name
+        for name, text in made.items()
+        if not (ROOT / name).is_file() or (ROOT / name).read_text(encoding="utf-8") != text
+    ]
     for name in drifted:
         print(f"{name} is not what the cards give; write it again with: python -m tfgans.reports", file=sys.stderr)
     return 1 if drifted else 0

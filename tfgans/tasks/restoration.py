@@ -279,4 +279,8 @@ def _cell(card: Card, test: str, column: Column) -> str:
         reported = models.recipe(card.gan, card.recipe).reported
     except UserError:  # a GAN or a recipe that this installation does not have
         return ""
-    return f"{reported[f'{measure}_{test}']:.{digits}f}" if f"{measure}_{test}" in reported else ""
+    if isinstance(reported, dict):  # until recipes hold rows
+        value = reported.get(f"{measure}_{test}")
+    else:
+        value = next((row["value"] for row in reported if (row["measure"], row.get("test")) == (measure, test)), None)
+    return "" if value is None else f"{value:.{digits}f}"
