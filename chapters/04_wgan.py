@@ -26,6 +26,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from tfgans import card as cards
+from tfgans.evaluation.loss_vs_quality import QUALITY, read_quality
 from tfgans.models import wgan, wgan_gp
 from tfgans.reports.notebook import SMOKE, finish, new_folder, over_time, results, sources, verdicts
 from tfgans.training.train import train
@@ -124,15 +125,15 @@ finish(figure, folder / "estimates.png")
 # Fréchet distance:
 
 # %%
-measured = {name: cards.measured().get(name, {}).get("metrics", {}) for name in ("wgan-mnist", "wgan_gp-mnist")}
+folders, measured = cards.folders(QUALITY), cards.measured()
 figure, row = plt.subplots(1, 2, figsize=(10, 3))
-for axes, (name, metrics) in zip(row, measured.items(), strict=True):
+for axes, name in zip(row, ("wgan-mnist", "wgan_gp-mnist"), strict=True):
     axes.set(title=name, xlabel="the critic's estimate", ylabel="Fréchet distance", xscale="log", yscale="log")
-    if "quality_over_time" in metrics:
-        steps, estimates, distances = np.array(metrics["quality_over_time"]["values"][0]).T
+    if name in folders:
+        _, steps, estimates, distances = np.array(read_quality(folders[name])).T
         points = axes.scatter(estimates, distances, c=steps)
         figure.colorbar(points, label="step")
-        print(f"{name}: rank correlation {metrics['quality_correlation']['values'][0]:.2f}")
+        print(f"{name}: rank correlation {measured[name].values('quality_correlation')[0]:.2f}")
     else:
         axes.text(0.5, 0.5, "no card here", transform=axes.transAxes, ha="center")
 finish(figure, folder / "quality.png")

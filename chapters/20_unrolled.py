@@ -17,6 +17,8 @@
 # one mode sees the discriminator turn against it.
 
 # %%
+import statistics
+
 import matplotlib.pyplot as plt
 
 from tfgans import card as cards
@@ -102,8 +104,8 @@ for k in (0, 1, 5, 10):
 
 # %%
 paper = {0: 30.6, 1: 65.4, 5: 236.4, 10: 327.2}
-found = {k: cards.measured().get(f"unrolled_{k}-stacked_mnist", {}).get("metrics", {}) for k in paper}
-ours = {k: metrics["modes"]["mean"] for k, metrics in found.items() if "modes" in metrics}
+found = {k: cards.measured().get(f"unrolled_{k}-stacked_mnist") for k in paper}
+ours = {k: statistics.fmean(card.values("modes")) for k, card in found.items() if card}
 figure, axes = plt.subplots(figsize=(5, 3))
 for label, modes in (("paper", paper), ("measured here", ours)):
     axes.plot(list(modes), list(modes.values()), marker="o", label=label)

@@ -1,45 +1,181 @@
-"""Cards: what was measured of a saved model, under which protocol."""
+"""Contract: cards, what was measured of a saved model and how it came about. A measurement is a row."""
 
+import dataclasses
 import json
 import re
 from pathlib import Path
 from typing import Any
 
 from tfgans.errors import UserError
-from tfgans.files import ROOT, write_json
+from tfgans.files import ROOT, write_text
 
 SAMPLES = 10_000  # that scores rest on where nothing else is said
+REMEDY = "restore it, or delete it and write it again with 'tfgans evaluate'"
+WIDTH = 240  # characters of a line of card.json: a row stays on one
 
 
-def read_card(folder: str | Path) -> dict[str, Any]:
-    """The card of a saved model; empty where it has none yet."""
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A measurement: one number for each training seed, in the order of `Card.training_seeds`.
+
+    `test` is the test set, `of` what was measured: model, or what stands beside it, input, bicubic, mean_fill,
+    biharmonic, train (training images: the floor) or real. What no training changes has a single value. `where` is the
+    part ("hole", "class 3", "8 px", "code 1", "tenth 4"), `direction` that of a translation: a_to_b, b_to_a, round_trip
+    or identity.
+    """
+
+    test: str
+    measure: str
+    of: str = "model"
+    where: str | None = None
+    direction: str | None = None
+    values: list[float] = dataclasses.field(default_factory=list)
+
+    @property
+    def key(self) -> tuple[str, str, str, str | None, str | None]:
+        return self.test, self.measure, self.of, self.where, self.direction
+
+
+@dataclasses.dataclass(frozen=True)
+class Card:
+    """What was measured of the trainings of one recipe, under which protocol, and how they were made.
+
+    `settings` is the resolved recipe: dataset, model, optimizers, batch_size, steps, decay and what else it has.
+    `commands`, `train_seconds` and `cores` have an entry for each training seed. `losses` maps each term and statistic
+    to the value of each training seed. `kernels` is the type of the weights that were measured.
+    """
+
+    gan: str
+    recipe: str
+    task: str
+    dataset: str
+    image_shape: list[int]
+    classes: int | None
+    endpoints: dict[str, list[str]]
+    commands: list[str]
+    commit: str
+    training_seeds: list[int]
+    exported_seed: int
+    settings: dict[str, Any]
+    parameters: dict[str, int]
+    precision: str
+    jit_compile: bool
+    train_seconds: list[float]
+    machine: dict[str, Any]
+    cores: list[int]
+    protocol: dict[str, Any]
+    measurements: list[Row]
+    losses: dict[str, dict[str, list[float]]]
+    kernels: str = "float32"
+
+    def values(
+        self,
+        measure: str,
+        of: str = "model",
+        test: str | None = None,
+        where: str | None = None,
+        direction: str | None = None,
+    ) -> list[float]:
+        """The values of a row, [] where there is none. `test` may be left out where one test set has such a row."""
+        wanted = (measure, of, where, direction)
+        found = [row for row in self.measurements if row.key[1:] == wanted and test in (None, row.test)]
+        if len(found) > 1:
+            raise ValueError(f"{measure} of {of} was measured on {', '.join(row.test for row in found)}: name one")
+        return found[0].values if found else []
+
+    def per_seed(
+        self, measure: str, of: str = "model", test: str | None = None, where: str | None = None
+    ) -> list[float]:
+        """The same for each training seed: what no training changes is repeated."""
+        return self._repeated(self.values(measure, of, test, where))
+
+    def parts(self, measure: str, kind: str, of: str = "model", test: str | None = None) -> list[list[float]]:
+        """Of what has a row for each class, code or tenth (`kind`): for each training seed the list of them."""
+        rows = [
+            self._repeated(row.values)
+            for row in self.measurements
+            if (row.measure, row.of) == (measure, of)
+            and (row.where or "").startswith(f"{kind} ")
+            and test in (None, row.test)
+        ]
+        return [list(values) for values in zip(*rows, strict=True)]
+
+    def loss(self, term: str, statistic: str) -> list[float]:
+        """A statistic of a logged term for each training seed, [] where there is none."""
+        return self.losses.get(term, {}).get(statistic, [])
+
+    def _repeated(self, values: list[float]) -> list[float]:
+        return values * len(self.training_seeds) if len(values) == 1 else values
+
+
+def read_card(folder: str | Path) -> Card | None:
+    """The card of a saved model. None where it has none yet, and of a judge, whose card has another form.
+
+    Raises:
+        UserError: the card is damaged.
+    """
     path = Path(folder) / "card.json"
-    if not path.is_file():
-        return {}
+    stored = _stored(path) if path.is_file() else {}
+    if not stored or "judge" in stored:
+        return None
+    fields = dataclasses.fields(Card)
+    absent = [each.name for each in fields if each.name not in stored and each.default is dataclasses.MISSING]
+    if absent:
+        raise UserError(f"{path} lacks {', '.join(absent)}; {REMEDY}")
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
+        rows = [Row(**row) for row in stored["measurements"]]
+    except TypeError:
+        raise UserError(f"{path} has a measurement that is no row; {REMEDY}") from None
+    return Card(**{each.name: stored[each.name] for each in fields if each.name in stored} | {"measurements": rows})
+
+
+def _stored(path: Path) -> dict[str, Any]:
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
-        card = None
-    if not isinstance(card, dict):
-        raise UserError(
-            f"{path} is not readable JSON; restore it, or delete it and write it again with 'tfgans evaluate'"
-        )
-    return card
+        stored = None
+    if not isinstance(stored, dict):
+        raise UserError(f"{path} is not readable JSON; {REMEDY}")
+    return stored
 
 
-def write_card(folder: str | Path, card: dict[str, Any]) -> Path:
-    write_json(Path(folder) / "card.json", card)
+def write_card(folder: str | Path, card: Card) -> Path:
+    write_text(Path(folder) / "card.json", _json(dataclasses.asdict(card)) + "\n")
     return Path(folder) / "card.json"
 
 
-def saved() -> dict[str, dict[str, Any]]:
+def _json(value: Any, indent: int = 0) -> str:
+    """JSON in which a list or dictionary that fits on a line has one."""
+    line = json.dumps(value, ensure_ascii=False)
+    if not isinstance(value, (dict, list)) or (indent and len(line) + indent <= WIDTH):
+        return line
+    start = ",\n".join
+    pad = " " * (indent + 2)
+    if isinstance(value, dict):
+        inner = start(f"{pad}{json.dumps(name)}: {_json(each, indent + 2)}" for name, each in value.items())
+        return f"{{\n{inner}\n{' ' * indent}}}"
+    return f"[\n{start(pad + _json(each, indent + 2) for each in value)}\n{' ' * indent}]"
+
+
+def saved() -> dict[str, Card]:
     """Name -> card of every model in saved_models/ of the working folder and of the checkout."""
-    return {name: read_card(folder) for name, folder in folders("saved_model.pb").items()}
+    return _cards("saved_model.pb")
 
 
-def measured() -> dict[str, dict[str, Any]]:
+def measured() -> dict[str, Card]:
     """The same of everything that has a card there: also of what was measured and not kept."""
-    return {name: read_card(folder) for name, folder in folders("card.json").items()}
+    return _cards("card.json")
+
+
+def _cards(file: str) -> dict[str, Card]:
+    found = {name: read_card(folder) for name, folder in folders(file).items()}
+    return {name: card for name, card in found.items() if card is not None}
+
+
+def judges() -> dict[str, dict[str, Any]]:
+    """Name -> card of every judge there: these cards name the judge and are dictionaries of another form."""
+    found = {name: _stored(folder / "card.json") for name, folder in folders("card.json").items()}
+    return {name: card for name, card in found.items() if "judge" in card}
 
 
 def folders(file: str) -> dict[str, Path]:
@@ -55,10 +191,3 @@ def folders(file: str) -> dict[str, Path]:
 def _natural(name: str) -> list[str | int]:
     """A key to sort by: 5 before 10."""
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
-
-
-def summary(values: list[float]) -> dict[str, Any]:
-    """Mean and standard deviation (over training seeds, n - 1) beside the values; no deviation for a single one."""
-    mean = sum(values) / len(values)
-    spread = (sum((v - mean) ** 2 for v in values) / (len(values) - 1)) ** 0.5 if len(values) > 1 else None
-    return {"mean": mean, "std": spread, "values": values}

@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import absl.logging
 import typer
@@ -125,14 +125,16 @@ def evaluate(
             raise UserError("--real and --fake compare two folders whole: leave out runs, --card, --add, --test and -n")
         if features is None:
             raise UserError("say which --features to compare the folders in: judge:mnist, squeezenet:PATH or inception")
-        measure.show(evaluate_folders(real, fake, features))
+        found = evaluate_folders(real, fake, features)
+        print("{n_fake:,} images against {n_real:,}, in {features}".format(**found["protocol"]))
+        measure.show(found["measurements"])
         return
     if not models:
         raise UserError("name a run or a SavedModel, or two folders with --real and --fake")
     made = measure.evaluate(
         models, card=card, add=add, model=model, features=features, n=n, data_dir=data_dir, tests=test
     )
-    measure.show(made["metrics"])
+    measure.show(made["measurements"])
     for path in models:
         if (path / "config.yaml").exists():
             write_report(path)
@@ -205,23 +207,25 @@ def list_() -> None:
     from tfgans import card as cards
     from tfgans import models
 
-    saved: dict[str, dict[str, Any]] = {}
+    saved: dict[str, cards.Card] = {}
     others = []
+    judges = [name for name in cards.folders("saved_model.pb") if name.startswith("judge-")]
     for folder, path in cards.folders("saved_model.pb").items():
         try:
-            saved[folder] = cards.read_card(path)
+            card = cards.read_card(path)
         except UserError as error:
             others.append(f"{folder} ({error})")
             continue
-        if not saved[folder]:
+        if card is not None:
+            saved[folder] = card
+        elif folder not in judges:
             others.append(f"{folder} (not measured yet, so it has no card)")
     for name, (_, line, paper) in models.MODELS.items():
         print(f"{name:14} {line}; {paper}")
         print(f"{'':14} recipes: {', '.join(models.module(name).RECIPES)}")
         for folder, card in saved.items():
-            if card.get("gan") == name:
+            if card.gan == name:
                 print(f"{'':14} saved:   {folder}")
-    judges = [folder for folder, card in saved.items() if folder.startswith("judge-")]
     print(f"{'judges':14} {', '.join(judges) or 'none; make one with: tfgans judge train mnist'}")
     for other in others:
         print(f"{'other':14} {other}")

@@ -1,5 +1,6 @@
 """What is measured, how seeds are joined on a card, and the pages that are made from it."""
 
+import dataclasses
 import json
 import re
 import shutil
@@ -18,10 +19,11 @@ from tfgans.evaluation.card_builder import more_seeds
 from tfgans.evaluation.evaluate import evaluate
 from tfgans.evaluation.folders import evaluate_folders
 from tfgans.features import load_features
+from tfgans.files import ROOT
 from tfgans.inference.exported import Exported
-from tfgans.metrics.names import readable
 from tfgans.reports import tables
 from tfgans.reports.run_page import write_report
+from tfgans.run import Run
 from tfgans.tasks.generation import measure_by_the_model, measure_samples
 from tfgans.training.train import train
 
@@ -92,47 +94,62 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return made
 
 
+def measured(run: Path) -> dict[tuple[str, str], list[float]]:
+    """(measure, of) -> values of what metrics.json holds; of classes the last one."""
+    rows = json.loads((run / "metrics.json").read_text())["measurements"]
+    return {(row["measure"], row["of"]): row["values"] for row in rows}
+
+
 def test_card_over_seeds(runs: list[Path], tmp_path: Path) -> None:
     folder = tmp_path / "cdcgan-pictures"
     evaluate(runs[:2], card=folder, features="judge:mnist")
     card = cards.read_card(folder)
-    singles = [json.loads((run / "metrics.json").read_text())["metrics"] for run in runs[:2]]
-    distances = [single["frechet_distance"] for single in singles]
-    assert card["metrics"]["frechet_distance"] == {
-        "mean": pytest.approx(np.mean(distances)),
-        "std": pytest.approx(np.std(distances, ddof=1)),
-        "values": distances,
-    }
-    assert card["training_seeds"] == [0, 1] and card["exported_seed"] == 0
-    assert card["classes"] == 3 and card["endpoints"] == {"sample": ["labels", "seed"]}
-    assert card["protocol"]["features_sha256"] == load_features("judge:mnist").sha256
+    distances = [value for run in runs[:2] for value in measured(run)["frechet_distance", "model"]]
+    assert card is not None and card.values("frechet_distance") == distances and len(distances) == 2
+    # no training changes the floor
+    assert card.values("frechet_distance", "train") == measured(runs[0])["frechet_distance", "train"]
+    assert card.training_seeds == [0, 1] and card.exported_seed == 0 and card.task == "generation"
+    assert card.classes == 3 and card.endpoints == {"sample": ["labels", "seed"]} and card.kernels == "float32"
+    assert card.settings == Run.open(runs[0]).config["recipe"]
+    assert card.protocol["features_sha256"] == load_features("judge:mnist").sha256
     assert (folder / "samples.png").stat().st_size > 0
 
     weights = (folder / "variables" / "variables.data-00000-of-00001").read_bytes()
     evaluate(runs[2:3], card=folder, add=True, features="judge:mnist")
     more = cards.read_card(folder)
-    assert more["training_seeds"] == [0, 1, 2] and len(more["commands"]) == 3
-    assert more["metrics"]["frechet_distance"]["values"][:2] == distances
-    assert len(more["losses"]["d_loss"]["final"]["values"]) == len(more["train_seconds"]["values"]) == 3
+    assert more is not None and more.training_seeds == [0, 1, 2] and len(more.commands) == len(more.cores) == 3
+    assert more.values("frechet_distance") == [*distances, *measured(runs[2])["frechet_distance", "model"]]
+    assert more.values("frechet_distance", "train") == card.values("frechet_distance", "train")
+    assert len(more.loss("d_loss", "final")) == len(more.train_seconds) == 3
     assert (folder / "variables" / "variables.data-00000-of-00001").read_bytes() == weights
 
-    new = {**card, "training_seeds": [7], "commit": "5678"}
+    rows = [dataclasses.replace(row, values=row.values[:1]) for row in card.measurements]
+    new = dataclasses.replace(card, training_seeds=[7], commit="5678", measurements=rows)
 
-    def older(**changes: Any) -> dict[str, Any]:
-        return {**card, "commit": "1234", **changes}
+    def older(**settings: Any) -> cards.Card:
+        return dataclasses.replace(card, commit="1234", settings={**card.settings, **settings})
 
-    before_an_argument = {name: value for name, value in card["model"].items() if name != "latent_dim"}
-    joined = more_seeds(older(model=before_an_argument), new, folder)  # which had its default, 100
-    assert joined["commit"] == "1234, 5678" and joined["training_seeds"] == [0, 1, 7]
-    without_width = {name: value for name, value in card["model"].items() if name != "width"}  # its default is not 4
-    for changes, field in (({"model": without_width}, "model"), ({"precision": "mixed_bfloat16"}, "precision")):
+    def without(argument: str) -> dict[str, Any]:
+        return {name: value for name, value in card.settings["model"].items() if name != argument}
+
+    joined = more_seeds(older(model=without("latent_dim")), new, folder)  # which had its default, 100
+    assert joined.commit == "1234, 5678" and joined.training_seeds == [0, 1, 7]
+    assert joined.settings["model"] == card.settings["model"]
+    for old, field in (  # the default of width is not 4
+        (older(model=without("width")), "model"),
+        (older(decay=0.25), "decay"),
+        (dataclasses.replace(card, precision="mixed_bfloat16"), "precision"),
+        (dataclasses.replace(card, protocol={**card.protocol, "n_real": 9}), "protocol"),
+    ):
         with pytest.raises(UserError, match=f"another {field}"):
-            more_seeds(older(**changes), new, folder)
+            more_seeds(old, new, folder)
+    with pytest.raises(UserError, match="were measured alike: recall; evaluate them anew"):
+        more_seeds(card, dataclasses.replace(new, measurements=[r for r in rows if r.measure != "recall"]), folder)
 
     numbers = tmp_path / "ablation"
     evaluate(runs[2:3], card=numbers, model=False, features="judge:mnist")
     assert sorted(p.name for p in numbers.iterdir()) == ["card.json", "samples.png"]
-    assert cards.read_card(numbers)["training_seeds"] == [2]
+    assert getattr(cards.read_card(numbers), "training_seeds", None) == [2]
 
     before = (folder / "card.json").read_bytes()
     with pytest.raises(UserError, match="holds a model"):
@@ -154,14 +171,14 @@ def test_card_over_seeds(runs: list[Path], tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--card"):
         evaluate(runs[:1], add=True)
     others = shutil.copytree(folder, tmp_path / "others")
-    cards.write_card(others, {**card, "gan": "dcgan"})
+    cards.write_card(others, dataclasses.replace(card, gan="dcgan"))
     kept = {path: path.read_bytes() for path in others.rglob("*") if path.is_file()}
     with pytest.raises(UserError, match="another model .gan dcgan.; name another folder"):
         evaluate(runs[:1], card=others, features="judge:mnist")
     assert kept == {path: path.read_bytes() for path in others.rglob("*") if path.is_file()}
     with pytest.raises(UserError, match="no card.json yet"):
         evaluate(runs[:1], card=tmp_path / "absent", add=True)
-    for text, said in (("[]", "not readable JSON"), ('{"gan": "cdcgan"}', "names its data")):
+    for text, said in (("[]", "not readable JSON"), ('{"gan": "cdcgan"}', "lacks recipe"), ("{}", "names its data")):
         odd = shutil.copytree(folder, tmp_path / said)
         (odd / "card.json").write_text(text)
         with pytest.raises(UserError, match=said):
@@ -174,17 +191,20 @@ def test_card_over_seeds(runs: list[Path], tmp_path: Path) -> None:
 def test_saved_model_scores_as_its_run(runs: list[Path], tmp_path: Path) -> None:
     written = evaluate(runs[:1], card=tmp_path / "m", features="judge:mnist")
     again = evaluate([tmp_path / "m"])
-    assert again["metrics"]["frechet_distance"] == pytest.approx(
-        written["metrics"]["frechet_distance"]["mean"], rel=1e-6
-    )
+    assert [row.key for row in again["measurements"]] == [row.key for row in written["measurements"]]
+    for first, second in zip(written["measurements"], again["measurements"], strict=True):
+        assert second.values == pytest.approx(first.values, rel=1e-5, abs=1e-6), first.key
 
 
 def test_a_class_of_a_single_image_has_no_pairs(tmp_path: Path) -> None:
-    shutil.copytree(cards.ROOT / "saved_models/acgan-mnist", tmp_path / "m")
-    cards.write_card(tmp_path / "m", {**cards.read_card(tmp_path / "m"), "dataset": "mnist5k"})
-    few, enough = (evaluate([tmp_path / "m"], n=n)["metrics"] for n in (16, 20))  # of ten classes that take turns
+    shutil.copytree(ROOT / "saved_models/acgan-mnist", tmp_path / "m")
+    card = cards.read_card(tmp_path / "m")
+    assert card is not None
+    cards.write_card(tmp_path / "m", dataclasses.replace(card, dataset="mnist5k"))
+    # of ten classes that take turns
+    few, enough = ([row.measure for row in evaluate([tmp_path / "m"], n=n)["measurements"]] for n in (16, 20))
     assert "label_accuracy" in few and "ms_ssim_within" not in few
-    assert len(enough["ms_ssim_within"]) == 10
+    assert enough.count("ms_ssim_within") == 20  # of samples and of real images
 
 
 def test_samples_come_in_blocks_of_their_own_seeds(runs: list[Path], tmp_path: Path) -> None:
@@ -201,16 +221,17 @@ def test_report_is_one_page_with_everything(runs: list[Path]) -> None:
     page = write_report(runs[0]).read_text(encoding="utf-8")
     assert not re.search(r'(src|href)="(?!data:)', page)
     assert page.count("data:image/png;base64,") >= 4  # samples, three moments, curves
-    measured = json.loads((runs[0] / "metrics.json").read_text())["metrics"]
-    assert readable(measured["frechet_distance"]) in page
+    assert f"{measured(runs[0])['frechet_distance', 'model'][0]:.4g}" in page
+    assert "Fréchet distance (0 is best), of training images: the floor" in page
     assert "learning_rate" in page
 
 
 def test_folders(pictures: Path, tmp_path: Path, judge: Any) -> None:
     same = evaluate_folders(pictures, pictures, "judge:mnist")
-    assert same["frechet_distance"] == pytest.approx(0, abs=1e-2)
-    assert same["n_real"] == same["n_fake"] == 60
-    assert same["precision"] == 1 and same["frechet_floor"] > 0
+    found = {(row.measure, row.of): row.values for row in same["measurements"]}
+    assert found["frechet_distance", "model"] == [pytest.approx(0, abs=1e-2)]
+    assert same["protocol"]["n_real"] == same["protocol"]["n_fake"] == 60
+    assert found["precision", "model"] == [1.0] and found["frechet_distance", "real"][0] > 0
     with pytest.raises(UserError, match="no folder"):
         evaluate_folders(pictures, tmp_path / "absent", "judge:mnist")
     few = tmp_path / "few"
@@ -222,15 +243,8 @@ def test_folders(pictures: Path, tmp_path: Path, judge: Any) -> None:
             evaluate_folders(real, fake, "judge:mnist")
 
 
-def test_summary() -> None:
-    assert cards.summary([1.0, 2.0, 6.0]) == {"mean": 3.0, "std": pytest.approx(7**0.5), "values": [1.0, 2.0, 6.0]}
-    assert cards.summary([4.0])["std"] is None
-    assert tables.cell(cards.summary([0.5, 0.7]), 1, 100) == "60.0 ± 14.1"
-    assert tables.cell(None) == ""
-
-
 def test_readme_table_is_that_of_the_cards() -> None:
-    readme = (cards.ROOT / "README.md").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert tables.with_table(readme) == readme, "run python -m tfgans.reports"
 
 
@@ -278,9 +292,3 @@ def test_what_only_the_model_can_say() -> None:
     found = measure_by_the_model(Loaded("infogan", test.labels), None, batch=200)  # type: ignore[arg-type]
     assert found == {"recognition_accuracy": 1.0}
     assert measure_by_the_model(Loaded("dcgan", test.labels), None) == {}  # type: ignore[arg-type]
-
-
-def test_codes_of_several_seeds_are_not_averaged() -> None:
-    value = {"mean": [0.0, 0.1], "std": None, "values": [[0.9, -0.1], [-0.9, 0.3]]}
-    assert readable(value, "code_turns") == "0.90  -0.10; -0.90  0.30"
-    assert readable(value, "class_histogram") == "0.00  0.10"

@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from reports.old_names import card
 from tiny import tiny_model
 
+from tfgans import card as cards
 from tfgans.errors import UserError
 from tfgans.inference.export import export
 from tfgans.inference.exported import Exported, find
@@ -152,7 +154,7 @@ def test_an_export_that_does_not_say_its_classes(tmp_path: Path) -> None:
         generate(tmp_path / "m", output=tmp_path / "x.png")
     made = generate(tmp_path / "m", n=1, labels="40,7", output=tmp_path / "x")
     assert sorted(p.name for p in made.iterdir()) == ["00000-label40.png", "00001-label7.png"]
-    (tmp_path / "m/card.json").write_text('{"classes": 3}')
+    cards.write_card(tmp_path / "m", card("my_gan", classes=3))
     assert Exported(tmp_path / "m").classes == 3
 
 

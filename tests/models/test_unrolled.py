@@ -378,9 +378,10 @@ def test_a_run_on_points_gives_a_card_with_a_scatter_plot(tmp_path: Path) -> Non
     written = evaluate([tmp_path / "run"], card=tmp_path / "card", n=400)
     card = json.loads((tmp_path / "card" / "card.json").read_text())
     assert card["protocol"]["extent"] == 4 and card["protocol"]["n_fake"] == 400
-    assert card["metrics"]["high_quality_real"]["mean"] == pytest.approx(0.989, abs=0.02)
+    found = {(row["measure"], row["of"]): row["values"] for row in card["measurements"]}
+    assert found["high_quality", "real"] == [pytest.approx(0.989, abs=0.02)] and card["task"] == "mode_coverage"
     again = evaluate([tmp_path / "card"], n=400)
-    assert again["metrics"]["modes"] == written["metrics"]["modes"]["mean"]
+    assert again["measurements"] == written["measurements"]
     sheet = keras.utils.img_to_array(keras.utils.load_img(tmp_path / "card" / "samples.png"))
     assert sheet.shape == (320, 320, 3)
     with pytest.raises(UserError, match="fewer than 16"):

@@ -1,5 +1,6 @@
 """What restorations are measured by, and how that reaches cards and tables."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from reports import old_names
 
 from tfgans import card as cards
-from tfgans import data
+from tfgans import data, models
 from tfgans.data.degrade import degrade
 from tfgans.errors import UserError
 from tfgans.evaluation.evaluate import evaluate
@@ -193,14 +195,17 @@ def test_card_of_a_restoration(
     folder = tmp_path / "saved_models" / "srgan-test"
     evaluate(runs, card=folder, tests=sets)
     card = cards.read_card(folder)
-    singles = [json.loads((run / "metrics.json").read_text())["metrics"] for run in runs]
-    assert card["metrics"]["psnr_first"]["values"] == [single["psnr_first"] for single in singles]
-    assert card["metrics"]["psnr_first_bicubic"]["std"] == 0
-    assert card["endpoints"] == {"restore": ["images"]} and card["protocol"]["degradation"] == "bicubic:4"
+    assert card is not None and card.task == "restoration"
+    singles = [json.loads((run / "metrics.json").read_text())["measurements"] for run in runs]
+    singles = [{(row["measure"], row["test"], row["of"]): row["values"] for row in rows} for rows in singles]
+    psnr = card.values("psnr", test="first")
+    assert psnr == [single["psnr", "first", "model"][0] for single in singles]
+    assert card.values("psnr", "bicubic", "first") == singles[0]["psnr", "first", "bicubic"]
+    assert card.endpoints == {"restore": ["images"]} and card.protocol["degradation"] == "bicubic:4"
     assert Image.open(folder / "samples.png").size == (2 * 130 + 2, 3 * 130 + 2)
 
-    again = evaluate([folder], tests=sets)["metrics"]
-    assert again["psnr_second"] == pytest.approx(singles[0]["psnr_second"], abs=1e-3)
+    again = {(row.measure, row.test, row.of): row.values for row in evaluate([folder], tests=sets)["measurements"]}
+    assert again["psnr", "second", "model"] == pytest.approx(singles[0]["psnr", "second", "model"], abs=1e-3)
     with pytest.raises(UserError, match="--test folder:PATH"):
         evaluate([folder])
     # without --test: the test images of what it was trained on, in the features of its card
@@ -208,13 +213,15 @@ def test_card_of_a_restoration(
     monkeypatch.setattr(
         "tfgans.evaluation.evaluate.measure_small", lambda model, *rest: asked.append(rest) or {"metrics": {}}
     )
-    cards.write_card(folder, card | {"dataset": "cifar10", "protocol": card["protocol"] | {"features": "judge:a"}})
+    protocol = card.protocol | {"features": "judge:a"}
+    cards.write_card(folder, dataclasses.replace(card, dataset="cifar10", protocol=protocol))
     evaluate([folder], n=7)
     assert asked == [("cifar10", "bicubic:4", "judge:a", 7, None)]
     cards.write_card(folder, card)
     line = next(line for line in tables.results_table().splitlines() if "srgan-test" in line)
-    assert "| first (2, bicubic:4) |" in line and f"{card['metrics']['psnr_first']['mean']:.2f} ±" in line
-    cards.write_card(folder, card | {"reported": {"psnr_first": 29.4, "ssim_first": 0.8472}})
+    assert "| first (2, bicubic:4) |" in line and f"{sum(psnr) / 2:.2f} ±" in line
+    recipe = dataclasses.replace(models.recipe("srgan"), reported={"psnr_first": 29.4, "ssim_first": 0.8472})
+    monkeypatch.setattr("tfgans.models.recipe", lambda *which: recipe)
     line = next(line for line in tables.results_table().splitlines() if "srgan-test" in line)
     assert (line.split(" | ")[4], line.split(" | ")[7]) == ("29.40", "0.8472")
 
@@ -223,14 +230,11 @@ def test_the_table_of_repairs_leaves_blank_what_is_not_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    values = {"psnr_first": 24.5, "psnr_first_source": 20.0, "hole_psnr_first": 18.25, "hole_psnr_first_mean": 13.0}
-    card = {
-        "metrics": {name: cards.summary([value]) for name, value in values.items()},
-        "protocol": {"tests": ["first"], "n_images": {"first": 1_200}, "degradation": "mask:32:0"},
-        "training_seeds": [0],
-        "endpoints": {"restore": ["images"]},
-    }
-    cards.write_card(tmp_path / "saved_models" / "filler-test", card)
+    values = {"psnr": 24.5, "psnr_source": 20.0, "hole_psnr": 18.25, "hole_psnr_mean": 13.0}
+    protocol = {"tests": ["first"], "n_images": {"first": 1_200}, "degradation": "mask:32:0"}
+    rows = [row for name, value in values.items() for row in old_names.rows(name, [value], ["first"])]
+    made = old_names.card("my_gan", ("first",), measurements=rows, protocol=protocol)
+    cards.write_card(tmp_path / "saved_models" / "filler-test", made)
     assert "filler-test" not in tables.results_table()  # a card without a model: only compared with, in the ledger
     (tmp_path / "saved_models" / "filler-test" / "saved_model.pb").touch()
     (line,) = (line for line in tables.results_table().splitlines() if "filler-test" in line)
@@ -242,13 +246,10 @@ def test_the_table_of_repairs_leaves_blank_what_is_not_measured(
 def test_what_a_judge_reads_has_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     values = {"psnr": 13.62, "psnr_bicubic": 12.32, "judge_accuracy": 0.839, "frechet_distance": 11.96}
-    card = {
-        "metrics": {name: cards.summary([value]) for name, value in values.items()},
-        "protocol": {"tests": ["mnist"], "n_images": {"mnist": 10_000}, "degradation": "pool:7"},
-        "training_seeds": [0],
-        "endpoints": {"restore": ["images"]},
-    }
-    cards.write_card(tmp_path / "saved_models" / "reader-test", card)
+    protocol = {"tests": ["mnist"], "n_images": {"mnist": 10_000}, "degradation": "pool:7"}
+    rows = [row for name, value in values.items() for row in old_names.rows(name, [value], ["mnist"])]
+    made = old_names.card("my_gan", ("mnist",), measurements=rows, protocol=protocol, task="small_restoration")
+    cards.write_card(tmp_path / "saved_models" / "reader-test", made)
     (tmp_path / "saved_models" / "reader-test" / "saved_model.pb").touch()
     (line,) = (line for line in tables.results_table().splitlines() if "reader-test" in line)
     assert line.split("card.json) ")[1] == "| pool:7 | 13.62 | 12.32 | 83.9 |  |  |  | 11.96 | 1 | 10,000 |"

@@ -1,61 +1,55 @@
 """What a card says of the runs it covers, one per training seed."""
 
+import dataclasses
 import inspect
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tfgans import card as cards
 from tfgans import models
+from tfgans.card import Card, Row
 from tfgans.errors import UserError
 from tfgans.files import plain
 from tfgans.inference.export import ENDPOINTS
 from tfgans.run import Run
 
 
-def with_sources(card: dict[str, Any]) -> dict[str, Any]:
-    """The card with what its recipe says: the paper, what that reports, and where the training departs from it."""
-    recipe = models.recipe(card["gan"], card["recipe"])
-    said = {"paper": recipe.paper, "reported": plain(recipe.reported)}
-    return {**card, **said, "deviations": [*recipe.deviations, *recipe.departures(card)]}
-
-
-def facts(runs: list[Run]) -> dict[str, Any]:
-    """How the runs were made: of the first one what they share, of each its command, seed and time."""
+def facts(runs: list[Run]) -> Card:
+    """How the runs were made: of the first one what they share, of each its command, seed and time. Not what was
+    measured."""
     first = runs[0].config
-    return with_sources(
-        {
-            "gan": first["gan"],
-            "recipe": first["recipe_key"],
-            "dataset": first["recipe"]["dataset"],
-            "image_shape": first["recipe"]["model"]["image_shape"],
-            "classes": first["recipe"]["model"].get("classes"),
-            "endpoints": {
-                name: list(inputs) for name, inputs in ENDPOINTS[models.model_class(first["gan"]).kind].items()
-            },
-            "commands": [run.config["command"] for run in runs],
-            "commit": first["commit"],
-            "training_seeds": [run.config["seed"] for run in runs],
-            "exported_seed": first["seed"],
-            "steps": first["recipe"]["steps"],
-            "batch_size": first["recipe"]["batch_size"],
-            "decay": first["recipe"]["decay"],
-            "model": first["recipe"]["model"],
-            "optimizers": first["recipe"]["optimizers"],
-            "parameters": first.get("parameters"),
-            "precision": first["precision"],
-            "jit_compile": first["jit_compile"],
-            "train_seconds": cards.summary([run.config["seconds"] for run in runs]),
-            "machine": {key: value for key, value in first["machine"].items() if key != "cores"},
-            "cores": [run.config["machine"]["cores"] for run in runs],
-        }
+    recipe = first["recipe"]
+    endpoints = ENDPOINTS[models.model_class(first["gan"]).kind]
+    return Card(
+        gan=first["gan"],
+        recipe=first["recipe_key"],
+        task="",
+        dataset=recipe["dataset"],
+        image_shape=recipe["model"]["image_shape"],
+        classes=recipe["model"].get("classes"),
+        endpoints={name: list(inputs) for name, inputs in endpoints.items()},
+        commands=[run.config["command"] for run in runs],
+        commit=first["commit"],
+        training_seeds=[run.config["seed"] for run in runs],
+        exported_seed=first["seed"],
+        settings=recipe,
+        parameters=first.get("parameters") or {},
+        precision=first["precision"],
+        jit_compile=first["jit_compile"],
+        train_seconds=[run.config["seconds"] for run in runs],
+        machine={key: value for key, value in first["machine"].items() if key != "cores"},
+        cores=[run.config["machine"]["cores"] for run in runs],
+        protocol={},
+        measurements=[],
+        losses={},
     )
 
 
-def losses_of(runs: list[Run]) -> dict[str, Any]:
+def losses_of(runs: list[Run]) -> dict[str, dict[str, list[float]]]:
     """Each term's mean over the training, its beginning and its end; over the second half its change and its
-    fluctuation, the mean step from row to row."""
+    fluctuation, the mean step from row to row. A value for each run."""
     histories = [run.read_history() for run in runs]
     terms = [name for name in histories[0][0] if name not in ("step", "images_per_second", "seconds")]
     result = {}
@@ -63,57 +57,127 @@ def losses_of(runs: list[Run]) -> dict[str, Any]:
         whole = [np.array([row[term] for row in rows]) for rows in histories]
         halves = [values[len(values) // 2 :] for values in whole]
         result[term] = {
-            "mean": cards.summary([float(values.mean()) for values in whole]),
-            "first": cards.summary([float(values[0]) for values in whole]),
-            "final": cards.summary([float(half[-1]) for half in halves]),
-            "change": cards.summary([float(half[-1] - half[0]) for half in halves]),
-            "fluctuation": cards.summary(
-                [float(np.abs(np.diff(half)).mean()) if len(half) > 1 else 0.0 for half in halves]
-            ),
+            "mean": [float(values.mean()) for values in whole],
+            "first": [float(values[0]) for values in whole],
+            "final": [float(half[-1]) for half in halves],
+            "change": [float(half[-1] - half[0]) for half in halves],
+            "fluctuation": [float(np.abs(np.diff(half)).mean()) if len(half) > 1 else 0.0 for half in halves],
         }
     return result
 
 
-def over_seeds(values: list[Any]) -> Any:
-    """A summary of numbers; of lists (histograms), the list of each seed."""
-    if isinstance(values[0], list):
-        return {"mean": np.mean(values, axis=0).tolist(), "std": None, "values": values}
-    return cards.summary([float(v) for v in values])
+def joined(parts: list[tuple[int, list[Row]]], where: str | Path = "these runs") -> list[Row]:
+    """The rows of several groups of trainings, each given with their number.
+
+    What no training changes stays one value; where the groups differ in it, it gets one for each training.
+    UserError where the groups do not have the same rows.
+    """
+    found = [{row.key: row for row in rows} for _, rows in parts]
+    if any(each.keys() != found[0].keys() for each in found):
+        odd = sorted({key[1] for each in found for key in each.keys() ^ found[0].keys()})
+        raise UserError(f"not all trainings of {where} were measured alike: {', '.join(odd)}; evaluate them anew")
+    rows = []
+    for key, first in found[0].items():
+        groups = [each[key].values for each in found]
+        if first.of != "model" and all(group == groups[0] and len(group) == 1 for group in groups):
+            values = groups[0]
+        else:
+            full = zip(groups, parts, strict=True)
+            values = [v for group, (n, _) in full for v in (group * n if len(group) == 1 else group)]
+        rows.append(dataclasses.replace(first, values=values))
+    return rows
 
 
-def check_same(old: dict[str, Any], new: dict[str, Any], folder: str | Path) -> None:
+def check_same(old: Card, new: Card, folder: str | Path) -> None:
     """UserError where runs, their `facts` in `new`, are no further seeds of the card `old`.
 
-    An argument of the model that the old one does not name came later: it had its default.
+    Settings that the old one does not name came later; arguments of the model among them had their default.
     """
-    same = ("gan", "recipe", "dataset", "steps", "batch_size", "decay", "model", "optimizers", "protocol")
-    old = {**old, "model": _with_defaults(old, new)}
-    for field in (*same, "precision", "jit_compile"):
-        if field in new and old.get(field) != plain(new[field]):
+    settings = {**old.settings, "model": _with_defaults(old, new)}
+    pairs = [(name, getattr(old, name), getattr(new, name)) for name in ("gan", "recipe", "dataset")]
+    pairs += [(name, value, new.settings.get(name)) for name, value in settings.items() if name != "keep"]
+    pairs += [("protocol", old.protocol, new.protocol)] if new.protocol else []
+    pairs += [(name, getattr(old, name), getattr(new, name)) for name in ("precision", "jit_compile")]
+    for name, own, other in pairs:
+        if plain(own) != plain(other):
             raise UserError(
-                f"{folder}/card.json has another {field} than these runs; evaluate them into a card of their own"
+                f"{folder}/card.json has another {name} than these runs; evaluate them into a card of their own"
             )
-    if set(old["training_seeds"]) & set(new["training_seeds"]):
-        raise UserError(f"{folder}/card.json covers the seeds {old['training_seeds']} already; train another --seed")
+    if set(old.training_seeds) & set(new.training_seeds):
+        raise UserError(f"{folder}/card.json covers the seeds {old.training_seeds} already; train another --seed")
 
 
-def _with_defaults(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    arguments = inspect.signature(models.model_class(new["gan"])).parameters
-    defaults = {name: arguments[name].default for name in new["model"] if name in arguments}
-    return plain({**defaults, **old.get("model", {})})
+def _with_defaults(old: Card, new: Card) -> dict[str, Any]:
+    arguments = inspect.signature(models.model_class(new.gan)).parameters
+    defaults = {name: arguments[name].default for name in new.settings["model"] if name in arguments}
+    return plain({**defaults, **old.settings["model"]})
 
 
-def more_seeds(old: dict[str, Any], new: dict[str, Any], folder: str | Path) -> dict[str, Any]:
-    """The card of both: its facts are the old one's, its summaries cover the seeds of both."""
+def more_seeds(old: Card, new: Card, folder: str | Path) -> Card:
+    """The card of both: its facts are the old one's, its values cover the seeds of both."""
     check_same(old, new, folder)
-    old = {**old, "model": _with_defaults(old, new)}
+    parts = [(len(card.training_seeds), card.measurements) for card in (old, new)]
+    terms = [term for term in old.losses if term in new.losses]
+    return dataclasses.replace(
+        old,
+        settings={**old.settings, "model": _with_defaults(old, new)},
+        commands=old.commands + new.commands,
+        commit=", ".join(dict.fromkeys([*old.commit.split(", "), new.commit])),
+        training_seeds=old.training_seeds + new.training_seeds,
+        train_seconds=old.train_seconds + new.train_seconds,
+        cores=old.cores + new.cores,
+        measurements=joined(parts, folder),
+        losses={t: {s: old.losses[t][s] + new.losses[t][s] for s in old.losses[t]} for t in terms},
+    )
 
-    def both(a: Any, b: Any) -> Any:
-        if isinstance(a, dict) and "values" in a:
-            return over_seeds(a["values"] + b["values"])
-        return {key: both(a[key], b[key]) for key in a}
 
-    joined = {field: both(old[field], new[field]) for field in ("metrics", "losses", "train_seconds")}
-    lists = {field: old[field] + new[field] for field in ("training_seeds", "commands", "cores")}
-    commits = ", ".join(dict.fromkeys([*old["commit"].split(", "), new["commit"]]))
-    return {**old, **lists, **joined, "commit": commits}
+# -- until tasks measure rows -----------------------------------------------------------------------------------------
+
+ENDS = {"real": "real", "bicubic": "bicubic", "source": "input", "mean": "mean_fill", "biharmonic": "biharmonic"}
+LISTS = {"class_histogram": "class", "ms_ssim_within": "class", "canvas_sharpness": "tenth"}
+
+
+def rows_from_names(metrics: dict[str, Any], protocol: dict[str, Any]) -> list[Row]:
+    """Metrics such as `psnr_scenes_bicubic`, a number or a list each, as rows.
+
+    `frechet_ratio` is left out, as it follows from others, and so is `quality_over_time`, which is a file.
+    """
+    rows = []
+    for name, value in metrics.items():
+        if name in ("frechet_ratio", "quality_over_time"):
+            continue
+        row = _row(name, protocol)
+        kind = "code" if row.measure.startswith("code_") else LISTS.get(name.removesuffix("_real"))
+        if kind is None:
+            rows.append(dataclasses.replace(row, values=[float(value)]))
+            continue
+        start = 1 if kind == "tenth" else 0
+        rows += [
+            dataclasses.replace(row, where=f"{kind} {i}", values=[float(each)]) for i, each in enumerate(value, start)
+        ]
+    return rows
+
+
+def _row(name: str, protocol: dict[str, Any]) -> Row:
+    tests = [Path(test.removeprefix("folder:")).name.lower() for test in protocol.get("tests", [])]
+    default = tests[0] if tests else Path(protocol["split"].rsplit(" ", 1)[0].removeprefix("folder:")).name.lower()
+    base, _, end = name.rpartition("_")
+    base, of = (base, ENDS[end]) if end in ENDS else (name, "model")
+    letters = re.fullmatch(r"letters_read_(\d+)px", base)
+    if letters:
+        return Row("letters", "letters_read", of, f"{letters[1]} px")
+    test = next((test for test in sorted(tests, key=len, reverse=True) if base.endswith(f"_{test}")), None)
+    measure = base.removesuffix(f"_{test}") if test else base
+    where = "hole" if measure == "hole_psnr" else None
+    if measure == "frechet_floor":
+        measure, of = "frechet_distance", "train"
+    of = "input" if measure == "coarse_accuracy" else of
+    measure = {"hole_psnr": "psnr", "class_histogram": "class_share"}.get(measure, measure)
+    return Row(test or default, measure, of, where)
+
+
+def task_from_names(metrics: dict[str, Any], protocol: dict[str, Any]) -> str:
+    """The task in which these metrics were measured."""
+    if "tests" in protocol:
+        return "small_restoration" if "psnr" in metrics else "restoration"
+    return "mode_coverage" if "modes" in protocol else "generation"

@@ -1,34 +1,25 @@
-"""Measure what was trained: runs, SavedModels, folders of images. No other numbers stand on cards."""
+"""Measure what was trained: runs and SavedModels. No other numbers stand on cards."""
 
+import dataclasses
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from tfgans import card as cards
-from tfgans import data, metrics, models
-from tfgans.card import SAMPLES
-from tfgans.data.points import MIXTURES
+from tfgans import models, tasks
+from tfgans.card import SAMPLES, Card, Row
 from tfgans.errors import UserError
-from tfgans.evaluation.card_builder import check_same, facts, losses_of, more_seeds, over_seeds
-from tfgans.evaluation.loss_vs_quality import follow
-from tfgans.features import load_features
+from tfgans.evaluation.card_builder import check_same, facts, joined, losses_of, more_seeds
+from tfgans.evaluation.loss_vs_quality import QUALITY, add_quality, follow
 from tfgans.files import write_json
 from tfgans.images import write_png
 from tfgans.inference.export import export_run, refuse_other
 from tfgans.inference.exported import Exported, find
-from tfgans.metrics.names import LABELS, readable
+from tfgans.metrics.names import lines
+from tfgans.recipe import Recipe
 from tfgans.run import Run
-from tfgans.tasks.generation import SEED, measure_by_the_model, measure_samples
-from tfgans.tasks.mode_coverage import STACKED
-from tfgans.tasks.restoration import Size, Test, measure_restoration, restores, scaled_size, tests_of
-from tfgans.tasks.sheets import sheet_of
-from tfgans.tasks.small_restoration import READ, coarse, measure_small, restored
-
-SEAMS = 200  # images whose seams are measured
-JUDGES = {"mnist5k": "mnist", STACKED: "mnist"}  # data sets that another one's judge scores
+from tfgans.tasks import Measured, Subject
+from tfgans.training.setup import recipe_of, task_of_run
 
 
 def evaluate(
@@ -41,7 +32,7 @@ def evaluate(
     n: int | None = None,
     data_dir: str | None = None,
     tests: list[str] | None = None,
-) -> dict[str, Any]:
+) -> Measured:
     """Measure runs of one GAN (one per training seed), or one SavedModel; restorations on the images of `tests`.
 
     Runs get a metrics.json each; with `card`, the first one is exported there with a card over all of them (without
@@ -53,7 +44,8 @@ def evaluate(
     """
     if add and card is None:
         raise UserError("--add goes with --card: the card that these runs are further seeds of")
-    if add and not cards.read_card(str(card)):
+    there = cards.read_card(card) if card is not None else None
+    if add and there is None:
         raise UserError(f"{card} has no card.json yet that --add could add to; leave --add out")
     if card is not None and not model and not add and (Path(card) / "saved_model.pb").exists():
         raise UserError(
@@ -64,45 +56,54 @@ def evaluate(
         if len(paths) > 1 or card is not None:
             raise UserError(f"{saved} is a SavedModel: these are measured one at a time, and cards are made of runs")
         return evaluate_saved(saved, features=features, n=n, data_dir=data_dir, tests=tests)
-    configs = [Run.open(path).config for path in paths]
-    for path, config in zip(paths, configs, strict=True):
-        if (config["gan"], config["recipe"]) != (configs[0]["gan"], configs[0]["recipe"]):
-            raise UserError(f"{path} is not a run of the same recipe as {paths[0]}; evaluate it on its own")
+    runs = [Run.open(path) for path in paths]
+    for run in runs:
+        if (run.config["gan"], run.config["recipe"]) != (runs[0].config["gan"], runs[0].config["recipe"]):
+            raise UserError(f"{run.path} is not a run of the same recipe as {runs[0].path}; evaluate it on its own")
     if card is not None and not add:
-        _same_kind(cards.read_card(card), configs[0], card)
+        _same_kind(there, facts(runs[:1]), card)
         if model:
             refuse_other(Path(card), "--card")
-    if add:
-        check_same(cards.read_card(str(card)), facts([Run.open(path) for path in paths]), str(card))
-    if len({config["seed"] for config in configs}) < len(configs):
+    if add and there is not None:
+        check_same(there, facts(runs), str(card))
+    if len({run.config["seed"] for run in runs}) < len(runs):
         raise UserError("two of these runs have the same seed; a card takes each training seed once")
     n = SAMPLES if n is None else n
     measured = [evaluate_run(path, features=features, n=n, data_dir=data_dir, tests=tests) for path in paths]
-    result: dict[str, Any] = {
-        "protocol": measured[0]["protocol"],
-        "metrics": {name: over_seeds([m["metrics"][name] for m in measured]) for name in measured[0]["metrics"]},
-    }
+    rows = joined([(1, each.rows) for each in measured])
     if card is not None:
-        runs = [Run.open(path) for path in paths]
-        written = {**facts(runs), **result, "losses": losses_of(runs)}
-        if add:
-            written = more_seeds(cards.read_card(card), written, card)
+        result = {"protocol": measured[0].protocol, "measurements": rows}
+        written = dataclasses.replace(facts(runs), losses=losses_of(runs), kernels="float16", **result)
+        if add and there is not None:
+            written = more_seeds(there, written, card)
         else:
+            subject = subject_of(runs[0], features, n, data_dir, tests)
             with tempfile.TemporaryDirectory() as folder:
                 place = export_run(paths[0], card if model else Path(folder) / "model", force=True)
                 Path(card).mkdir(parents=True, exist_ok=True)
-                write_png(Path(card) / "samples.png", sheet_of(Exported(place), runs[0], tests, data_dir))
+                picture = tasks.get(written.task).sheet(Exported(place), subject, runs[0])
+                write_png(Path(card) / "samples.png", picture)
+            (Path(card) / QUALITY).unlink(missing_ok=True)
         cards.write_card(card, written)
-        result["metrics"] = written["metrics"]
-    return result
+        add_quality(card, runs)
+        rows = written.measurements
+    return Measured(measured[0].protocol, rows)
 
 
-def _same_kind(there: dict[str, Any], config: dict[str, Any], card: str | Path) -> None:
+def _same_kind(there: Card | None, own: Card, card: str | Path) -> None:
     """UserError where a card, whose model would be replaced, is not of the run's GAN, recipe and data set."""
-    own = {"gan": config["gan"], "recipe": config["recipe_key"], "dataset": config["recipe"]["dataset"]}
-    other = [f"{name} {there.get(name)}" for name, value in own.items() if there and there.get(name) != value]
+    if there is None:
+        return
+    pairs = [(name, getattr(there, name), getattr(own, name)) for name in ("gan", "recipe", "dataset")]
+    other = [f"{name} {one}" for name, one, another in pairs if one != another]
     if other:
         raise UserError(f"{card} has a card of another model ({', '.join(other)}); name another folder, or delete it")
+
+
+def subject_of(run: Run, features: str | None, n: int, data_dir: str | None, tests: list[str] | None) -> Subject:
+    """On what a run is measured."""
+    config = run.config
+    return Subject(recipe_of(config), data_dir or config["data_dir"], tests, features, n)
 
 
 def evaluate_run(
@@ -113,141 +114,52 @@ def evaluate_run(
     data_dir: str | None = None,
     only_if_possible: bool = False,
     tests: list[str] | None = None,
-) -> dict[str, Any]:
+) -> Measured:
     """Measure the newest checkpoint of a run into its metrics.json.
 
-    With `only_if_possible`, a data set without a judge is passed over with a line that says how to get one.
+    With `only_if_possible`, data without a judge, or without test images, are passed over with a line that says why.
     """
     run = Run.open(path)
-    config = run.config
-    if restores(config):
-        return _evaluate_restoration(run, features, n, data_dir, only_if_possible, tests)
-    dataset = config["recipe"]["dataset"]
-    _no_tests(tests, run.path)
+    subject = subject_of(run, features, n, data_dir, tests)
+    task = tasks.get(task_of_run(run.config))
     try:
-        network = _network(features or _judge_of(dataset), dataset)
+        with tempfile.TemporaryDirectory() as folder:
+            model = Exported(export_run(path, Path(folder) / "model"))
+            measured: Measured = task.measure(model, subject)
+            rows = measured.rows + task.measure_run(run, model, subject)
+        term = models.model_class(run.config["gan"]).estimate
+        if term:
+            rows = rows + follow(run, term, subject)
     except UserError as error:
         if not only_if_possible:
             raise
         print(f"not measured: {error}", file=sys.stderr)
-        return {}
-    with tempfile.TemporaryDirectory() as folder:
-        model = Exported(export_run(path, Path(folder) / "model"))
-        result = measure_samples(
-            model, dataset, config["recipe"]["model"]["image_shape"], network, n, data_dir or config["data_dir"]
-        )
-    result["metrics"] |= measure_by_the_model(run, data_dir or config["data_dir"])
-    term = models.model_class(config["gan"]).estimate
-    if term and hasattr(network, "logits"):
-        result["metrics"] |= follow(run, term, network, n // 4, SEED, data_dir or config["data_dir"])
-    write_json(run.path / "metrics.json", result)
-    return result
-
-
-def _evaluate_restoration(
-    run: Run, features: str | None, n: int, data_dir: str | None, only_if_possible: bool, tests: list[str] | None
-) -> dict[str, Any]:
-    config = run.config
-    data_dir = data_dir or config["data_dir"]
-    with tempfile.TemporaryDirectory() as folder:
-        model = Exported(export_run(run.path, Path(folder) / "model"))
-        try:
-            result = _measure_restored(
-                model,
-                tests_of(config["recipe"]["dataset"], tests),
-                config["recipe"]["degradation"],
-                features,
-                n,
-                data_dir,
-                scaled_size(config["recipe"]),
-            )
-            if "part" in config["recipe"]["model"]:
-                result["metrics"] |= _seams(
-                    model, config["recipe"], tests_of(config["recipe"]["dataset"], tests)[0], data_dir
-                )
-        except UserError as error:
-            if not only_if_possible:
-                raise
-            print(f"not measured: {error}", file=sys.stderr)
-            return {}
-    write_json(run.path / "metrics.json", result)
-    return result
-
-
-def _seams(model: Exported, recipe: dict[str, Any], test: Test, data_dir: str | None) -> dict[str, float]:
-    """How visible the borders of parts are in test images of the size of training; without partition, at the middle."""
-    height, width, channels = recipe["model"]["image_shape"]
-    part = min(recipe["model"]["part"], min(height, width) // 2)
-    images = data.load(*test, data_dir=data_dir, image_shape=(height, width, channels), limit=SEAMS, minimum=1).images
-    made = restored(model, coarse(images, recipe["degradation"]))
-    pairs = (("seam_contrast", made), ("seam_contrast_real", images))
-    return {name: float(np.nanmean(metrics.seam_contrast(each, part))) for name, each in pairs}
+        return Measured({}, [])
+    written = {"protocol": measured.protocol, "measurements": [dataclasses.asdict(row) for row in rows]}
+    write_json(run.path / "metrics.json", written)
+    return Measured(measured.protocol, rows)
 
 
 def evaluate_saved(
     path: Path, *, features: str | None, n: int | None, data_dir: str | None, tests: list[str] | None = None
-) -> dict[str, Any]:
+) -> Measured:
     """Measure a SavedModel by its card's protocol; the numbers are printed, the card of its training seeds is kept."""
     card = cards.read_card(path)
-    if "endpoints" not in card:
+    if card is None:
         raise UserError(
             f"{path} has no card.json that names its data; write it with 'tfgans evaluate RUN --card {path}'"
         )
-    protocol = card["protocol"]
-    n = protocol.get("n_fake", SAMPLES) if n is None else n
-    if "restore" in card["endpoints"]:
-        if not tests and card["dataset"] in READ:
-            features = features or protocol["features"]
-        elif not tests and protocol["tests"] != [Path(card["dataset"]).name]:
-            raise UserError(f"say on which images to measure {path}: --test folder:PATH")
-        scaled = tuple(protocol["scaled"]) if "scaled" in protocol else None
-        return _measure_restored(
-            Exported(path), tests_of(card["dataset"], tests), protocol["degradation"], features, n, data_dir, scaled
-        )
-    _no_tests(tests, path)
-    network = _network(features or protocol["features"], card["dataset"])
-    return measure_samples(Exported(path), card["dataset"], card["image_shape"], network, n, data_dir)
+    task = tasks.get(card.task)
+    if features is None and not tests:
+        features = task.features_of(card)
+    n = card.protocol.get("n_fake", SAMPLES) if n is None else n
+    recipe = Recipe.from_dict(card.settings)
+    return task.measure(Exported(path), Subject(recipe, data_dir, tests, features, n))
 
 
-def _measure_restored(
-    model: Exported,
-    tests: list[Test],
-    degradation: str,
-    features: str | None,
-    n: int,
-    data_dir: str | None,
-    scaled: Size,
-) -> dict[str, Any]:
-    dataset = tests[0][0]
-    if len(tests) == 1 and dataset in READ and not (features or "judge").startswith("squeezenet"):
-        return measure_small(model, dataset, degradation, features or f"judge:{dataset}", n, data_dir)
-    return measure_restoration(model, tests, degradation, features, data_dir, scaled)
-
-
-def _no_tests(tests: list[str] | None, path: Path) -> None:
-    if tests:
-        raise UserError(f"{path} restores nothing: leave --test out; its samples are compared with its own data")
-
-
-def _judge_of(dataset: str) -> str:
-    """The judge that scores a data set's images. UserError for a folder, of which there is none."""
-    if dataset.startswith("folder:"):
-        raise UserError(
-            f"{dataset} has no judge; compare in another network: 'tfgans evaluate RUN --features squeezenet:PATH', "
-            "or inception"
-        )
-    return f"judge:{JUDGES.get(dataset, dataset)}"
-
-
-def _network(features: str, dataset: str) -> Any:
-    """The feature network; None for points, which need none."""
-    return None if dataset in MIXTURES else load_features(features)
-
-
-def show(values: dict[str, Any]) -> None:
-    """Print metrics, one a line."""
-    width = max(len(LABELS.get(name, name)) for name in values)
-    for name, value in values.items():
-        if name == "quality_over_time":  # a plot of the report
-            continue
-        print(f"{LABELS.get(name, name):{width}}  {readable(value, name)}")
+def show(rows: list[Row]) -> None:
+    """Print measurements, one a line."""
+    shown = lines(rows)
+    width = max(len(name) for name, _ in shown)
+    for name, numbers in shown:
+        print(f"{name:{width}}  {numbers}")

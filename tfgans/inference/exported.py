@@ -30,7 +30,7 @@ class Exported:
         self.classes: int | None = None  # of a conditional model; unknown of old exports without a card
         if self.conditional:
             stored = getattr(self.model, "classes", None)
-            self.classes = read_card(self.path).get("classes") if stored is None else int(stored)
+            self.classes = getattr(read_card(self.path), "classes", None) if stored is None else int(stored)
 
     @property
     def conditional(self) -> bool:

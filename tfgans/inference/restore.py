@@ -88,11 +88,11 @@ def trained_size(model: Exported, factor: int) -> tuple[int, int] | None:
     """
     try:
         card = read_card(model.path)
-        if factor == 1 or "recipe" not in card or models.recipe(card["gan"], card["recipe"]).crop:
+        if factor == 1 or card is None or models.recipe(card.gan, card.recipe).crop:
             return None
     except UserError:
         return None
-    height, width, _ = card["image_shape"]
+    height, width, _ = card.image_shape
     return height // factor, width // factor
 
 

@@ -1,14 +1,14 @@
-"""What metrics are called where people read them."""
+"""What measurements are called, and numbers as text, where people read them."""
 
-from typing import Any
+import itertools
+import statistics
 
-LABELS = {
+from tfgans.card import Row
+
+MEASURES = {
     "frechet_distance": "Fréchet distance (0 is best)",
-    "frechet_floor": "… of real training images: the floor",
-    "frechet_ratio": "… times the floor",
     "kernel_distance": "Kernel distance (0 is best)",
     "classifier_score": "Classifier score",
-    "classifier_score_real": "… of real images",
     "precision": "Precision: samples that look like real ones",
     "recall": "Recall: real ones that samples cover",
     "label_accuracy": "Label accuracy: the judge reads the label that was asked for",
@@ -17,45 +17,85 @@ LABELS = {
     "nll_bound": "Bound on -log p of binarized test images (nats)",
     "canvas_sharpness": "Sharpness of the canvas after each tenth of the glimpses",
     "seam_contrast": "Step of colour across the borders of parts, over that elsewhere",
-    "seam_contrast_real": "… of the originals",
     "ms_ssim_within": "MS-SSIM of pairs of each class (1: all alike)",
-    "ms_ssim_within_real": "… of real images",
     "code_turns": "Rank correlation of each continuous code with the slant of the strokes",
-    "code_thickens": "… with the width of the strokes",
-    "code_widens": "… with the width of the digit",
+    "code_thickens": "Rank correlation of each continuous code with the width of the strokes",
+    "code_widens": "Rank correlation of each continuous code with the width of the digit",
     "quality_correlation": "Rank correlation of the critic's estimate with the Fréchet distance over the checkpoints",
-    "judge_accuracy": "Judge's accuracy on restored images",
-    "judge_accuracy_bicubic": "… on coarse images, enlarged",
-    "judge_accuracy_real": "… on the originals",
+    "judge_accuracy": "Accuracy of the judge on restored images",
     "coarse_accuracy": "Accuracy of a classifier that learnt on coarse images",
     "psnr": "PSNR (dB)",
-    "psnr_bicubic": "… of coarse images, enlarged",
     "ssim": "SSIM",
-    "ssim_bicubic": "… of coarse images, enlarged",
+    "squeezenet_distance": "Distance in SqueezeNet features (0 is best)",
     "high_frequency": "Power at the frequencies that were lost, over that of the originals",
-    "high_frequency_bicubic": "… of coarse images, enlarged",
-    "frechet_distance_bicubic": "… of coarse images, enlarged",
-    "class_histogram": "Share of each class, as the judge reads it",
+    "letters_read": "Share of small letters that can be read",
+    "colourfulness": "Colourfulness",
+    "green_blue": "Share of green and blue among the coloured pixels",
+    "class_share": "Share of each class, as the judge reads it",
     "smallest_class": "Smallest share of a class",
     "kl_to_uniform": "KL divergence of the classes from uniform (nats)",
-    "kl_to_uniform_real": "… of real images",
     "modes": "Modes covered",
-    "modes_real": "… by real images",
     "high_quality": "Share of samples within 3 sigma of a mode",
-    "high_quality_real": "… of real points",
     "neighbour_classes": "Classes among the nearest training images",
     "neighbour_largest_class": "Largest share of a class among them",
     "neighbour_distance": "Distance to the nearest training image (pixels in [0, 1])",
-    "neighbour_distance_real": "… of real test images",
 }
+OF = {
+    "model": "",
+    "input": "of the input itself",
+    "bicubic": "of bicubic enlargement",
+    "mean_fill": "of filling with the mean",
+    "biharmonic": "of biharmonic filling",
+    "train": "of training images: the floor",
+    "real": "of real images",
+}
+PARTS = ("class", "code", "tenth")  # of which a line lists all
 
 
-def readable(value: Any, name: str = "") -> str:
-    """A metric as text: a number with four figures, a list with two decimals."""
-    if isinstance(value, dict) and name.startswith("code_"):  # another seed has other codes: their mean says nothing
-        return "; ".join(readable(each) for each in value["values"])
-    if isinstance(value, dict):
-        return readable(value["mean"]) + ("" if value.get("std") is None else f" ± {value['std']:.2g}")
-    if isinstance(value, list):
-        return "  ".join(f"{v:.2f}" for v in value)
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def label(row: Row, test: bool = False) -> str:
+    """A row's name: "PSNR (dB), in the hole, of biharmonic filling"; with `test`, the test set's behind it."""
+    words = [MEASURES.get(row.measure, row.measure.replace("_", " ").capitalize())]
+    if row.where and row.where.split()[0] not in PARTS:
+        words.append({"hole": "in the hole"}.get(row.where, row.where))
+    words += [row.direction.replace("_", " ")] if row.direction else []
+    words += [OF.get(row.of, f"of {row.of}")] if row.of != "model" else []
+    return ", ".join(words) + (f" ({row.test})" if test else "")
+
+
+def lines(rows: list[Row]) -> list[tuple[str, str]]:
+    """(label, numbers) of each measurement; those of all classes, codes or tenths share a line.
+
+    Codes are listed for each training seed, as another training has other ones.
+    """
+    named = len({row.test for row in rows}) > 1
+    found = []
+    for _, group in itertools.groupby(rows, key=_line):
+        shared = list(group)
+        if _line(shared[0])[-1] == "code":
+            seeds = zip(*(row.values for row in shared), strict=True)
+            text = "; ".join("  ".join(f"{value:.2f}" for value in each) for each in seeds)
+        elif _line(shared[0])[-1] in PARTS:
+            text = "  ".join(f"{statistics.fmean(row.values):.2f}" for row in shared)
+        else:
+            mean, deviation = summary(shared[0].values)
+            text = f"{mean:.4g}" + ("" if deviation is None else f" ± {deviation:.2g}")
+        found.append((label(shared[0], named), text))
+    return found
+
+
+def _line(row: Row) -> tuple[str | None, ...]:
+    part = (row.where or "").split(" ")[0]
+    return row.test, row.measure, row.of, row.direction, part if part in PARTS else row.where
+
+
+def summary(values: list[float]) -> tuple[float, float | None]:
+    """Mean and standard deviation over training seeds (n - 1); no deviation of a single one."""
+    return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None
+
+
+def cell(values: list[float], digits: int = 2, scale: float = 1.0) -> str:
+    """The values of a row as "1.23 ± 0.04"; a blank where there are none."""
+    if not values:
+        return ""
+    mean, deviation = summary(values)
+    return f"{scale * mean:.{digits}f}" + ("" if deviation is None else f" ± {scale * deviation:.{digits}f}")

@@ -1,10 +1,11 @@
 """Many trainings side by side, from their cards: Table 1 of the report on ResGAN, and the U-Net GAN's ablations."""
 
-from typing import Any
+import statistics
 
-from tfgans.reports.tables import cell
+from tfgans.card import Card
+from tfgans.metrics.names import cell
 
-Cards = dict[str, dict[str, Any]]
+Cards = dict[str, Card]
 
 MODELS = {"gan": "GAN", "dcgan": "DCGAN", "wgan": "WGAN", "cgan": "CGAN", "resgan": "ResGAN"}
 REPORTED = {  # losses / accuracies, in the order of MODELS; faces are not CelebA's, and have no attributes to be read
@@ -37,15 +38,13 @@ def table_1(cards: Cards) -> str:
             card = cards.get(f"resgan-{dataset}" if model == "resgan" else f"coarse_gan_{model}-{dataset}")
             if card is None:
                 continue
-            losses, found = card["losses"], card["metrics"]
-            loss = sum(losses[term]["mean"]["mean"] for term in ("d_loss", "g_loss"))
-            read = cell(losses["accuracy"]["mean"], 1, 100) if card["classes"] else "–"
-            scores = [found.get("psnr", found.get(f"psnr_{dataset}")), found.get("ssim", found.get(f"ssim_{dataset}"))]
-            distance = found.get("frechet_distance", found.get(f"frechet_distance_{dataset}"))
+            loss = sum(statistics.fmean(card.loss(term, "mean")) for term in ("d_loss", "g_loss"))
+            read = cell(card.loss("accuracy", "mean"), 1, 100) if card.classes else "–"
+            scores = (("judge_accuracy", 1, 100), ("psnr", 2, 1), ("ssim", 3, 1), ("frechet_distance", 1, 1))
             rows.append(
                 [dataset, name, f"{loss:.2f} / {read}", theirs]
-                + [cell(found.get("judge_accuracy"), 1, 100), cell(scores[0]), cell(scores[1], 3), cell(distance, 1)]
-                + [str(len(card["training_seeds"]))]
+                + [cell(card.values(measure), digits, scale) for measure, digits, scale in scores]
+                + [str(len(card.training_seeds))]
             )
     return _table([*head, "Fréchet distance", "seeds"], rows)
 
@@ -67,14 +66,13 @@ def ablations(cards: Cards) -> str:
         card = cards.get(f"unet_gan_{name}-scenes")
         if card is None:
             continue
-        found, l1 = card["metrics"], card["losses"]["l1"]
-        kinds = (("colourfulness", 1), ("colourfulness{}_real", 1), ("psnr", 2), ("ssim", 3), ("frechet_distance", 1))
-        keys = [(key.format("_scenes") if "{}" in key else f"{key}_scenes", digits) for key, digits in kinds]
+        kinds = [("colourfulness", "model", 1), ("colourfulness", "real", 1), ("psnr", "model", 2)]
+        kinds += [("ssim", "model", 3), ("frechet_distance", "model", 1)]
         rows.append(
-            [change, *(cell(found.get(key), digits) for key, digits in keys)]
-            + [cell(l1["mean"], 4), cell(l1["final"], 4), cell(found.get("seam_contrast"), 3)]
-            + [f"{card['parameters']['g_optimizer']:,}", cell(card["train_seconds"], 1, 1 / 60)]
-            + ["/".join(str(n) for n in sorted(set(card["cores"])))]
+            [change, *(cell(card.values(measure, of), digits) for measure, of, digits in kinds)]
+            + [cell(card.loss("l1", "mean"), 4), cell(card.loss("l1", "final"), 4)]
+            + [cell(card.values("seam_contrast"), 3), f"{card.parameters['g_optimizer']:,}"]
+            + [cell(card.train_seconds, 1, 1 / 60), "/".join(str(n) for n in sorted(set(card.cores)))]
         )
     return _table([*head, "contrast at the borders of parts", "parameters of G", "minutes", "on cores"], rows)
 

@@ -2,79 +2,25 @@
 
 import itertools
 import statistics
-from typing import Any
 
-from tfgans.reports.tables import cell
-
-REPRODUCED, PARTLY, NOT_REPRODUCED, NOT_TESTED = "reproduced", "partly", "not reproduced", "not tested yet"
-VERDICTS = (REPRODUCED, PARTLY, NOT_REPRODUCED, NOT_TESTED)
-MNIST_TRAIN = 60_000  # images of an epoch
-Card = dict[str, Any]
-
-
-class Untestable(Exception):
-    """The cards cannot decide a claim; the message says why."""
-
-
-# -- what cards hold ---------------------------------------------------------------------------------------------------
-
-
-def values(card: Card, *path: str) -> list[Any]:
-    """The value of each training seed: `values(card, "metrics", "recall")`. Untestable where the card lacks it."""
-    found: Any = card
-    for key in path:
-        found = found.get(key) if isinstance(found, dict) else None
-    if not isinstance(found, dict) or not found.get("values"):
-        raise Untestable(f"The card of {card['gan']} ({card['recipe']}) has no {'.'.join(path)}")
-    return found["values"]
-
-
-def metric(card: Card, name: str) -> list[Any]:
-    return values(card, "metrics", name)
-
-
-def comparable(first: Card, second: Card, keys: tuple[str, ...]) -> None:
-    """Untestable where the two cards, or their protocols, differ in one of the keys."""
-    for key in keys:
-        if first.get(key, first["protocol"].get(key)) != second.get(key, second["protocol"].get(key)):
-            raise Untestable(f"The cards to compare differ in their {key}")
-
-
-PROTOCOL = ("features_sha256", "split", "n_real", "n_fake", "sample_seed")
-
-
-def listed(numbers: list[float], digits: int = 2, scale: float = 1.0) -> str:
-    """[0.5, 0.25] -> "0.50, 0.25": the value of each seed."""
-    return ", ".join(f"{scale * number:.{digits}f}" for number in numbers)
-
-
-def seeds(*cards: Card) -> str:
-    """ "3 seeds", "1 seed", "3 and 1 seeds": how many trainings the numbers rest on, card by card."""
-    counts = [len(card["training_seeds"]) for card in cards]
-    if len(set(counts)) == 1:
-        return f"{counts[0]} seed{'s' * (counts[0] != 1)}{' each' * (len(counts) > 1)}"
-    return f"{', '.join(map(str, counts[:-1]))} and {counts[-1]} seeds"
-
-
-def epoch_seconds(card: Card, cores: int) -> list[float]:
-    """Wall seconds of a pass over MNIST, of each training on so many cores: checkpoints and pictures included."""
-    epochs = card["steps"] * card["batch_size"] / MNIST_TRAIN
-    seconds = zip(values(card, "train_seconds"), card["cores"], strict=True)
-    return [each / epochs for each, of in seconds if of == cores]
-
-
-def above(high: list[float], low: list[float]) -> str:
-    """Whether one group of values lies above another, in the sense of ORDER."""
-    if min(high) > max(low) and min(len(high), len(low)) > 1:
-        return REPRODUCED
-    return PARTLY if statistics.fmean(high) > statistics.fmean(low) else NOT_REPRODUCED
-
-
-def graded(reproduced: bool, partly: bool) -> str:
-    return REPRODUCED if reproduced else PARTLY if partly else NOT_REPRODUCED
-
-
-# -- tests: each docstring is the criterion ----------------------------------------------------------------------------
+from tfgans.card import Card
+from tfgans.metrics.names import cell
+from tfgans.reports.evidence import (
+    NOT_REPRODUCED,
+    PARTLY,
+    PROTOCOL,
+    REPRODUCED,
+    Untestable,
+    above,
+    comparable,
+    each_part,
+    epoch_seconds,
+    graded,
+    listed,
+    loss,
+    metric,
+    seeds,
+)
 
 
 def one_mode(card: Card) -> tuple[str, str]:
@@ -93,7 +39,7 @@ def no_mode(card: Card) -> tuple[str, str]:
 
 
 def _classes(card: Card) -> tuple[list[float], list[float], list[float], str]:
-    histograms, near = metric(card, "class_histogram"), metric(card, "neighbour_largest_class")
+    histograms, near = each_part(card, "class_share", "class"), metric(card, "neighbour_largest_class")
     largest, smallest = [max(h) for h in histograms], [min(h) for h in histograms]
     return (
         largest,
@@ -109,7 +55,7 @@ def not_memorized(card: Card) -> tuple[str, str]:
     """Reproduced: in every training, samples lie on average at least 0.8 times as far from their nearest training image
     as real test images do (in pixels). Partly: 0.5 times. A blurred sample lies nearer than a sharp one without being a
     copy, and a noisy one farther."""
-    near, real = metric(card, "neighbour_distance"), metric(card, "neighbour_distance_real")
+    near, real = (metric(card, "neighbour_distance", of) for of in ("model", "real"))
     ratios = [a / b for a, b in zip(near, real, strict=True)]
     numbers = f"Mean distance {listed(near)}, of real test images {listed(real)}: {listed(ratios)} times"
     return graded(min(ratios) >= 0.8, min(ratios) >= 0.5), f"{numbers} ({seeds(card)})."
@@ -143,8 +89,8 @@ def closer(worse: Card, better: Card) -> tuple[str, str]:
     labels; an unconditional one has to find their shares by itself.)"""
     comparable(worse, better, PROTOCOL)
     pair = [metric(card, "frechet_distance") for card in (worse, better)]
-    found = [f"{card['gan']} {cell(card['metrics']['frechet_distance'])}" for card in (better, worse)]
-    floor = statistics.fmean(metric(better, "frechet_floor"))
+    found = [f"{card.gan} {cell(card.values('frechet_distance'))}" for card in (better, worse)]
+    floor = statistics.fmean(metric(better, "frechet_distance", "train"))
     return above(*pair), f"Fréchet distance: {', '.join(found)}; floor {floor:.2f} ({seeds(better, worse)})."
 
 
@@ -186,7 +132,7 @@ def turns_and_widens(card: Card) -> tuple[str, str]:
     the digit or of its strokes. Reproduced: in every training one code has at least 0.5, of either sign, with slant,
     and another one with a width. Partly: one of the two has, in every training."""
     full, half, numbers = [], [], []
-    columns = [metric(card, f"code_{name}") for name in ("turns", "widens", "thickens")]
+    columns = [each_part(card, f"code_{name}", "code") for name in ("turns", "widens", "thickens")]
     for turns, widens, thickens in zip(*columns, strict=True):
         turning, broad, heavy = ({k for k, r in enumerate(each) if abs(r) >= 0.5} for each in (turns, widens, thickens))
         full.append(any(a != b for a in turning for b in broad | heavy))
@@ -198,7 +144,7 @@ def turns_and_widens(card: Card) -> tuple[str, str]:
 def as_diverse(card: Card) -> tuple[str, str]:
     """MS-SSIM over pairs of images of a class (1: all alike), the mean over classes. Reproduced: in every training at
     most 0.1 above that of real test images. Partly: 0.2."""
-    made, real = metric(card, "ms_ssim_within"), metric(card, "ms_ssim_within_real")
+    made, real = (each_part(card, "ms_ssim_within", "class", of) for of in ("model", "real"))
     above_real = [statistics.fmean(a) - statistics.fmean(b) for a, b in zip(made, real, strict=True)]
     numbers = f"{listed([statistics.fmean(a) for a in made])}, of real images {statistics.fmean(real[0]):.2f}"
     return graded(max(above_real) <= 0.1, max(above_real) <= 0.2), f"MS-SSIM {numbers} ({seeds(card)})."
@@ -219,17 +165,17 @@ def explains_digits(card: Card) -> tuple[str, str]:
     """The bound on -log p of the binarized test digits. Reproduced: at most 82 nats in every training, a nat above the
     paper's 80.97 with 64 glimpses. Partly: 95."""
     found = metric(card, "nll_bound")
-    numbers = f"{listed(found)} nats, {card['model']['glimpses']} glimpses"
+    numbers = f"{listed(found)} nats, {card.settings['model']['glimpses']} glimpses"
     return graded(max(found) <= 82, max(found) <= 95), f"{numbers} ({seeds(card)})."
 
 
 def attention_helps(without: Card, attentive: Card) -> tuple[str, str]:
     """The bound on -log p is lower with attention, for as many glimpses. See above for pairs of training seeds."""
     comparable(without, attentive, PROTOCOL)
-    if without["model"]["glimpses"] != attentive["model"]["glimpses"]:
+    if without.settings["model"]["glimpses"] != attentive.settings["model"]["glimpses"]:
         raise Untestable("The two have not equally many glimpses")
     high, low = (metric(card, "nll_bound") for card in (without, attentive))
-    numbers = f"{listed(low)} nats with, {listed(high)} without, {attentive['model']['glimpses']} glimpses"
+    numbers = f"{listed(low)} nats with, {listed(high)} without, {attentive.settings['model']['glimpses']} glimpses"
     return above(high, low), f"{numbers} ({seeds(attentive, without)})."
 
 
@@ -237,7 +183,7 @@ def sharpens(card: Card) -> tuple[str, str]:
     """Steps of brightness between neighbouring pixels over all brightness, after each tenth of the glimpses, mean of
     500 canvases. Reproduced: in every training the last canvas has the most and the first the least. Partly: the last
     has more than the first."""
-    found = metric(card, "canvas_sharpness")
+    found = each_part(card, "canvas_sharpness", "tenth")
     numbers = "; ".join(f"{each[0]:.2f} after a tenth, {each[4]:.2f} after half, {each[-1]:.2f}" for each in found)
     full = all(each[-1] == max(each) and each[0] == min(each) for each in found)
     return graded(full, all(each[-1] > each[0] for each in found)), f"{numbers} at the end ({seeds(card)})."
@@ -247,7 +193,7 @@ def drops_modes(card: Card) -> tuple[str, str]:
     """A mode counts as covered when a sample lies within three sigma of it. Reproduced: some mode is lost in every
     training, though at least half of the samples lie that near one. Partly: lost, by samples that may lie near none."""
     found = metric(card, "modes")
-    lost = all(modes < card["protocol"]["modes"] for modes in found)
+    lost = all(modes < card.protocol["modes"] for modes in found)
     return graded(lost and min(metric(card, "high_quality")) >= 0.5, lost), _coverage(card, found)
 
 
@@ -255,14 +201,14 @@ def covers_modes(card: Card) -> tuple[str, str]:
     """Reproduced: in every training all modes are covered, and at least 90% of the samples lie within three sigma of
     one. Partly: all modes are covered in most trainings."""
     found = metric(card, "modes")
-    whole = [modes == card["protocol"]["modes"] for modes in found]
+    whole = [modes == card.protocol["modes"] for modes in found]
     good = min(metric(card, "high_quality")) >= 0.9
     return graded(all(whole) and good, sum(whole) > len(whole) / 2), _coverage(card, found)
 
 
 def _coverage(card: Card, found: list[float]) -> str:
     good = listed(metric(card, "high_quality"), 0, 100)
-    return f"{listed(found, 0)} of {card['protocol']['modes']} modes, {good}% of the samples near one ({seeds(card)})."
+    return f"{listed(found, 0)} of {card.protocol['modes']} modes, {good}% of the samples near one ({seeds(card)})."
 
 
 def keeps_more_modes(plain: Card, ahead: Card) -> tuple[str, str]:
@@ -282,7 +228,7 @@ def more_with_each(*cards: Card) -> tuple[str, str]:
     more = [above(b, a) for a, b in itertools.pairwise(modes)] + [above(a, b) for a, b in itertools.pairwise(kl)]
     grown = NOT_REPRODUCED not in (above(modes[-1], modes[0]), above(kl[0], kl[-1]))
     numbers = "; ".join(
-        f"unrolled {card['model']['unroll']} times {listed(a, 0)} modes, KL {listed(b)} nats"
+        f"unrolled {card.settings['model']['unroll']} times {listed(a, 0)} modes, KL {listed(b)} nats"
         for card, a, b in zip(cards, modes, kl, strict=True)
     )
     return graded(set(more) == {REPRODUCED}, grown), f"{numbers} ({seeds(*cards)})."
@@ -296,7 +242,7 @@ def steadier(restless: Card, steady: Card) -> tuple[str, str]:
     if min(map(len, pair)) < 2:
         raise Untestable("A deviation takes at least two training seeds a side")
     low, high = map(statistics.stdev, pair)
-    numbers = f"Deviation over training seeds: {steady['gan']} {low:.3g}, {restless['gan']} {high:.3g}"
+    numbers = f"Deviation over training seeds: {steady.gan} {low:.3g}, {restless.gan} {high:.3g}"
     return graded(low <= high / 2, low < high), f"{numbers} ({seeds(steady, restless)})."
 
 
@@ -323,11 +269,11 @@ def lower_loss(dcgan: Card, cdcgan: Card) -> tuple[str, str]:
 def _both_losses(high: Card, low: Card, what: str, label: str) -> tuple[str, str]:
     verdicts, numbers = set(), []
     for term in ("d_loss", "g_loss"):
-        pair = [values(card, "losses", term, what) for card in (high, low)]
+        pair = [loss(card, term, what) for card in (high, low)]
         verdicts.add(above(*pair))
-        numbers.append(f"{term} {high['gan']} {listed(pair[0], 3)}, {low['gan']} {listed(pair[1], 3)}")
-    if high.get("decay", 0) != low.get("decay", 0):
-        falls = [f"{card['gan']} {100 * card.get('decay', 0):.0f}%" for card in (high, low)]
+        numbers.append(f"{term} {high.gan} {listed(pair[0], 3)}, {low.gan} {listed(pair[1], 3)}")
+    if high.settings.get("decay", 0) != low.settings.get("decay", 0):
+        falls = [f"{card.gan} {100 * card.settings.get('decay', 0):.0f}%" for card in (high, low)]
         numbers.append(f"learning rates fall over the last {', '.join(falls)} of the steps")
     return verdicts.pop() if len(verdicts) == 1 else PARTLY, f"{label}: {'; '.join(numbers)} ({seeds(high, low)})."
 
@@ -337,12 +283,12 @@ def sixteen_times(dcgan: Card, cdcgan: Card) -> tuple[str, str]:
     many cores of it, which may have done other work beside them: hence wide bounds. The report gives no sizes of
     layers; ours are equally wide."""
     comparable(dcgan, cdcgan, ("machine", "dataset"))
-    shared = set(dcgan.get("cores", [])) & set(cdcgan.get("cores", []))
+    shared = set(dcgan.cores) & set(cdcgan.cores)
     if not shared:
         raise Untestable("No two trainings of these cards ran on equally many cores")
     slow, fast = epoch_seconds(cdcgan, max(shared)), epoch_seconds(dcgan, max(shared))
     ratio = statistics.fmean(slow) / statistics.fmean(fast)
     return graded(8 <= ratio <= 32, 4 <= ratio <= 64), (
-        f"{ratio:.1f} times: cdcgan {listed(slow, 1)} s, dcgan {listed(fast, 1)} s per epoch, in {cdcgan['precision']} "
-        f"and {dcgan['precision']}, on {max(shared)} cores ({len(slow)} and {len(fast)} trainings)."
+        f"{ratio:.1f} times: cdcgan {listed(slow, 1)} s, dcgan {listed(fast, 1)} s per epoch, in {cdcgan.precision} "
+        f"and {dcgan.precision}, on {max(shared)} cores ({len(slow)} and {len(fast)} trainings)."
     )

@@ -2,27 +2,27 @@
 
 import functools
 import statistics
-from typing import Any
+from collections.abc import Callable
 
-from tfgans.reports.criteria import (
+from tfgans.card import Card
+from tfgans.reports.evidence import (
     NOT_REPRODUCED,
     REPRODUCED,
-    Card,
     above,
     comparable,
     graded,
     listed,
+    loss,
     metric,
     seeds,
-    values,
 )
 
 # restorations: on each of the test sets of the card
 
 
-def on_tests(card: Card, metric_name: str, suffix: str = "") -> dict[str, list[float]]:
+def on_tests(card: Card, name: str, of: str = "model", where: str | None = None) -> dict[str, list[float]]:
     """Test set -> the value of each training seed."""
-    return {test: metric(card, f"{metric_name}_{test}{suffix}") for test in card["protocol"].get("tests", [])}
+    return {test: metric(card, name, of, test, where) for test in card.protocol.get("tests", [])}
 
 
 def _each(label: str, found: dict[str, list[float]], digits: int = 2) -> str:
@@ -71,8 +71,8 @@ def sharper_at_a_price(srresnet: Card, srgan: Card) -> tuple[str, str]:
 def nearer_than_enlarging(card: Card) -> tuple[str, str]:
     """Trained with both losses. Reproduced: on every test set nearer to the originals in SqueezeNet features than
     bicubic enlargement, and not below it by more than 1 dB of PSNR. Partly: nearer."""
-    made, plain = on_tests(card, "squeezenet_distance"), on_tests(card, "squeezenet_distance", "_bicubic")
-    psnr, plain_psnr = on_tests(card, "psnr"), on_tests(card, "psnr", "_bicubic")
+    made, plain = on_tests(card, "squeezenet_distance"), on_tests(card, "squeezenet_distance", "bicubic")
+    psnr, plain_psnr = on_tests(card, "psnr"), on_tests(card, "psnr", "bicubic")
     near = _all_above(plain, made)
     kept = all(min(psnr[test]) >= max(plain_psnr[test]) - 1.0 for test in psnr)
     numbers = "; ".join(
@@ -85,7 +85,7 @@ def wrong_from_scratch(scratch: Card, srgan: Card) -> tuple[str, str]:
     """As many adversarial steps with and without pre-training. Reproduced: without it, PSNR is below that of bicubic
     enlargement on every test set, by at least 3 dB. Partly: it is below the pre-trained one's on every test set."""
     comparable(scratch, srgan, ("features_sha256", "degradation", "tests"))
-    made, plain, trained = on_tests(scratch, "psnr"), on_tests(scratch, "psnr", "_bicubic"), on_tests(srgan, "psnr")
+    made, plain, trained = on_tests(scratch, "psnr"), on_tests(scratch, "psnr", "bicubic"), on_tests(srgan, "psnr")
     wrong = all(max(made[test]) <= min(plain[test]) - 3.0 for test in made)
     numbers = "; ".join([_each("PSNR", made), _each("pre-trained", trained), _each("bicubic", plain)])
     return graded(wrong, _all_above(trained, made)), f"{numbers} ({seeds(scratch, srgan)})."
@@ -94,7 +94,7 @@ def wrong_from_scratch(scratch: Card, srgan: Card) -> tuple[str, str]:
 def undecided(card: Card) -> tuple[str, str]:
     """What D says at the end of training, as probabilities, of photographs and of restored images. Reproduced: both are
     between 0.4 and 0.6 in every training. Partly: between 0.25 and 0.75."""
-    real, fake = (values(card, "losses", term, "final") for term in ("d_real", "d_fake"))
+    real, fake = (loss(card, term, "final") for term in ("d_real", "d_fake"))
     spread = max(abs(p - 0.5) for p in real + fake)
     numbers = f"Of photographs {listed(real)}, of restored images {listed(fake)} ({seeds(card)})."
     return graded(spread <= 0.1, spread <= 0.25), numbers
@@ -105,8 +105,9 @@ def small_writing_fails(card: Card) -> tuple[str, str]:
     than half of those 8 pixels high are read right, and nine in ten of those 24 pixels high. Partly: fewer small ones
     than large ones."""
     heights = (8, 12, 16, 24)
-    found = {f"{h} px": metric(card, f"letters_read_{h}px") for h in heights}
-    plain = {f"{h} px": metric(card, f"letters_read_{h}px_bicubic") for h in heights}
+    found, plain = (
+        {f"{h} px": metric(card, "letters_read", of, where=f"{h} px") for h in heights} for of in ("model", "bicubic")
+    )
     small, large = found["8 px"], found["24 px"]
     numbers = f"{_each('Share read', found)}; {_each('bicubic', plain)} ({seeds(card)})."
     return graded(max(small) < 0.5 and min(large) >= 0.9, max(small) < min(large)), numbers
@@ -119,18 +120,16 @@ def one_for_both(colorize: Card, inpaint: Card) -> tuple[str, str]:
     """Reproduced: the two cards have the same networks, but for the channels in and out, and optimizers. (Weights of
     losses and lengths of stages may differ.)"""
     networks = ("part", "width", "discriminator_width", "pooling", "image_shape")
-    same = [{name: card["model"][name] for name in networks} for card in (colorize, inpaint)]
-    counts = [f"{card['model']['task']} {sum(card['parameters'].values()):,}" for card in (colorize, inpaint)]
-    both = same[0] == same[1] and colorize["optimizers"] == inpaint["optimizers"]
-    return graded(
-        both, False
-    ), f"Parameters of both players at {colorize['image_shape'][0]} pixels: {', '.join(counts)}."
+    same = [{name: card.settings["model"][name] for name in networks} for card in (colorize, inpaint)]
+    counts = [f"{card.settings['model']['task']} {sum(card.parameters.values()):,}" for card in (colorize, inpaint)]
+    both = same[0] == same[1] and colorize.settings["optimizers"] == inpaint.settings["optimizers"]
+    return graded(both, False), f"Parameters of both players at {colorize.image_shape[0]} pixels: {', '.join(counts)}."
 
 
 def colourful(card: Card) -> tuple[str, str]:
     """Colourfulness of restored images over that of the originals. Reproduced: at least 0.7 on every test set. Partly:
     0.5."""
-    made, real = on_tests(card, "colourfulness"), on_tests(card, "colourfulness", "_real")
+    made, real = on_tests(card, "colourfulness"), on_tests(card, "colourfulness", "real")
     shares = {test: [a / b for a, b in zip(made[test], real[test], strict=True)] for test in made}
     least = min(share for each in shares.values() for share in each)
     return graded(least >= 0.7, least >= 0.5), f"{_each('Share of the colourfulness', shares)} ({seeds(card)})."
@@ -164,7 +163,7 @@ def further_by_then(slow: Card, fast: Card) -> tuple[str, str]:
     comparable(slow, fast, ("steps", "degradation"))
     parts, numbers = [], []
     for when in ("mean", "final"):
-        low, high = values(fast, "losses", "l1", when), values(slow, "losses", "l1", when)
+        low, high = loss(fast, "l1", when), loss(slow, "l1", when)
         parts.append(max(low) < min(high))
         numbers.append(f"{when} {listed(low, 4)}, without {listed(high, 4)}")
     return graded(all(parts), any(parts)), f"L1: {'; '.join(numbers)} ({seeds(fast, slow)})."
@@ -174,8 +173,8 @@ def cheaper_in_parts(whole: Card, parts: Card) -> tuple[str, str]:
     """Fewer parameters of the generator, and less wall time for as many steps on equally many cores; partly: one of the
     two."""
     comparable(whole, parts, ("steps", "machine", "cores"))
-    count = [card["parameters"]["g_optimizer"] for card in (parts, whole)]
-    seconds = [statistics.fmean(values(card, "train_seconds")) for card in (parts, whole)]
+    count = [card.parameters["g_optimizer"] for card in (parts, whole)]
+    seconds = [statistics.fmean(card.train_seconds) for card in (parts, whole)]
     cheaper = [count[0] < count[1], seconds[0] < seconds[1]]
     return graded(all(cheaper), any(cheaper)), (
         f"{count[0]:,} parameters and {seconds[0]:.0f} s; of whole images {count[1]:,} and {seconds[1]:.0f} s."
@@ -193,7 +192,7 @@ def incoherent_parts(whole: Card, parts: Card) -> tuple[str, str]:
 
 def blue_and_green(card: Card) -> tuple[str, str]:
     """Of the coloured pixels more are blue or green than in the originals, on every test set; partly: on some."""
-    made, real = on_tests(card, "green_blue"), on_tests(card, "green_blue", "_real")
+    made, real = on_tests(card, "green_blue"), on_tests(card, "green_blue", "real")
     more = [min(made[test]) > max(real[test]) for test in made]
     return graded(all(more), any(more)), f"{_each('Share', made)}; {_each('of the originals', real)} ({seeds(card)})."
 
@@ -201,11 +200,10 @@ def blue_and_green(card: Card) -> tuple[str, str]:
 def fills_better(card: Card) -> tuple[str, str]:
     """PSNR inside the hole is higher than that of filling it with the image's mean and than that of biharmonic
     inpainting, on every test set; partly: than that of the mean."""
-    found = {end: on_tests(card, "hole_psnr", end) for end in ("", "_mean", "_biharmonic")}
-    parts = [_all_above(found[""], found[end]) for end in ("_mean", "_biharmonic")]
-    numbers = "; ".join(
-        _each(name, found[end]) for name, end in (("PSNR", ""), ("mean", "_mean"), ("biharmonic", "_biharmonic"))
-    )
+    names = {"model": "PSNR", "mean_fill": "mean", "biharmonic": "biharmonic"}
+    found = {of: on_tests(card, "psnr", of, "hole") for of in names}
+    parts = [_all_above(found["model"], found[of]) for of in ("mean_fill", "biharmonic")]
+    numbers = "; ".join(_each(name, found[of]) for of, name in names.items())
     return graded(all(parts), parts[0]), f"{numbers} ({seeds(card)})."
 
 
@@ -215,9 +213,7 @@ def fills_better(card: Card) -> tuple[str, str]:
 def highest_accuracy(resgan: Card, *others: Card) -> tuple[str, str]:
     """In the report's way: accuracy of the classifier that was trained beside or inside the discriminator, on restored
     training images, averaged over the training. Higher than that of each of the four; partly: than three."""
-    every, beaten, numbers = _against(
-        "accuracy", 1, resgan, others, lambda card: values(card, "losses", "accuracy", "mean")
-    )
+    every, beaten, numbers = _against("accuracy", 1, resgan, others, lambda card: loss(card, "accuracy", "mean"))
     return graded(every, beaten >= len(others) - 1), numbers
 
 
@@ -226,11 +222,11 @@ def lowest_loss(resgan: Card, *others: Card) -> tuple[str, str]:
     the adversarial losses of both players. Lower than that of each of the four; partly: than three. (A critic's loss is
     on another scale, and may be negative.)"""
 
-    def loss(card: Card) -> list[float]:
-        both = (values(card, "losses", term, "mean") for term in ("d_loss", "g_loss"))
+    def total(card: Card) -> list[float]:
+        both = (loss(card, term, "mean") for term in ("d_loss", "g_loss"))
         return [sum(pair) for pair in zip(*both, strict=True)]
 
-    every, beaten, numbers = _against("loss", -1, resgan, others, loss)
+    every, beaten, numbers = _against("loss", -1, resgan, others, total)
     return graded(every, beaten >= len(others) - 1), numbers
 
 
@@ -243,7 +239,7 @@ def restores_best(resgan: Card, *others: Card) -> tuple[str, str]:
 def restores_faces_best(resgan: Card, *others: Card) -> tuple[str, str]:
     """On restored test faces, which have no classes to be read: a lower Fréchet distance and a higher PSNR than each of
     the four; partly: one of the two."""
-    return _in_both(resgan, others, ("Fréchet", -1, "frechet_distance_faces"), ("PSNR", 1, "psnr_faces"))
+    return _in_both(resgan, others, ("Fréchet", -1, "frechet_distance"), ("PSNR", 1, "psnr"))
 
 
 def _in_both(first: Card, others: tuple[Card, ...], *measures: tuple[str, int, str]) -> tuple[str, str]:
@@ -256,7 +252,9 @@ def _in_both(first: Card, others: tuple[Card, ...], *measures: tuple[str, int, s
     return graded(all(every), any(count == len(others) for count in counts)), " ".join(numbers)
 
 
-def _against(label: str, sign: int, first: Card, others: tuple[Card, ...], of: Any) -> tuple[bool, int, str]:
+def _against(
+    label: str, sign: int, first: Card, others: tuple[Card, ...], of: Callable[[Card], list[float]]
+) -> tuple[bool, int, str]:
     """Whether the first one lies above all others (below, with a sign of -1) in every pair of training seeds; above how
     many in the mean; and the numbers."""
     own, rest = of(first), [of(card) for card in others]
@@ -264,16 +262,16 @@ def _against(label: str, sign: int, first: Card, others: tuple[Card, ...], of: A
     for card, each in zip(others, rest, strict=True):
         comparable(first, card, ("dataset", "degradation"))
         found.append(above(own, each) if sign > 0 else above(each, own))
-    names = [card["model"].get("variant", card["gan"]) for card in others]
+    names = [card.settings["model"].get("variant", card.gan) for card in others]
     listing = "; ".join(f"{name} {listed(each, 3)}" for name, each in zip(names, rest, strict=True))
-    numbers = f"{label}: {first['gan']} {listed(own, 3)}; {listing} ({seeds(first, *others)})."
+    numbers = f"{label}: {first.gan} {listed(own, 3)}; {listing} ({seeds(first, *others)})."
     return set(found) == {REPRODUCED}, len(found) - found.count(NOT_REPRODUCED), numbers
 
 
 def read_as_well_as_coarse(card: Card) -> tuple[str, str]:
     """Reproduced: in every training, the judge reads restored test images at most 1 point worse than a network that
     learnt to read the coarse images, which is the information there is. Partly: 5 points."""
-    read, line = metric(card, "judge_accuracy"), metric(card, "coarse_accuracy")
+    read, line = metric(card, "judge_accuracy"), metric(card, "coarse_accuracy", "input")
     below = max(b - a for a, b in zip(read, line, strict=True))
     numbers = (
         f"The judge reads {listed(read, 1, 100)}%; coarse images are read in {100 * line[0]:.1f}% ({seeds(card)})."
@@ -285,7 +283,7 @@ def reads_better(without: Card, resgan: Card) -> tuple[str, str]:
     """The judge's accuracy on restored test images is higher."""
     comparable(without, resgan, ("features_sha256", "degradation", "tests"))
     low, high = metric(without, "judge_accuracy"), metric(resgan, "judge_accuracy")
-    sizes = " and ".join(f"{card['parameters']['g_optimizer']:,}" for card in (resgan, without))
+    sizes = " and ".join(f"{card.parameters['g_optimizer']:,}" for card in (resgan, without))
     return above(high, low), (
         f"The judge reads {listed(high, 1, 100)}%, without it {listed(low, 1, 100)}% ({seeds(resgan, without)}). "
         f"Parameters of the generator: {sizes}."
@@ -295,7 +293,7 @@ def reads_better(without: Card, resgan: Card) -> tuple[str, str]:
 def losses_cross(card: Card) -> tuple[str, str]:
     """Reproduced: in every training, the player whose adversarial loss is the lower one in the first row of the history
     is not the one in the last row. Partly: in some."""
-    rows = [[values(card, "losses", term, when) for term in ("d_loss", "g_loss")] for when in ("first", "final")]
+    rows = [[loss(card, term, when) for term in ("d_loss", "g_loss")] for when in ("first", "final")]
     (d_first, g_first), (d_last, g_last) = rows
     crossed = [(a < b) != (c < d) for a, b, c, d in zip(d_first, g_first, d_last, g_last, strict=True)]
     numbers = f"d_loss {listed(d_first)} to {listed(d_last)}, g_loss {listed(g_first)} to {listed(g_last)}"

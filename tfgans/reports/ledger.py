@@ -7,10 +7,11 @@ import dataclasses
 import inspect
 from pathlib import Path
 
-from tfgans.card import ROOT, SAMPLES, read_card
+from tfgans.card import SAMPLES, Card, read_card
+from tfgans.files import ROOT
 from tfgans.reports.claims import BASELINES, CHAPTERS, READ, UNROLLED, Statement
 from tfgans.reports.comparisons import compared
-from tfgans.reports.criteria import NOT_TESTED, PARTLY, REPRODUCED, VERDICTS, Card, Untestable
+from tfgans.reports.evidence import NOT_TESTED, PARTLY, REPRODUCED, VERDICTS, Untestable
 
 Cards = dict[str, Card]
 
@@ -80,7 +81,7 @@ def tested(statement: Statement, cards: Cards, chapter: str) -> Claim:
             raise Untestable(f"No card yet of {' and '.join(absent)}")
         own = [cards[name] for name in statement.needs]
         verdict, numbers = statement.test(*own)
-        if statement.chance and len(own) > 1 and any(len(card["training_seeds"]) < 2 for card in own):
+        if statement.chance and len(own) > 1 and any(len(card.training_seeds) < 2 for card in own):
             verdict = PARTLY if verdict == REPRODUCED else verdict
     except Untestable as reason:
         verdict, numbers = NOT_TESTED, f"{reason}."
@@ -100,23 +101,25 @@ def _measuring(name: str, cards: Cards) -> str:
 
 def _protocol(card: Card | None) -> str:
     """The options of `evaluate` that a restoration was measured with, where they are not the default."""
-    protocol = card["protocol"] if card else {}
-    tests = protocol.get("tests", [])
-    others = card and tests != [Path(card["dataset"]).name]
+    if card is None:
+        return ""
+    tests = card.protocol.get("tests", [])
+    others = tests != [Path(card.dataset).name]
     options = [f" --test folder:data/{test}" for test in tests if others]
-    if "squeezenet" in protocol.get("features", ""):
+    if "squeezenet" in card.protocol.get("features", ""):
         options.append(" --features squeezenet:weights/squeezenet_v1.1_imagenet.h5")
     return "".join(options)
 
 
 def _training(name: str, cards: Cards) -> str:
-    numbers = " ".join(map(str, cards.get(name, {}).get("training_seeds", [0])))
+    card = cards.get(name)
+    numbers = " ".join(map(str, card.training_seeds if card else [0]))
     what = RECIPES.get(name, name.split("-")[0])
-    drawn = cards.get(name, {}).get("protocol", {}).get("n_fake", SAMPLES)
+    drawn = card.protocol.get("n_fake", SAMPLES) if card else SAMPLES
     return (
         f"for s in {numbers}; do tfgans train {what} --seed $s --run runs/{name}-s$s; done; "
         f"tfgans evaluate runs/{name}-s* --card saved_models/{name}{' --no-model' * (name in NUMBERS)}"
-        f"{_protocol(cards.get(name))}{f' -n {drawn}' * (drawn != SAMPLES)}"
+        f"{_protocol(card)}{f' -n {drawn}' * (drawn != SAMPLES)}"
     )
 
 
@@ -130,8 +133,9 @@ def all_claims(cards: Cards, chapter: str | None = None) -> list[Claim]:
 
 
 def read_cards(folder: Path = ROOT / "saved_models") -> Cards:
-    """Name -> card of everything in the checkout's saved_models/."""
-    return {path.parent.name: read_card(path.parent) for path in sorted(folder.glob("*/card.json"))}
+    """Name -> card of everything in the checkout's saved_models/, but for judges."""
+    found = {path.parent.name: read_card(path.parent) for path in sorted(folder.glob("*/card.json"))}
+    return {name: card for name, card in found.items() if card is not None}
 
 
 def table(claims: list[Claim]) -> str:

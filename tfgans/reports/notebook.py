@@ -15,36 +15,48 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from tfgans import card as cards
+from tfgans.files import ROOT
 from tfgans.images import grid
+from tfgans.metrics.names import cell
 from tfgans.reports import ledger as claims
 from tfgans.reports.comparisons import compared
-from tfgans.reports.tables import cell
+from tfgans.reports.origin import deviations
 from tfgans.run import Run
 
 SMOKE = os.environ.get("TFGANS_SMOKE", "0") == "1"
-SHOWN = {
-    "frechet_distance": "Fréchet distance (0 is best)",
-    "frechet_floor": "  of real images: the floor",
-    "precision": "precision",
-    "recall": "recall",
-    "label_accuracy": "labels read as asked for",
-    "smallest_class": "smallest share of a class",
-    "neighbour_classes": "classes of nearest training images",
-    "nll_bound": "bound on -log p (nats)",
-    "modes": "modes covered",
-    "high_quality": "share of samples within 3 sigma of one",
-    "kl_to_uniform": "KL divergence of the modes from uniform (nats)",
+SHOWN = {  # task -> (measure, of) and what a chapter calls it
+    "generation": {
+        ("frechet_distance", "model"): "Fréchet distance (0 is best)",
+        ("frechet_distance", "train"): "  of real images: the floor",
+        ("precision", "model"): "precision",
+        ("recall", "model"): "recall",
+        ("label_accuracy", "model"): "labels read as asked for",
+        ("smallest_class", "model"): "smallest share of a class",
+        ("neighbour_classes", "model"): "classes of nearest training images",
+        ("nll_bound", "model"): "bound on -log p (nats)",
+        ("kl_to_uniform", "model"): "KL divergence of the modes from uniform (nats)",
+    },
+    "mode_coverage": {
+        ("label_accuracy", "model"): "labels read as asked for",
+        ("modes", "model"): "modes covered",
+        ("high_quality", "model"): "share of samples within 3 sigma of one",
+        ("kl_to_uniform", "model"): "KL divergence of the modes from uniform (nats)",
+    },
+    "small_restoration": {
+        ("judge_accuracy", "model"): "restored images that the judge reads",
+        ("judge_accuracy", "bicubic"): "  coarse ones, enlarged",
+        ("judge_accuracy", "real"): "  the originals",
+        ("coarse_accuracy", "input"): "  coarse ones, by a reader of its own",
+        ("psnr", "model"): "PSNR (dB)",
+        ("psnr", "bicubic"): "  of coarse ones, enlarged",
+        ("frechet_distance", "model"): "Fréchet distance (0 is best)",
+    },
+    "restoration": {
+        (measure, of): f"{measure}{end}"
+        for measure in ("psnr", "ssim", "squeezenet_distance")
+        for of, end in (("model", ""), ("bicubic", ", bicubic"), ("input", ", before"))
+    },
 }
-READ = {
-    "judge_accuracy": "restored images that the judge reads",
-    "judge_accuracy_bicubic": "  coarse ones, enlarged",
-    "judge_accuracy_real": "  the originals",
-    "coarse_accuracy": "  coarse ones, by a reader of its own",
-    "psnr": "PSNR (dB)",
-    "psnr_bicubic": "  of coarse ones, enlarged",
-    "frechet_distance": "Fréchet distance (0 is best)",
-}
-RESTORED = [(metric, suffix) for metric in ("psnr", "ssim", "squeezenet_distance") for suffix in ("", "_bicubic")]
 
 
 def new_folder(name: str) -> Path:
@@ -114,28 +126,27 @@ def results(name: str, folder: Path) -> None:
     if not card:
         print(f"There is no card of {name} here: it is in saved_models/ of the checkout once the training is done.")
         return
-    protocol = card["protocol"]
-    shown = dict(SHOWN)
-    if "judge_accuracy" in card["metrics"]:
-        against, shown = f"{protocol['degradation']} undone", READ
-    elif "tests" in protocol:
-        against = f"{protocol['degradation']} undone, on " + " and ".join(protocol["tests"])
-        shown = {f"{m}_{t}{s}": f"{m} on {t}{s.replace('_', ', ')}" for t in protocol["tests"] for m, s in RESTORED}
-    else:
+    protocol, tests = card.protocol, card.protocol.get("tests", [None])
+    against = f"{protocol.get('degradation')} undone"
+    if card.task == "restoration":
+        against += ", on " + " and ".join(tests)
+    elif card.task != "small_restoration":
         against = (
             f"{protocol['n_fake']:,} samples against {protocol['n_real']:,} images of {protocol['split']}, in "
             f"{protocol['features']}"
         )
     print(
-        f"{name}: training seeds {', '.join(map(str, card['training_seeds']))}; {card['steps']:,} steps of "
-        f"{card['batch_size']} images; {against}"
+        f"{name}: training seeds {', '.join(map(str, card.training_seeds))}; {card.settings['steps']:,} steps of "
+        f"{card.settings['batch_size']} images; {against}"
     )
-    for metric, label in shown.items():
-        if metric in card["metrics"]:
-            print(f"  {label:36} {cell(card['metrics'][metric], 3)}")
-    for deviation in card["deviations"]:
+    for test in tests:
+        for (measure, of), label in SHOWN.get(card.task, {}).items():
+            values = card.values(measure, of, test)
+            if values:
+                print(f"  {label + (f' on {test}' if len(tests) > 1 else ''):36} {cell(values, 3)}")
+    for deviation in deviations(card):
         print(f"  deviation: {deviation}")
-    for place in (Path("saved_models"), cards.ROOT / "saved_models"):
+    for place in (Path("saved_models"), ROOT / "saved_models"):
         if (place / name / "samples.png").exists():
             picture = plt.imread(place / name / "samples.png")
             figure, axes = plt.subplots(figsize=(6, 6 * picture.shape[0] / picture.shape[1]))

@@ -10,8 +10,10 @@ import matplotlib
 import numpy as np
 import yaml
 
+from tfgans.card import Row
+from tfgans.evaluation.loss_vs_quality import read_quality
 from tfgans.files import write_text
-from tfgans.metrics.names import LABELS, readable
+from tfgans.metrics.names import lines
 from tfgans.run import Run
 
 matplotlib.use("Agg")
@@ -61,8 +63,9 @@ def write_report(path: str | Path) -> Path:
         parts.append(f'<h2>The same latents over time</h2><div class="time">{figures}</div>')
     if rows:
         parts.append(f'<h2>Losses</h2><img alt="loss curves" src="{_embed(_curves(rows))}">')
-    if measured and "quality_over_time" in measured["metrics"]:
-        picture = _embed(_quality(measured["metrics"]["quality_over_time"]))
+    quality = read_quality(run.path)
+    if quality:
+        picture = _embed(_quality(quality))
         parts.append(f'<h2>Loss and quality</h2><img alt="loss estimate and Frechet distance" src="{picture}">')
     parts.append(f"<h2>Configuration</h2><pre>{html.escape(yaml.safe_dump(config, sort_keys=False))}</pre>")
     page = (
@@ -91,9 +94,9 @@ def _curves(rows: list[dict[str, float]]) -> bytes:
     return buffer.getvalue()
 
 
-def _quality(rows: list[list[float]]) -> bytes:
+def _quality(rows: list[tuple[float, ...]]) -> bytes:
     """The estimate that the loss gives beside the Frechet distance, over time; each on its own scale."""
-    steps, estimates, distances = zip(*rows, strict=True)
+    _, steps, estimates, distances = zip(*rows, strict=True)
     figure, axes = plt.subplots(figsize=(9, 3.5))
     other = axes.twinx()
     lines = axes.plot(steps, estimates, "C0") + other.plot(steps, distances, "C1")
@@ -107,11 +110,7 @@ def _quality(rows: list[list[float]]) -> bytes:
 
 
 def _metrics(measured: dict[str, Any]) -> str:
-    shown = [
-        (html.escape(LABELS.get(name, name)), html.escape(readable(value, name)))
-        for name, value in measured["metrics"].items()
-        if name != "quality_over_time"  # a plot
-    ]
-    rows = "".join(f'<tr><td>{label}</td><td class="number">{value}</td></tr>' for label, value in shown)
+    shown = [[html.escape(text) for text in line] for line in lines([Row(**row) for row in measured["measurements"]])]
+    rows = "".join(f'<tr><td>{label}</td><td class="number">{numbers}</td></tr>' for label, numbers in shown)
     protocol = ", ".join(f"{k} {v}" for k, v in measured["protocol"].items() if k != "features_sha256")
     return f'<table>{rows}</table><p class="note">{html.escape(protocol)}</p>'

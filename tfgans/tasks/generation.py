@@ -14,6 +14,7 @@ from tfgans.features import load_features
 from tfgans.features.judges import held_out
 from tfgans.images import grid
 from tfgans.inference.exported import Exported, traversal
+from tfgans.metrics.names import cell
 from tfgans.recipe import Recipe
 from tfgans.run import Run
 from tfgans.tasks import FEWEST, PREVIEW_SEED, SAMPLE_SEED, Examples, Measured, Subject, judge_of, row
@@ -195,3 +196,27 @@ def preview_samples(model: Adversarial, rows: int) -> tuple[int, Callable[[], np
         return columns, lambda: draw().numpy()
     draw = tf.function(lambda: model.sample(tf.constant(10 * rows), seed))
     return 10, lambda: draw().numpy()
+
+
+def table(cards: dict[str, Card]) -> list[str]:
+    """The lines of the README's table of generators; none without cards."""
+    lines = []
+    for name, card in cards.items():
+        if card.task != "generation":
+            continue
+        distances, floor = (card.per_seed("frechet_distance", of) for of in ("model", "train"))
+        columns = [
+            cell(distances),
+            cell([a / b for a, b in zip(distances, floor, strict=True)], 1) if floor else "",
+            cell(card.per_seed("label_accuracy"), 1, 100),
+            cell(card.per_seed("smallest_class"), 1, 100),
+            cell(card.per_seed("precision")),
+            cell(card.per_seed("recall")),
+            str(len(card.training_seeds)),
+            f"{card.protocol['n_fake']:,} / {card.protocol['n_real']:,}",
+        ]
+        lines.append(f"| [{name}](saved_models/{name}/card.json) | {' | '.join(columns)} |")
+    head = (
+        "| model | Fréchet distance | × floor | label accuracy % | smallest class % | precision | recall | seeds | n |"
+    )
+    return [head, "|---" * 9 + "|", *lines] if lines else []

@@ -13,6 +13,7 @@ from tfgans.errors import UserError
 from tfgans.features import load_features
 from tfgans.images import grid, sheet as scatter_or_grid
 from tfgans.inference.exported import Exported
+from tfgans.metrics.names import cell
 from tfgans.recipe import Recipe
 from tfgans.run import Run
 from tfgans.tasks import FEWEST, SAMPLE_SEED, STACKED, Examples, Measured, Subject, judge_of, row
@@ -123,3 +124,16 @@ def preview(model: Adversarial, examples: Examples, recipe: Recipe) -> Callable[
     real = (examples(POINTS)["image"].numpy() + 1) / 2
     columns, draw = preview_samples(model, POINTS // 10)
     return lambda: scatter_or_grid(draw(), columns, real)
+
+
+def table(cards: dict[str, Card]) -> list[str]:
+    """The lines of the README's table of models of data whose modes are counted; none without cards."""
+    lines = [
+        f"| [{name}](saved_models/{name}/card.json) | {cell(card.per_seed('modes'), 1)} | {card.protocol['modes']:,} "
+        f"| {cell(card.per_seed('high_quality'), 1, 100)} | {cell(card.per_seed('kl_to_uniform'))} "
+        f"| {len(card.training_seeds)} | {card.protocol['n_fake']:,} |"
+        for name, card in cards.items()
+        if card.task == "mode_coverage"
+    ]
+    head = "| model | modes | of | high quality % | KL to uniform (nats) | seeds | n |"
+    return [head, "|---" * 7 + "|", *lines] if lines else []

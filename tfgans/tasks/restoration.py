@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfgans import data, metrics
+from tfgans import data, metrics, models
 from tfgans.adversarial import Adversarial
 from tfgans.card import Card, Row
 from tfgans.data.degrade import bicubic_up, degrade, pair
@@ -18,6 +18,7 @@ from tfgans.images import grid, to_uint8
 from tfgans.inference.exported import Exported
 from tfgans.inference.tiling import fill_array, restore_array
 from tfgans.metrics.legibility import HEIGHTS, letters_read
+from tfgans.metrics.names import cell
 from tfgans.recipe import Recipe
 from tfgans.run import Run
 from tfgans.tasks import FEWEST, Examples, Measured, Subject, label, row
@@ -261,3 +262,79 @@ def preview(model: Adversarial, examples: Examples, recipe: Recipe) -> Callable[
         return grid(np.concatenate(rows), columns)
 
     return picture
+
+
+# (measure, of, where, digits) of each column
+Column = tuple[str, str, str | None, int]
+ENLARGED: list[Column] = [
+    (measure, of, None, digits)
+    for measure, digits in (("psnr", 2), ("ssim", 4), ("squeezenet_distance", 3))
+    for of in ("model", "bicubic", "paper")
+    if (measure, of) != ("squeezenet_distance", "paper")
+]
+REPAIRED: list[Column] = [
+    ("psnr", "model", None, 2),
+    ("psnr", "input", None, 2),
+    ("ssim", "model", None, 3),
+    ("colourfulness", "model", None, 1),
+    ("colourfulness", "real", None, 1),
+    *(("psnr", of, "hole", 2) for of in ("model", "mean_fill", "biharmonic")),
+    ("frechet_distance", "model", None, 2),
+    ("frechet_distance", "input", None, 2),
+]
+
+
+def table(cards: dict[str, Card]) -> list[str]:
+    """The lines of the README's tables of restorations, a line for each model and test set: of what enlarges, then of
+    what colourizes or fills holes."""
+    own = {name: card for name, card in cards.items() if card.task == "restoration"}
+    enlarged = {name: card for name, card in own.items() if _measured(card, "bicubic")}
+    repaired = {name: card for name, card in own.items() if _measured(card, "input")}
+    tables = [
+        _lines(
+            "| model | images | PSNR dB | bicubic | paper | SSIM | bicubic | paper | SqueezeNet distance | bicubic "
+            "| seeds |",
+            enlarged,
+            ENLARGED,
+            "d",
+        ),
+        _lines(
+            "| model | images | PSNR dB | before | SSIM | colourfulness | of the originals | in the hole dB "
+            "| filled with the mean | biharmonic | Fréchet distance | before | seeds |",
+            repaired,
+            REPAIRED,
+            ",",
+        ),
+    ]
+    return [line for lines in tables if lines for line in ("", *lines)][1:]
+
+
+def _lines(head: str, cards: dict[str, Card], columns: list[Column], count: str) -> list[str]:
+    lines = []
+    for name, card in cards.items():
+        for test in card.protocol["tests"]:
+            images = f"{test} ({card.protocol['n_images'][test]:{count}}, {card.protocol['degradation']})"
+            cells = " | ".join(_cell(card, test, column) for column in columns)
+            lines.append(
+                f"| [{name}](saved_models/{name}/card.json) | {images} | {cells} | {len(card.training_seeds)} |"
+            )
+    return [head, "|---" * (len(columns) + 3) + "|", *lines] if lines else []
+
+
+def _measured(card: Card, of: str) -> bool:
+    return any(card.values("psnr", of, test) for test in card.protocol["tests"])
+
+
+def _cell(card: Card, test: str, column: Column) -> str:
+    measure, of, where, digits = column
+    if of != "paper":
+        return cell(card.per_seed(measure, of, test, where), digits)
+    try:
+        reported = models.recipe(card.gan, card.recipe).reported
+    except UserError:  # a GAN or a recipe that this installation does not have
+        return ""
+    if isinstance(reported, dict):  # until recipes hold rows
+        value = reported.get(f"{measure}_{test}")
+    else:
+        value = next((row["value"] for row in reported if (row["measure"], row.get("test")) == (measure, test)), None)
+    return "" if value is None else f"{value:.{digits}f}"

@@ -19,6 +19,7 @@ from tfgans.features import load_features
 from tfgans.features.judges import held_out
 from tfgans.images import grid, to_uint8
 from tfgans.inference.exported import Exported
+from tfgans.metrics.names import cell
 from tfgans.recipe import Recipe
 from tfgans.run import Run
 from tfgans.tasks import Examples, Measured, Subject, judge_of, restoration, row
@@ -150,3 +151,23 @@ def sheet(model: Exported, subject: Subject, run: Run | None = None) -> np.ndarr
 
 def preview(model: Adversarial, examples: Examples, recipe: Recipe) -> Callable[[], np.ndarray]:
     return restoration.preview(model, examples, recipe)
+
+
+def table(cards: dict[str, Card]) -> list[str]:
+    """The lines of the README's table of models whose restorations a judge reads; none without cards."""
+    lines = []
+    for name, card in cards.items():
+        if card.task != "small_restoration":
+            continue
+        (test,) = card.protocol["tests"]
+        columns = [card.protocol["degradation"]]
+        columns += [cell(card.per_seed("psnr", of)) for of in ("model", "bicubic")]
+        columns += [cell(card.per_seed("judge_accuracy", of), 1, 100) for of in ("model", "bicubic", "real")]
+        columns += [cell(card.per_seed("coarse_accuracy", "input"), 1, 100), cell(card.per_seed("frechet_distance"))]
+        columns += [str(len(card.training_seeds)), f"{card.protocol['n_images'][test]:,}"]
+        lines.append(f"| [{name}](saved_models/{name}/card.json) | {' | '.join(columns)} |")
+    head = (
+        "| model | of | PSNR dB | bicubic | read % | bicubic | originals | coarse, by a reader of its own "
+        "| Fréchet distance | seeds | n |"
+    )
+    return [head, "|---" * 11 + "|", *lines] if lines else []
