@@ -1,6 +1,7 @@
 """Measures over a training, within a class, and of what a code does."""
 
 import types
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -129,3 +130,18 @@ def test_a_loss_that_tells_of_quality() -> None:
     turned = over_time.follow(run_with(distances, [1.0, 3.0, 7.0, 6.0, 9.0]), "d", Judge(), 100, 1, None)
     assert turned["quality_correlation"] == pytest.approx(-0.7)
     assert over_time.follow(run_with(distances[:4], [1.0] * 4), "d", Judge(), 100, 1, None) == {}
+
+
+def test_curves_of_runs_are_kept_beside_a_card(tmp_path: Path) -> None:
+    runs = []
+    for seed in (3, 4, 5):
+        runs.append(types.SimpleNamespace(path=tmp_path / str(seed)))
+        over_time.write_quality(runs[-1].path, seed, [[10, 0.5 + seed, 1 / 3]] if seed < 5 else [])
+    card: Any = tmp_path / "card"
+    over_time.add_quality(card, runs[:1])
+    assert (card / over_time.QUALITY).read_text().splitlines()[0] == "seed,step,estimate,frechet_distance"
+    over_time.add_quality(card, runs[1:])  # of further seeds
+    assert over_time.read_quality(card) == [(3, 10, 3.5, 1 / 3), (4, 10, 4.5, 1 / 3)]
+    assert over_time.read_quality(runs[2].path) == []
+    over_time.write_quality(runs[0].path, 3, [])  # measured anew, without a curve
+    assert over_time.read_quality(runs[0].path) == []

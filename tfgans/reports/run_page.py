@@ -51,7 +51,7 @@ def write_report(path: str | Path) -> Path:
     ]
     if pictures:
         parts.append(f'<h2>Samples</h2><img class="sheet" alt="samples" src="{_embed(pictures[-1].read_bytes())}">')
-    if measured:
+    if measured and "measurements" in measured:  # which runs of old do not have
         parts.append(f"<h2>Measured</h2>{_metrics(measured)}")
     if len(pictures) > 1:
         chosen = [pictures[i] for i in np.unique(np.linspace(0, len(pictures) - 1, 10).round().astype(int))]
