@@ -1,21 +1,29 @@
 """Sets of images that belong together: pairs, or two domains; in folders as people have them, or two data sets."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
-from tfgans.data.degrade import degrade
+from tfgans.data.degraded import degraded
 from tfgans.data.folder import labelled, load_folder
-from tfgans.data.image_set import ImageSet, check_options, pack
+from tfgans.data.image_set import ImageSet, check_options
 from tfgans.data.load import load
 from tfgans.data.palettes import palette as palette_of
 from tfgans.data.roles import ROLES, Names, encodings_of, natural, roles_of
-from tfgans.data.set_folders import HALVES, check_halves, check_partners, check_sizes, few, find_sets, read_set
+from tfgans.data.set_folders import (
+    HALVES,
+    check_filled,
+    check_halves,
+    check_partners,
+    check_sizes,
+    few,
+    find_sets,
+    read_set,
+)
 from tfgans.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -49,6 +57,15 @@ class Domains:
     @property
     def points(self) -> bool:
         return any(each.points for each in self.sets.values())
+
+    @property
+    def labels(self) -> np.ndarray | None:
+        """The class labels of the first role's set, where it has some."""
+        return self.sets[next(iter(self.roles.values()))[0]].labels
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return self.sets[next(iter(self.roles.values()))[0]].class_names
 
     @cached_property
     def by_role(self) -> dict[str, dict[str, ImageSet]]:
@@ -148,8 +165,8 @@ def load_domains(
     if palette and by_name:
         raise UserError(f"{name}: a palette is for the maps of a folder of sets, and there are none")
     if pairing == "halves":
-        return _halves(name, place, degradation, ROLES[kind], options)
-    if by_name:
+        found = _halves(name, place, degradation, ROLES[kind], options)
+    elif by_name:
         found = _named(name, place.split(","), roles, ROLES[kind], pairing, options)
     else:
         found = _folder(name, Path(place).expanduser(), roles, ROLES[kind], pairing, palette, options)
@@ -180,6 +197,7 @@ def _folder(
     sets: dict[str, ImageSet] = {}
     for group in _groups(chosen, pairing):
         mine = {each: files["" if halves else each] for each in group}
+        check_filled(root, mine)
         if len(group) > 1 and not halves:
             check_partners(root, mine)
             check_sizes(root, mine)
@@ -310,25 +328,5 @@ def _halves(name: str, place: str, degradation: str, usual: tuple[str, str], opt
     order = np.random.default_rng(0).permutation(n)  # the first half of sorted images would be one of two classes
     one, two = (np.arange(n), np.arange(n)) if test else (order[: n // 2], order[n // 2 :])
     short = Path(place.removeprefix("folder:")).name
-    sets = {short: source.subset(one), degradation: _degraded(source.subset(two), degradation)}
+    sets = {short: source.subset(one), degradation: degraded(source.subset(two), degradation)}
     return Domains(name, sets, {usual[0]: (short,), usual[1]: (degradation,)}, "halves", aligned=test)
-
-
-def _degraded(source: ImageSet, spec: str) -> ImageSet:
-    """The images after a degradation, in 8 bits; image i with the seed (0, i)."""
-    apply = degrade(spec)
-    h, w, c = source.shapes[0].tolist() if source.uniform else (None, None, source.shapes[0, 2])
-
-    def one(i: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
-        made = apply(tf.cast(image, tf.float32) / 127.5 - 1.0, tf.stack([0, i]))
-        return tf.cast(tf.floor(tf.clip_by_value(made, -1.0, 1.0) * 127.5 + 128.0), tf.uint8)
-
-    def examples() -> Iterator[tuple[int, np.ndarray]]:
-        return ((i, source.image(i)) for i in range(len(source)))
-
-    signature = (tf.TensorSpec((), tf.int32), tf.TensorSpec((h, w, c), tf.uint8))
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    dataset = tf.data.Dataset.from_generator(examples, output_signature=signature).map(one, num_parallel_calls=2)
-    pixels, shapes = pack(source.name, dataset.with_options(options).as_numpy_iterator())
-    return replace(source, name=f"{source.name}, {spec}", pixels=pixels, shapes=shapes)

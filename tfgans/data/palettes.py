@@ -3,6 +3,7 @@
 import difflib
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -120,18 +121,17 @@ class LabelMaps:
         self.distances = np.zeros(443, np.int64)  # pixels by distance: at most 255 * sqrt(3)
         self.lock = threading.Lock()  # files are read in several threads
 
-    def __call__(self, image: Image.Image) -> np.ndarray:
-        """Ids as they are where the image has one channel, else those of the nearest colours: (h, w).
+    def __call__(self, image: Image.Image, pick: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """Ids as they are where the image has one channel, else those of the nearest colours, of what `pick` takes.
 
         An image of indexed colours holds ids, too, unless each of its colours is one of the palette's.
         """
         if image.mode == "P":
-            rgb = np.asarray(image.convert("RGB"))
-            ids, distance = self.palette.ids(rgb)
-            return np.asarray(image) if distance.any() else ids
+            ids, distance = self.palette.ids(pick(np.asarray(image.convert("RGB"))))
+            return pick(np.asarray(image)) if distance.any() else ids
         if len(image.getbands()) == 1:
-            return np.asarray(image)
-        ids, distance = self.palette.ids(np.asarray(image.convert("RGB")))
+            return pick(np.asarray(image))
+        ids, distance = self.palette.ids(pick(np.asarray(image.convert("RGB"))))
         with self.lock:
             self.distances += np.bincount(np.ceil(distance).astype(np.int64).ravel(), minlength=443)
         return ids

@@ -89,11 +89,15 @@ def check_halves(root: Path, files: Files, exact: bool) -> None:
         )
 
 
-def check_partners(root: Path, sets: dict[str, Files]) -> None:
-    """Raises UserError where a set is empty or a name of one set is not in another."""
+def check_filled(root: Path, sets: dict[str, Files]) -> None:
+    """Raises UserError where a set is empty."""
     for name, files in sets.items():
         if not files:
             raise UserError(f"{root}: the set '{name}' has no images")
+
+
+def check_partners(root: Path, sets: dict[str, Files]) -> None:
+    """Raises UserError where a name of one set is not in another."""
     everywhere = set.intersection(*(set(files) for files in sets.values()))
     for name, files in sets.items():
         alone = sorted(key for key in files if key not in everywhere)
@@ -170,12 +174,19 @@ def read_map(
 
     def convert(image: Image.Image) -> np.ndarray | str:
         image = folder.part(image, half)
-        if shape is not None and not keep_size:
+
+        def pick(array: np.ndarray) -> np.ndarray:
+            if shape is None or keep_size:
+                return array
             h, w = shape[:2]
-            image = image.resize((w, h), Image.Resampling.NEAREST, centre(*image.size, h, w))
+            left, top, right, bottom = centre(*image.size, h, w)  # Pillow's nearest neighbour rounds such a box
+            rows = top + (np.arange(h) + 0.5) * ((bottom - top) / h) + 1e-6  # between two pixels: the second one
+            columns = left + (np.arange(w) + 0.5) * ((right - left) / w) + 1e-6
+            return array[rows.astype(np.int64)][:, columns.astype(np.int64)]
+
         if maps is None and len(image.getbands()) > 1:
             return "has colours, and an instance map holds ids in one channel"
-        ids = np.asarray(image) if maps is None else maps(image)
+        ids = pick(np.asarray(image)) if maps is None else maps(image, pick)
         last = 65535 if maps is None else len(maps.palette) - 1
         if ids.dtype.kind == "f":
             return "has fractions, and a map holds whole ids"
