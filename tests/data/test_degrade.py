@@ -26,6 +26,7 @@ from tfgans.errors import UserError
 
 SEED = (3, 4)
 EVERY_STEP = "blur:0.8+bicubic:2+noise:0.05+poisson:200+mask:9+freeform:2:3+occlude:7+jpeg:60+pool:2+gray"
+OTHERS = "edges+negative+rotate:90+rotate:180+rotate:270+mask:9:center"
 
 
 def photo(h: int, w: int) -> np.ndarray:
@@ -218,6 +219,66 @@ def test_mask_is_one_square_anywhere(spec, value):
     assert min(tops) <= 2 and max(tops) >= 12 and min(lefts) <= 2 and max(lefts) >= 18  # of 0..14 and 0..20
 
 
+@pytest.mark.parametrize(
+    ("spec", "value"), [("mask:10:center", 0.0), ("mask:10:0:center", -1.0), ("mask:9:1:center", 1.0)]
+)
+def test_mask_in_the_middle(spec, value):
+    side = int(spec.split(":")[1])
+    expected = np.full((24, 31, 3), 0.25, np.float32)
+    top, left = (24 - side) // 2, (31 - side) // 2
+    expected[top : top + side, left : left + side] = value
+    np.testing.assert_array_equal(degrade(spec)(tf.fill((24, 31, 3), 0.25), (1, 2)), expected)
+
+
+def test_masks_are_where_the_image_changed():
+    image = np.random.default_rng(0).uniform(0.1, 1, (20, 30, 3)).astype(np.float32)
+    for spec in ("mask:6", "mask:6:0", "freeform:2:5", "mask:6+mask:4", "mask:5:center", "freeform:1:9+mask:7"):
+        made, mask = degrade(spec).with_mask(image, SEED)
+        assert mask.dtype == tf.bool and mask.shape == (20, 30, 1)
+        np.testing.assert_array_equal(made, degrade(spec)(image, SEED))
+        np.testing.assert_array_equal(mask[..., 0], (made.numpy() != image).any(-1))
+        assert mask.numpy().any() and not mask.numpy().all()
+        assert degrade(spec).makes_holes
+    for spec in ("occlude:6", "noise:0.1", "gray"):
+        made, mask = degrade(spec).with_mask(image, SEED)
+        assert not mask.numpy().any() and not degrade(spec).makes_holes
+        np.testing.assert_array_equal(made, degrade(spec)(image, SEED))
+
+
+def test_masks_follow_what_later_steps_do():
+    image = np.random.default_rng(0).uniform(0.1, 1, (20, 30, 3)).astype(np.float32)
+    before = degrade("mask:6").with_mask(image, SEED)[1].numpy()
+    made, mask = degrade("mask:6+rotate:90").with_mask(image, SEED)
+    np.testing.assert_array_equal(mask, np.rot90(before))
+    assert (made.numpy()[mask.numpy()[..., 0]] == 0).all()
+    small = degrade("mask:6+bicubic:2").with_mask(image, SEED)[1].numpy()
+    np.testing.assert_array_equal(small, before.reshape(10, 2, 15, 2, 1).any((1, 3)))
+
+
+def test_pairs_have_masks_where_asked():
+    example = {"image": to_float(photo(20, 30)), "label": 3}
+    plain, masked = pair("noise:0.1+mask:6")(example, SEED), pair("noise:0.1+mask:6", masks=True)(example, SEED)
+    assert set(plain) == {"source", "target", "label"} and set(masked) == {*plain, "mask"}
+    np.testing.assert_array_equal(plain["source"], masked["source"])
+    assert (masked["source"].numpy()[masked["mask"].numpy()[..., 0]] == 0).all() and masked["mask"].numpy().sum() == 36
+    assert "mask" not in pair("noise:0.1", masks=True)(example, SEED)
+
+
+def test_edges_are_scipys_dilation_minus_the_image():
+    image = photo(24, 31).astype(np.float32) / 255
+    dilated = scipy.ndimage.grey_dilation(image, size=(3, 3, 1))
+    made = degrade("edges")(tf.constant(image * 2 - 1), SEED)
+    np.testing.assert_allclose((made + 1) / 2, dilated - image, atol=1e-6)
+    assert (made + 1).numpy().max() > 0.5
+
+
+def test_negative_and_rotation():
+    x = to_float(photo(8, 12))
+    np.testing.assert_array_equal(degrade("negative")(x, SEED), to_float(255 - photo(8, 12)))
+    for turns in (1, 2, 3):
+        np.testing.assert_array_equal(degrade(f"rotate:{90 * turns}")(x, SEED), np.rot90(x, turns))
+
+
 def test_freeform_covers_a_part_and_has_the_brush_width():
     x, covered = tf.fill((96, 96, 3), 0.25), []
     for i in range(16):
@@ -283,7 +344,7 @@ def test_the_seed_decides_whatever_the_batch_and_parallelism():
     assert serial.shape == (12, 10, 11, 1) and serial.min() >= -1.0 and serial.max() <= 1.0
 
 
-@pytest.mark.parametrize("spec", EVERY_STEP.split("+"))
+@pytest.mark.parametrize("spec", [*EVERY_STEP.split("+"), *OTHERS.split("+")])
 def test_static_and_dynamic_sizes(spec):
     image, apply = to_float(photo(26, 31)), degrade(spec)
     expected = apply(image, SEED)
@@ -321,6 +382,10 @@ def test_factors_multiply():
         ("bicubic", "0 parameters"),
         ("gray:1", "1 parameters"),
         ("mask:1:2:3", "3 parameters"),
+        ("mask:1:2:3:center", "4 parameters"),
+        ("mask:8:middle", 'not "middle"'),
+        ("mask:center", "1 parameters"),
+        ("rotate:45", "DEGREES is a multiple of 90 from 90 to 270"),
         ("bicubic:2.5", "F is a whole number from 1 to 64"),
         ("jpeg:0", "Q is a whole number from 1 to 100"),
         ("jpeg:101", 'not "101"'),

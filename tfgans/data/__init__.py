@@ -1,7 +1,8 @@
-"""Images by name: `load` reads a source into memory, `batches` draws training batches from it."""
+"""Images by name: `load` and `load_domains` read them into memory, `batches` draws training batches from them."""
 
+from tfgans.data.domains import Domains, is_domains, load_domains
 from tfgans.data.image_set import ImageSet
 from tfgans.data.load import load
 from tfgans.data.pipeline import batches
 
-__all__ = ["ImageSet", "batches", "load"]
+__all__ = ["Domains", "ImageSet", "batches", "is_domains", "load", "load_domains"]

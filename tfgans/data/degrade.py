@@ -160,6 +160,31 @@ def _lightness() -> Step:
     return lambda image, seed: lightness(image)
 
 
+# --- other domains ----------------------------------------------------------------------------------------------------
+
+
+def _edges() -> Step:
+    def apply(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        unit = (image + 1.0) / 2.0
+        return (tf.nn.max_pool2d(unit[None], 3, 1, "SAME")[0] - unit) * 2.0 - 1.0
+
+    return apply
+
+
+def _negative() -> Step:
+    return lambda image, seed: -image
+
+
+def _rotate(degrees: int) -> Step:
+    def apply(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        if degrees == 180:
+            return image[::-1, ::-1]
+        turned = tf.transpose(image, (1, 0, 2))
+        return turned[::-1] if degrees == 90 else turned[:, ::-1]
+
+    return apply
+
+
 # --- holes ------------------------------------------------------------------------------------------------------------
 
 
@@ -168,19 +193,30 @@ def _rectangle(h: tf.Tensor, w: tf.Tensor, height: tf.Tensor, width: tf.Tensor, 
     seeds = tf.random.split(seed, 2)
     top = tf.random.stateless_uniform((), seeds[0], 0, h - height + 1, tf.int32)
     left = tf.random.stateless_uniform((), seeds[1], 0, w - width + 1, tf.int32)
+    return _box(h, w, height, width, top, left)
+
+
+def _box(h: tf.Tensor, w: tf.Tensor, height: tf.Tensor, width: tf.Tensor, top: tf.Tensor, left: tf.Tensor) -> tf.Tensor:
     rows, columns = tf.range(h)[:, None, None] - top, tf.range(w)[None, :, None] - left
     return (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
 
 
-def _mask(size: int, fill: float) -> Step:
-    def apply(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+def _square(size: int, fill: float, place: str = "") -> Step:
+    def hole(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         if None not in image.shape[:2] and size >= max(image.shape[:2]):
             raise UserError(f"mask:{size} leaves nothing of an image of {image.shape[0]}x{image.shape[1]}")
         h, w = tf.unstack(tf.shape(image)[:2])
-        hole = _rectangle(h, w, tf.minimum(size, h), tf.minimum(size, w), seed)
-        return tf.where(hole, 2.0 * fill - 1.0, image)
+        height, width = tf.minimum(size, h), tf.minimum(size, w)
+        if place == "center":
+            return _box(h, w, height, width, (h - height) // 2, (w - width) // 2)
+        return _rectangle(h, w, height, width, seed)
 
-    return apply
+    return hole
+
+
+def _mask(size: int, fill: float, place: str = "") -> Step:
+    hole = _square(size, fill, place)
+    return lambda image, seed: tf.where(hole(image, seed), 2.0 * fill - 1.0, image)
 
 
 def _strokes(h: tf.Tensor, w: tf.Tensor, strokes: int, width: float, seed: tf.Tensor) -> tf.Tensor:
@@ -220,12 +256,13 @@ def _strokes(h: tf.Tensor, w: tf.Tensor, strokes: int, width: float, seed: tf.Te
     return tf.reduce_any(beyond**2 + v**2 < reach**2, axis=0)[..., None]
 
 
-def _freeform(strokes: int, width: float) -> Step:
-    def apply(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        h, w = tf.unstack(tf.shape(image)[:2])
-        return tf.where(_strokes(h, w, strokes, width, seed), 0.0, image)
+def _painted(strokes: int, width: float) -> Step:
+    return lambda image, seed: _strokes(tf.shape(image)[0], tf.shape(image)[1], strokes, width, seed)
 
-    return apply
+
+def _freeform(strokes: int, width: float) -> Step:
+    hole = _painted(strokes, width)
+    return lambda image, seed: tf.where(hole(image, seed), 0.0, image)
 
 
 def _occlude(size: int) -> Step:
@@ -250,14 +287,16 @@ class _Parameter:
     low: float
     high: float
     default: float | None = None
+    multiple: int = 1  # of what a whole number must be
 
     def parse(self, text: str, step: str) -> float:
         try:
             value = self.kind(text)
         except ValueError:
             value = math.nan
-        if not self.low <= value <= self.high:
+        if not self.low <= value <= self.high or (self.multiple > 1 and value % self.multiple):
             kind = "a whole number" if self.kind is int else "a number"
+            kind = f"a multiple of {self.multiple}" if self.multiple > 1 else kind
             raise UserError(f'"{step}": {self.name} is {kind} from {self.low:g} to {self.high:g}, not "{text}"')
         return value
 
@@ -267,6 +306,9 @@ class _Kind:
     build: Callable[..., Step]
     parameters: tuple[_Parameter, ...] = ()
     shrinks: bool = False
+    words: tuple[str, ...] = ()  # one of them may follow the parameters
+    hole: Callable[..., Step] | None = None  # where it leaves nothing of the image: bool (h, w, 1)
+    turns: bool = False  # moves pixels, and with them the holes of earlier steps
 
 
 _FACTOR = _Parameter("F", int, 1, 64)
@@ -280,8 +322,15 @@ _KINDS = {
     "jpeg": _Kind(_jpeg, (_Parameter("Q", int, 1, 100),)),
     "gray": _Kind(_gray),
     "lightness": _Kind(_lightness),
-    "mask": _Kind(_mask, (_SIZE, _Parameter("FILL", float, 0, 1, 0.5))),
-    "freeform": _Kind(_freeform, (_Parameter("STROKES", int, 1, 64, 3), _Parameter("WIDTH", float, 0.5, 1024, 20))),
+    "edges": _Kind(_edges),
+    "negative": _Kind(_negative),
+    "rotate": _Kind(_rotate, (_Parameter("DEGREES", int, 90, 270, multiple=90),), turns=True),
+    "mask": _Kind(_mask, (_SIZE, _Parameter("FILL", float, 0, 1, 0.5)), words=("center",), hole=_square),
+    "freeform": _Kind(
+        _freeform,
+        (_Parameter("STROKES", int, 1, 64, 3), _Parameter("WIDTH", float, 0.5, 1024, 20)),
+        hole=_painted,
+    ),
     "occlude": _Kind(_occlude, (_SIZE,)),
 }
 
@@ -289,7 +338,9 @@ _KINDS = {
 def available() -> str:
     """The steps and their parameters in one line, for messages and help texts."""
     return ", ".join(
-        name + "".join(f":{p.name}" if p.default is None else f"[:{p.name}={p.default:g}]" for p in kind.parameters)
+        name
+        + "".join(f":{p.name}" if p.default is None else f"[:{p.name}={p.default:g}]" for p in kind.parameters)
+        + "".join(f"[:{word}]" for word in kind.words)
         for name, kind in _KINDS.items()
     )
 
@@ -304,6 +355,13 @@ class Degradation:
     spec: str
     factor: int
     _steps: tuple[Step, ...] = field(repr=False, compare=False)
+    _holes: tuple[Step | None, ...] = field(repr=False, compare=False)  # of each step, where it makes one
+    _moves: tuple[Step | None, ...] = field(repr=False, compare=False)  # what a step does to the holes so far
+
+    @property
+    def makes_holes(self) -> bool:
+        """Whether `with_mask` can give a mask with holes."""
+        return any(hole is not None for hole in self._holes)
 
     @tf.autograph.experimental.do_not_convert
     def __call__(self, image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
@@ -313,6 +371,24 @@ class Degradation:
         for i, step in enumerate(self._steps):
             image = step(image, tf.random.fold_in(seed, i))
         return image
+
+    @tf.autograph.experimental.do_not_convert
+    def with_mask(self, image: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """What a call returns, and where `mask` and `freeform` made holes: bool (h', w', 1), True in a hole.
+
+        A shrunk pixel lies in a hole if a part of it does. `occlude` makes none: it hides what it covers.
+        """
+        image = tf.convert_to_tensor(image)
+        image.shape.assert_has_rank(3)
+        mask = tf.zeros_like(image[..., :1], tf.bool)
+        for i, (step, hole, move) in enumerate(zip(self._steps, self._holes, self._moves, strict=True)):
+            own = tf.random.fold_in(seed, i)
+            if hole is not None:
+                mask = mask | hole(image, own)
+            if move is not None:
+                mask = move(tf.cast(mask, tf.float32), own) > 0.0
+            image = step(image, own)
+        return image, mask
 
 
 def degrade(spec: str) -> Degradation:
@@ -328,7 +404,11 @@ def degrade(spec: str) -> Degradation:
     | jpeg:Q | a round trip through a JPEG file of quality Q with halved chroma resolution; no gradient |
     | gray | BT.601 luma, one channel |
     | lightness | the gray of the same L (of Lab), one channel |
-    | mask:SIZE[:FILL] | a square of SIZE pixels at a random place set to FILL in [0, 1], 0.5 (mid grey) by default |
+    | edges | the 3x3 dilation minus the image, as in CoGAN (arXiv:1606.07536) |
+    | negative | black becomes white |
+    | rotate:DEGREES | by 90, 180 or 270, counterclockwise |
+    | mask:SIZE[:FILL][:center] | a square of SIZE pixels at a random place, or in the middle, set to FILL in [0, 1], \
+0.5 (mid grey) by default |
     | freeform[:STROKES[:WIDTH]] | random brush strokes up to WIDTH pixels wide, mid grey |
     | occlude:SIZE | one rectangle with sides of SIZE/2 to SIZE pixels, of random place and colour |
 
@@ -336,20 +416,28 @@ def degrade(spec: str) -> Degradation:
 
     Raises UserError for an unknown step or parameter.
     """
-    steps, factor = [], 1
+    steps: list[Step] = []
+    holes: list[Step | None] = []
+    moves: list[Step | None] = []
+    factor = 1
     for text in spec.split("+"):
         name, *values = (part.strip() for part in text.split(":"))
         if name not in _KINDS:
             raise UserError(f'there is no degradation "{name}" (in "{spec}"); there are {available()}')
         kind = _KINDS[name]
+        words = [values.pop()] if values and values[-1] in kind.words else []
         least = sum(p.default is None for p in kind.parameters)
         if not least <= len(values) <= len(kind.parameters):
-            raise UserError(f'"{text}": {name} does not take {len(values)} parameters; there are {available()}')
+            raise UserError(
+                f'"{text}": {name} does not take {len(values) + len(words)} parameters; there are {available()}'
+            )
         given = [p.parse(value, text) for p, value in zip(kind.parameters, values, strict=False)]
         given += [p.kind(p.default) for p in kind.parameters[len(values) :]]
-        steps.append(kind.build(*given))
+        steps.append(kind.build(*given, *words))
+        holes.append(kind.hole(*given, *words) if kind.hole else None)
+        moves.append(_pool(int(given[0])) if kind.shrinks else steps[-1] if kind.turns else None)
         factor *= int(given[0]) if kind.shrinks else 1
-    return Degradation(spec, factor, tuple(steps))
+    return Degradation(spec, factor, tuple(steps), tuple(holes), tuple(moves))
 
 
 def hole(spec: str, height: int, width: int, seed: tf.Tensor) -> np.ndarray:
@@ -359,11 +447,12 @@ def hole(spec: str, height: int, width: int, seed: tf.Tensor) -> np.ndarray:
     return (white == black).all(axis=-1)
 
 
-def pair(spec: str) -> Callable[[Mapping[str, tf.Tensor], tf.Tensor], dict[str, tf.Tensor]]:
+def pair(spec: str, masks: bool = False) -> Callable[[Mapping[str, tf.Tensor], tf.Tensor], dict[str, tf.Tensor]]:
     """The transform from {"image": x, ...} to {"source": degraded x, "target": x, ...}, other entries unchanged.
 
     The target loses the rows and columns (fewer than the factor, right and bottom) that do not make a whole pixel of
-    the source, as the super-resolution benchmarks do, so that the sizes always correspond.
+    the source, as the super-resolution benchmarks do, so that the sizes always correspond. With `masks` a degradation
+    that makes holes adds "mask", bool (h, w, 1), True in them.
     """
     apply = degrade(spec)
 
@@ -373,6 +462,9 @@ def pair(spec: str) -> Callable[[Mapping[str, tf.Tensor], tf.Tensor], dict[str, 
         image = rest.pop("image")
         h, w = tf.unstack(tf.shape(image)[:2] // apply.factor * apply.factor)
         target = _with_size(image[:h, :w], image, lambda n: n // apply.factor * apply.factor)
+        if masks and apply.makes_holes:
+            source, mask = apply.with_mask(target, seed)
+            return {"source": source, "target": target, "mask": mask, **rest}
         return {"source": apply(target, seed), "target": target, **rest}
 
     return transform

@@ -4,8 +4,9 @@ import hashlib
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,9 @@ MIN_SIDE = 8
 NAMED = 20  # so many skipped files are named in the warning; ImageSet.skipped holds them all
 
 
+File = tuple[Path, Path]  # (folder, path below it)
+
+
 def load_folder(
     name: str,
     split: str,
@@ -32,12 +36,15 @@ def load_folder(
     limit: int | None,
     keep_size: bool,
     minimum: int | None,
+    by_stem: bool = False,
 ) -> ImageSet:
     """The images of `folder:PATH`, sorted by path. Without `image_shape` they are RGB, each of its own size.
 
     Sub-folders named train, test, val or validation are the splits. Without them "test" is a tenth of the files,
     chosen by a hash of their paths below PATH, and "train" the rest: a file keeps its side when others come or go.
     The split "all" is every file. Two or more further folders, with no image outside them, are classes.
+    With `by_stem`, for sets of which files of the same name correspond, "test" is "val" where there is no "test", and
+    the hash is of paths without suffix.
 
     Files that do not give an image are skipped and named in one warning. UserError when fewer than `minimum` remain.
     """
@@ -45,20 +52,45 @@ def load_folder(
     if not root.is_dir():
         raise UserError(f"there is no folder {root}; name yours with folder:PATH")
     bases = {p.name.lower(): p for p in sorted(root.iterdir()) if p.is_dir() and p.name.lower() in SPLITS}
-    by_split = {key: [(base, path) for path in _image_paths(base)] for key, base in bases.items()}
+    by_split = {key: [(base, path) for path in image_paths(base)] for key, base in bases.items()}
     if not by_split:
-        parts: dict[str, list[tuple[Path, Path]]] = {"train": [], "test": []}
-        for path in _image_paths(root):
-            parts["test" if _held_out(path) else "train"].append((root, path))
+        parts: dict[str, list[File]] = {"train": [], "test": []}
+        for path in image_paths(root):
+            parts["test" if held_out(path.with_suffix("") if by_stem else path) else "train"].append((root, path))
         by_split = parts
     everything = sorted((file for files in by_split.values() for file in files), key=lambda file: file[0] / file[1])
+    if by_stem and split == "test" and split not in by_split:
+        split = "val" if "val" in by_split else "validation" if "validation" in by_split else split
     if split != "all" and split not in by_split:
         raise UserError(f"{root} has no split '{split}'; it has {', '.join(by_split)} and all")
     chosen = everything if split == "all" else by_split[split]
     files = [chosen[i] for i in spread(len(chosen), limit)]
-    if minimum is None:
-        minimum = 16 if split == "train" else 1
+    source = read_files(
+        name, root, files, lambda path: read_image(path, image_shape, keep_size), split, least(split, limit, minimum)
+    )
+    return labelled(source, root, everything)
 
+
+def least(split: str, limit: int | None, minimum: int | None) -> int:
+    """How many images a split must have."""
+    needed = minimum if minimum is not None else 16 if split == "train" else 1
+    return min(needed, limit or needed)
+
+
+def read_files(
+    name: str,
+    root: Path,
+    files: list[File],
+    read: Callable[[Path], np.ndarray | str],
+    split: str,
+    minimum: int,
+    dtype: np.typing.DTypeLike = np.uint8,
+    quiet: bool = False,
+) -> ImageSet:
+    """What `read` makes of files below `root`; it returns a string, the reason, for a file to be skipped.
+
+    Skipped files are named in one warning, unless `quiet`. UserError when fewer than `minimum` remain.
+    """
     good: list[int] = []
     skipped: list[tuple[str, str]] = []
 
@@ -67,7 +99,7 @@ def load_folder(
             bar = tqdm(total=len(files), desc=str(root), leave=False, disable=None if len(files) >= 500 else True)
             for first in range(0, len(files), 256):  # in chunks, so that decoded images do not pile up
                 chunk = files[first : first + 256]
-                found = pool.map(lambda file: read_image(file[0] / file[1], image_shape, keep_size), chunk)
+                found = pool.map(lambda file: read(file[0] / file[1]), chunk)
                 for i, image in enumerate(found, first):
                     bar.update()
                     if isinstance(image, str):
@@ -77,32 +109,39 @@ def load_folder(
                         yield image
             bar.close()
 
-    pixels, shapes = pack(name, images())
+    pixels, shapes = pack(name, images(), dtype)
     example = {reason: file for file, reason in reversed(skipped)}
     counts = Counter(reason for _, reason in skipped)
     why = "; ".join(f"{count} {reason} (such as {example[reason]})" for reason, count in counts.items())
-    if len(good) < min(minimum, limit or minimum):
+    if len(good) < minimum:
         raise UserError(
             f"{root}: {len(good)} usable images in split '{split}', at least {minimum} are needed; "
             + (f"of {len(files)} files these were skipped: {why}" if skipped else f"found {len(files)} image files")
         )
-    if skipped:
+    if skipped and not quiet:
         named = ", ".join(f"{file} ({reason})" for file, reason in skipped[:NAMED])
         more = f" and {len(skipped) - NAMED} more" if len(skipped) > NAMED else ""
         log.warning("%s: skipped %d of %d files: %s%s", root, len(skipped), len(files), named, more)
+    names = tuple(files[i][1].with_suffix("").as_posix() for i in good)
+    return ImageSet(name, pixels, shapes, skipped=tuple(skipped), names=names)
 
-    # From the files of all splits, so that a label means the same in each.
+
+def labelled(source: ImageSet, root: Path, everything: list[File]) -> ImageSet:
+    """`source` with the class folders of its files as labels, if there are two or more and no image outside them.
+
+    Classes are those of `everything`, the files of all splits, so that a label means the same in each.
+    """
     classes = sorted({path.parts[0] for _, path in everything if len(path.parts) > 1})
     loose = sum(len(path.parts) == 1 for _, path in everything)
     if len(classes) < 2 or loose:
         if len(classes) >= 2:
             log.warning("%s: no labels, because %d images lie outside the class folders", root, loose)
-        return ImageSet(name, pixels, shapes, skipped=tuple(skipped))
-    labels = np.array([classes.index(files[i][1].parts[0]) for i in good], np.int32)
-    return ImageSet(name, pixels, shapes, labels, tuple(classes), tuple(skipped))
+        return source
+    labels = np.array([classes.index(name.split("/")[0]) for name in source.names], np.int32)
+    return replace(source, labels=labels, class_names=tuple(classes))
 
 
-def _image_paths(base: Path) -> list[Path]:
+def image_paths(base: Path) -> list[Path]:
     """The image files below `base`, relative to it and sorted; hidden ones left out, links to folders followed."""
     found, seen = [], set()
     for folder, folders, files in os.walk(base, followlinks=True):
@@ -120,13 +159,53 @@ def _image_paths(base: Path) -> list[Path]:
     return sorted(found)
 
 
-def _held_out(path: Path) -> bool:
+def held_out(path: Path) -> bool:
+    """Whether a file belongs to the tenth that is the test split, by a hash of its path."""
     digest = hashlib.sha256(os.fsencode(path.as_posix())).digest()
     return int.from_bytes(digest[:4], "big") % 10 == 0
 
 
-def read_image(path: Path, image_shape: tuple[int, int, int] | None, keep_size: bool) -> np.ndarray | str:
-    """The image in a file (a GIF's first frame, turned upright by its EXIF), uint8 (h, w, c), or why there is none."""
+def read_image(
+    path: Path,
+    image_shape: tuple[int, int, int] | None,
+    keep_size: bool,
+    half: int | None = None,
+    small: bool = False,
+) -> np.ndarray | str:
+    """The image in a file, or its left (`half` 0) or right half (1): uint8 (h, w, c); or why there is none.
+
+    With `keep_size` an image smaller than `image_shape` is none, unless `small` ones may be.
+    """
+
+    def convert(image: Image.Image) -> np.ndarray | str:
+        array = fit(to_8_bits(part(image, half)), image_shape or (0, 0, 3), keep_size or image_shape is None)
+        if (
+            image_shape
+            and keep_size
+            and not small
+            and (array.shape[0] < image_shape[0] or array.shape[1] < image_shape[1])
+        ):
+            return "too small"  # to be cropped from
+        return array
+
+    fast = image_shape is not None and not keep_size and half is None
+    # A JPEG several times larger decodes faster at half its size or less.
+    return read_file(path, convert, 2 * max(image_shape) if fast and image_shape else None)
+
+
+def part(image: Image.Image, half: int | None) -> Image.Image:
+    """The left (0) or right (1) half of an image, or all of it (None)."""
+    if half is None:
+        return image
+    middle = image.width // 2
+    return image.crop((half * middle, 0, (half + 1) * middle, image.height))
+
+
+def read_file(
+    path: Path, convert: Callable[[Image.Image], np.ndarray | str], side: int | None = None
+) -> np.ndarray | str:
+    """What `convert` makes of the image in a file, a GIF's first frame, turned upright by its EXIF; or why there is
+    none. A JPEG may be decoded at a fraction of its size, with no side below `side`."""
     try:
         if path.stat().st_size == 0:
             return "empty"
@@ -135,14 +214,10 @@ def read_image(path: Path, image_shape: tuple[int, int, int] | None, keep_size: 
                 return "too many pixels"
             if min(image.size) < MIN_SIDE:
                 return "too small"
-            if image_shape and not keep_size:
-                side = 2 * max(image_shape)  # a JPEG several times larger decodes faster at half its size or less
+            if side:
                 image.draft(None, (side, side))
             ImageOps.exif_transpose(image, in_place=True)
-            array = fit(to_8_bits(image), image_shape or (0, 0, 3), keep_size or image_shape is None)
-            if image_shape and keep_size and (array.shape[0] < image_shape[0] or array.shape[1] < image_shape[1]):
-                return "too small"  # to be cropped from
-            return array
+            return convert(image)
     except UnidentifiedImageError:
         return "not an image"
     except Image.DecompressionBombError:
@@ -153,3 +228,13 @@ def read_image(path: Path, image_shape: tuple[int, int, int] | None, keep_size: 
         return str(error)
     except Exception:  # decoders raise nearly anything on a damaged file, from OSError to SyntaxError
         return "truncated or damaged"
+
+
+def image_size(path: Path) -> tuple[int, int] | None:
+    """(width, height) of the upright image in a file, from its header; None where it cannot be read."""
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            turned = image.getexif().get(0x0112, 1) >= 5  # on its side
+            return (image.height, image.width) if turned else image.size
+    except Exception:  # as above
+        return None

@@ -4,11 +4,15 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from tfgans.errors import UserError
+
+if TYPE_CHECKING:
+    from tfgans.data.palettes import Palette
 
 MAX_BYTES = 4 << 30  # decoded images held in memory; more is refused before, or at the latest while, they are read
 MODES = {1: "L", 3: "RGB"}
@@ -16,14 +20,25 @@ MODES = {1: "L", 3: "RGB"}
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """Images in memory, in a fixed order, possibly of different sizes; or points (`tfgans.data.points`)."""
+    """Images in memory, in a fixed order, possibly of different sizes; or points (`tfgans.data.points`), or maps.
+
+    | encoding | what `pixels` holds |
+    |---|---|
+    | image | uint8, 1 or 3 channels |
+    | points | float32 in [-1, 1]: points of the plane, shape (1, 1, 2) |
+    | classes | uint8 ids below the palette's length, shape (h, w, 1) |
+    | instances | uint16 ids, shape (h, w, 1) |
+    """
 
     name: str
-    pixels: np.ndarray  # uint8, flat: the images one after the other; of points float32 in [-1, 1]
+    pixels: np.ndarray  # flat: the images one after the other
     shapes: np.ndarray  # int64 (n, 3): h, w, c
     labels: np.ndarray | None = None  # int32 (n,), or (n, k) of 0 and 1: k attributes
     class_names: tuple[str, ...] = ()  # or the attributes'
     skipped: tuple[tuple[str, str], ...] = ()  # (file, reason), of a folder
+    encoding: str = "image"
+    names: tuple[str, ...] = ()  # of the files, below the set's folder and without suffix; () where there are no files
+    palette: "Palette | None" = None  # of classes
 
     def __len__(self) -> int:
         return len(self.shapes)
@@ -35,8 +50,8 @@ class ImageSet:
 
     @property
     def points(self) -> bool:
-        """Whether these are points of the plane, shape (1, 1, 2), in float32, rather than images."""
-        return self.pixels.dtype == np.float32
+        """Whether these are points of the plane rather than images."""
+        return self.encoding == "points"
 
     @property
     def uniform(self) -> bool:
@@ -62,18 +77,26 @@ class ImageSet:
         if self.points:
             pixels, shapes = self.images[indices].ravel(), self.shapes[indices]
         else:
-            pixels, shapes = pack(self.name, (self.image(i) for i in indices))
-        return replace(self, pixels=pixels, shapes=shapes, labels=None if self.labels is None else self.labels[indices])
+            pixels, shapes = pack(self.name, (self.image(i) for i in indices), self.pixels.dtype)
+        return replace(
+            self,
+            pixels=pixels,
+            shapes=shapes,
+            labels=None if self.labels is None else self.labels[indices],
+            names=tuple(self.names[i] for i in indices) if self.names else (),
+        )
 
 
-def pack(name: str, images: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Images, uint8 (h, w, c) each, as `Source` keeps them: (pixels, shapes). UserError beyond MAX_BYTES."""
+def pack(
+    name: str, images: Iterable[np.ndarray], dtype: np.typing.DTypeLike = np.uint8
+) -> tuple[np.ndarray, np.ndarray]:
+    """Images, `dtype` (h, w, c) each, as `ImageSet` keeps them: (pixels, shapes). UserError beyond MAX_BYTES."""
     pixels, shapes = bytearray(), []  # a bytearray grows in place: no list of arrays to hold twice
     for image in images:
-        check_size(name, len(pixels) + image.size)
-        pixels += np.ascontiguousarray(image).data.cast("B")
+        check_size(name, len(pixels) + image.nbytes)
+        pixels += np.ascontiguousarray(image, dtype).data.cast("B")
         shapes.append(image.shape)
-    return np.frombuffer(pixels, np.uint8), np.array(shapes, np.int64).reshape(-1, 3)
+    return np.frombuffer(pixels, dtype), np.array(shapes, np.int64).reshape(-1, 3)
 
 
 def check_size(name: str, size: int) -> None:
@@ -112,6 +135,13 @@ def to_8_bits(image: Image.Image) -> Image.Image:
     return image if image.mode == mode else image.convert(mode)
 
 
+def centre(width: int, height: int, h: int, w: int) -> tuple[float, float, float, float]:
+    """The largest centred part of a `width` x `height` picture that has the proportions h : w, as (x, y, x, y)."""
+    part_h, part_w = min(height, width * h / w), min(width, height * w / h)
+    left, top = (width - part_w) / 2, (height - part_h) / 2
+    return left, top, left + part_w, top + part_h
+
+
 def fit(image: Image.Image, image_shape: tuple[int, int, int] | None, keep_size: bool) -> np.ndarray:
     """An "L" or "RGB" image as uint8 (h, w, c).
 
@@ -122,9 +152,7 @@ def fit(image: Image.Image, image_shape: tuple[int, int, int] | None, keep_size:
         h, w, c = image_shape
         image = image if image.mode == MODES[c] else image.convert(MODES[c])
         if not keep_size and image.size != (w, h):
-            part_h, part_w = min(image.height, image.width * h / w), min(image.width, image.height * w / h)
-            left, top = (image.width - part_w) / 2, (image.height - part_h) / 2
-            image = image.resize((w, h), Image.Resampling.BICUBIC, (left, top, left + part_w, top + part_h))
+            image = image.resize((w, h), Image.Resampling.BICUBIC, centre(*image.size, h, w))
     array = np.asarray(image)
     return array[..., None] if array.ndim == 2 else array
 

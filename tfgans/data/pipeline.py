@@ -1,15 +1,18 @@
 """Training batches whose order and randomness are arithmetic, so that a resumed run sees what it would have seen."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import tensorflow as tf
 
+from tfgans.data.domains import Domains
 from tfgans.data.image_set import ImageSet
 
+Shape = tuple[int, ...]
 Example = dict[str, tf.Tensor]
 THREADS = 2
 ORDER, CROP, FLIP, TRANSFORM = range(4)  # what a random number is for
+PURPOSES = 4  # set k of independent ones adds so many times k: an offset of 1 makes one set's order another's crops
 
 
 def mix(x: tf.Tensor) -> tf.Tensor:
@@ -26,31 +29,124 @@ def random_bits(seed: int, purpose: int, position: tf.Tensor) -> tf.Tensor:
     return mix(tf.bitwise.bitwise_xor(mix(tf.cast(position, tf.uint64)), key))
 
 
-def shuffled_index(seed: int, position: tf.Tensor, n: int) -> tf.Tensor:
+def shuffled_index(seed: int, position: tf.Tensor, n: int, k: int = 0) -> tf.Tensor:
     """The example at each position of an endless run through n examples, every epoch in another order.
 
-    position: int64 (m,), the number of examples before it; the result is int64 (m,) in [0, n).
+    position: int64 (m,), the number of examples before it; the result is int64 (m,) in [0, n). `k`: the set's number.
     """
     index, epoch = position % n, position // n
     # The op's permutations of neighbouring seeds resemble each other (the first of 60,000 indices correlates by 0.8
     # from seed to seed), and one pass leaves the steps between neighbours regular. Hashed seeds and a second pass do
     # not. The wrapper tf.random.experimental.index_shuffle fails on a batch of seeds, the op takes it.
     for turn in range(2):
-        bits = random_bits(seed, ORDER, 2 * epoch + turn)
+        bits = random_bits(seed, ORDER + PURPOSES * k, 2 * epoch + turn)
         words = tf.concat([tf.bitcast(bits, tf.uint32), tf.bitcast(mix(bits), tf.uint32)[..., :1]], axis=-1)
         index = tf.raw_ops.RandomIndexShuffle(index=index, seed=words, max_index=tf.constant(n - 1, tf.int64), rounds=4)
     return index
 
 
+class _Reader:
+    """The examples of one set, each under `key` of a batch, cropped to `shape`.
+
+    Readers of the same `k` share order, crops and flips.
+    """
+
+    def __init__(
+        self, key: str, label: str, source: ImageSet, k: int, shape: Shape | None, seed: int, crop: str, flip: bool
+    ) -> None:
+        shape = tuple(shape) if shape else source.images.shape[1:]
+        if source.encoding in ("classes", "instances"):
+            shape = (*shape[:2], 1)
+        if (source.shapes[:, :2] < shape[:2]).any() or (source.shapes[:, 2] != shape[2]).any():
+            low, high = source.shapes.min(axis=0).tolist(), source.shapes.max(axis=0).tolist()
+            raise ValueError(
+                f"'{source.name}' has images from {low} to {high}, which cannot be cropped to {list(shape)}"
+            )
+        self.key, self.label, self.k, self.shape, self.seed, self.crop, self.flip = (
+            key,
+            label,
+            k,
+            shape,
+            seed,
+            crop,
+            flip,
+        )
+        self.n, self.encoding = len(source), source.encoding
+        self.whole = source.uniform and tuple(source.shapes[0]) == shape
+        with tf.device("CPU:0"):  # captured as tensors, not written into the graph: a graph is limited to 2 GB
+            self.pixels = tf.constant(source.images if self.whole else source.pixels)
+            self.offsets, self.shapes = tf.constant(source.offsets), tf.constant(source.shapes)
+            self.labels = None if source.labels is None else tf.constant(source.labels, tf.int32)
+
+    def bits(self, purpose: int, position: tf.Tensor) -> tf.Tensor:
+        return random_bits(self.seed, purpose + PURPOSES * self.k, position)
+
+    def cut(self, position: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
+        """One image, cropped: `shape`."""
+        shape, size = self.shape, self.shapes[index]
+        room = size[:2] - shape[:2]
+        if self.crop == "random":
+            draws = tf.cast(tf.bitcast(self.bits(CROP, position), tf.uint32), tf.int64)
+            corner = draws % (room + 1)
+        else:
+            corner = room // 2
+        line = size[1] * size[2]
+        first = self.offsets[index] + corner[0] * line
+        lines = tf.reshape(tf.slice(self.pixels, [first], [shape[0] * line]), (shape[0], -1, shape[2]))
+        return tf.slice(lines, tf.stack([0, corner[1], 0]), shape)  # of the image, only these lines were copied
+
+    def read(self, position: tf.Tensor, index: tf.Tensor) -> Example:
+        """The example at a position (), or the examples at positions (m,)."""
+        image = tf.gather(self.pixels, index) if self.whole else self.cut(position, index)
+        if self.flip:
+            mirrored = self.bits(FLIP, position) % 2 == 1
+            image = tf.where(mirrored[..., None, None, None], image[..., ::-1, :], image)
+        if self.encoding == "image":
+            image = tf.cast(image, tf.float32) / 127.5 - 1.0
+        elif self.encoding != "points":
+            image = tf.cast(image, tf.int32)
+        example = {self.key: image}
+        if self.labels is not None and self.label:
+            example[self.label] = tf.gather(self.labels, index)
+        return example
+
+
+def _readers(
+    source: ImageSet | Domains, image_shape: Shape | Mapping[str, Shape] | None, seed: int, crop: str, flip: bool
+) -> list[_Reader]:
+    shapes = image_shape if isinstance(image_shape, Mapping) else {}
+    common = None if isinstance(image_shape, Mapping) else image_shape
+    if isinstance(source, ImageSet):
+        return [_Reader("image", "label", source, 0, shapes.get("image", common), seed, crop, flip)]
+    readers: list[_Reader] = []
+    for number, (role, members) in enumerate(source.by_role.items()):
+        k = number if source.pairing == "shuffled" or source.pairing == "halves" else 0
+        for key, each in members.items():
+            shape = shapes.get(role, common)
+            if shape is not None and each.encoding == "image":
+                shape = (*shape[:2], int(each.shapes[0, 2]))
+            label = f"{role}_label" if role in ("a", "b") else ""
+            readers.append(_Reader(key, label, each, k, shape, seed, crop, flip))
+            first = next(reader for reader in readers if reader.k == k)
+            if not (first.whole and readers[-1].whole) and (
+                first.shape[:2] != readers[-1].shape[:2]
+                or (first.shapes[:, :2] != readers[-1].shapes[:, :2]).numpy().any()
+            ):
+                raise ValueError(
+                    f"'{source.name}': the sets '{first.key}' and '{key}' differ in size and cannot share crops"
+                )
+    return readers
+
+
 def batches(
-    source: ImageSet,
+    source: ImageSet | Domains,
     batch_size: int,
     *,
     seed: int,
     start: int = 0,
     steps: int | None = None,
     group: int | None = None,
-    image_shape: tuple[int, int, int] | None = None,
+    image_shape: Shape | Mapping[str, Shape] | None = None,
     crop: str = "center",
     flip: bool = False,
     transform: Callable[[Example, tf.Tensor], Example] | None = None,
@@ -62,6 +158,11 @@ def batches(
     the borders of batches. `image_shape` crops at the centre or at random (no image may be smaller), `flip` mirrors
     half of the images. `transform(example, seed)` then gets one example and int32 (2,) and returns another dict.
 
+    Of `Domains` the keys are their roles, such as `source` and `target`, `a` and `b`; `label_map` and `instance_map`,
+    int32 (batch, h, w, 1), for maps in the role `source`; `a_label` and `b_label` where there are class labels.
+    Aligned sets share order, crop and flip; the others are drawn independently, each in epochs of its own size.
+    `image_shape` may then map roles to shapes; the numbers of channels are the sets' own.
+
     What an example looks like depends on `seed` and its position alone: `start=s` yields what the run from 0 yields
     from step s on, without reading what came before.
 
@@ -69,52 +170,28 @@ def batches(
     """
     if crop not in ("center", "random"):
         raise ValueError(f"crop is 'center' or 'random', not '{crop}'")
-    n, per_step = len(source), batch_size * (group or 1)
-    shape = tuple(image_shape) if image_shape else source.images.shape[1:]
-    if (source.shapes[:, :2] < shape[:2]).any() or (source.shapes[:, 2] != shape[2]).any():
-        low, high = source.shapes.min(axis=0).tolist(), source.shapes.max(axis=0).tolist()
-        raise ValueError(f"'{source.name}' has images from {low} to {high}, which cannot be cropped to {list(shape)}")
-    whole = source.uniform and tuple(source.shapes[0]) == shape
-    with tf.device("CPU:0"):  # captured as tensors, not written into the graph: a graph is limited to 2 GB
-        pixels = tf.constant(source.images if whole else source.pixels)
-        offsets, shapes = tf.constant(source.offsets), tf.constant(source.shapes)
-        labels = None if source.labels is None else tf.constant(source.labels, tf.int32)
-
-    def cut(position: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
-        """One image, cropped: uint8 `shape`."""
-        size = shapes[index]
-        room = size[:2] - shape[:2]
-        if crop == "random":
-            draws = tf.cast(tf.bitcast(random_bits(seed, CROP, position), tf.uint32), tf.int64)
-            corner = draws % (room + 1)
-        else:
-            corner = room // 2
-        line = size[1] * size[2]
-        first = offsets[index] + corner[0] * line
-        lines = tf.reshape(tf.slice(pixels, [first], [shape[0] * line]), (shape[0], -1, shape[2]))
-        return tf.slice(lines, tf.stack([0, corner[1], 0]), shape)  # of the image, only these lines were copied
-
-    def read(position: tf.Tensor, index: tf.Tensor) -> Example:
-        """The example at a position (), or the examples at positions (m,)."""
-        image = tf.gather(pixels, index) if whole else cut(position, index)
-        if flip:
-            mirrored = random_bits(seed, FLIP, position) % 2 == 1
-            image = tf.where(mirrored[..., None, None, None], image[..., ::-1, :], image)
-        example = {"image": image if source.points else tf.cast(image, tf.float32) / 127.5 - 1.0}
-        if labels is not None:
-            example["label"] = tf.gather(labels, index)
-        return example
+    readers = _readers(source, image_shape, seed, crop, flip)
+    per_step = batch_size * (group or 1)
+    sizes = {reader.k: reader.n for reader in readers}
 
     def positions(step: tf.Tensor) -> tf.Tensor:
         return step * per_step + tf.range(per_step, dtype=tf.int64)
 
+    def indices(position: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {str(k): shuffled_index(seed, position, n, k) for k, n in sizes.items()}
+
+    def read(position: tf.Tensor, index: dict[str, tf.Tensor]) -> Example:
+        example: Example = {}
+        for reader in readers:
+            example |= reader.read(position, index[str(reader.k)])
+        return example
+
     def read_step(step: tf.Tensor) -> Example:
         where = positions(step)
-        example = read(where, shuffled_index(seed, where, n))
         lead = (batch_size,) if group is None else (group, batch_size)
-        return {key: tf.reshape(value, (*lead, *value.shape[1:])) for key, value in example.items()}
+        return {key: tf.reshape(value, (*lead, *value.shape[1:])) for key, value in read(where, indices(where)).items()}
 
-    def read_one(position: tf.Tensor, index: tf.Tensor) -> Example:
+    def read_one(position: tf.Tensor, index: dict[str, tf.Tensor]) -> Example:
         example = read(position, index)
         if transform is not None:
             example = transform(example, tf.bitcast(random_bits(seed, TRANSFORM, position), tf.int32))
@@ -131,10 +208,11 @@ def batches(
     dataset = tf.data.Dataset.counter(start, 1)
     if steps is not None:
         dataset = dataset.take(steps)
-    if whole and transform is None:  # a step at a time: a call per example would take longer than the work
+    if transform is None and all(reader.whole for reader in readers):
+        # a step at a time: a call per example would take longer than the work
         dataset = dataset.map(read_step, num_parallel_calls=THREADS)
     else:
-        dataset = dataset.map(lambda step: (positions(step), shuffled_index(seed, positions(step), n))).unbatch()
+        dataset = dataset.map(lambda step: (positions(step), indices(positions(step)))).unbatch()
         dataset = dataset.map(read_one, num_parallel_calls=THREADS)
         dataset = dataset.batch(batch_size, drop_remainder=True)  # drops nothing, but makes the shape static
         dataset = dataset if group is None else dataset.batch(group, drop_remainder=True)

@@ -66,4 +66,5 @@ def load_points(name: str, split: str, image_shape: tuple[int, int, int] | None,
         np.tile(np.array(SHAPE, np.int64), (len(chosen), 1)),
         labels[chosen].astype(np.int32),
         tuple(map(str, range(len(mixture.means)))),
+        encoding="points",
     )

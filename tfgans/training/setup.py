@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -49,9 +50,29 @@ def build(name: str, recipe: Recipe, seed: int, precision: str = "float32", jit_
     return model
 
 
-def load_source(recipe: Recipe, data_dir: str | None = None, download: bool = False) -> data.ImageSet:
-    """The training images of a recipe; with a degradation whole ones, as large as the crops or larger."""
+def load_source(recipe: Recipe, data_dir: str | None = None, download: bool = False) -> Any:
+    """The training images of a recipe, an `ImageSet` or `Domains`.
+
+    They are scaled to `image_shape`, or to `load_shape`; where they are cropped (with `crop`, of a degradation or of
+    several sets without `load_shape`), they keep their sizes, and smaller ones are left out.
+    """
     shape: Any = recipe.model.get("image_shape")
+    if data.is_domains(recipe.dataset):
+        load_shape = getattr(recipe, "load_shape", None)  # the fields of several sets may not exist yet: MERGE
+        return data.load_domains(
+            recipe.dataset,
+            "train",
+            roles=getattr(recipe, "sets", None),
+            pairing=getattr(recipe, "pairing", None),
+            palette=getattr(recipe, "palette", None),
+            shapes=getattr(recipe, "shapes", None),
+            load_shape=load_shape,
+            image_shape=shape,
+            keep_size=recipe.crop and not load_shape,
+            degradation=recipe.degradation,
+            data_dir=data_dir,
+            download=download,
+        )
     crops = bool(recipe.degradation) and recipe.crop
     source = data.load(
         recipe.dataset, "train", data_dir=data_dir, image_shape=shape, download=download, keep_size=crops
@@ -79,6 +100,10 @@ def _large_enough(source: data.ImageSet, shape: tuple[int, int, int]) -> data.Im
 
 def native_shape(dataset: str, data_dir: str | None, download: bool) -> tuple[int, ...]:
     """The shape to train on when another data set than the recipe's is given: its own where that can be generated."""
+    if data.is_domains(dataset):
+        place = dataset.partition(":")[2]
+        folder = Path(place).expanduser().is_dir()
+        return (256, 256, 3) if folder else native_shape(place.split(",")[0], data_dir, download)
     if not dataset.startswith("folder:"):
         example = data.load(dataset, "train", data_dir=data_dir, download=download, limit=1)
         shape = tuple(example.image(0).shape)
@@ -121,12 +146,24 @@ def fit_classes(name: str, recipe: Recipe, source: data.ImageSet) -> Recipe:
 
 
 def batches(
-    recipe: Recipe, source: data.ImageSet, seed: int, group: int | None, start: int, steps: int
+    recipe: Recipe,
+    source: data.ImageSet | data.Domains,
+    seed: int,
+    group: int | None,
+    start: int,
+    steps: int,
+    masks: bool = False,
 ) -> tf.data.Dataset:
-    """The batches of steps `start` to `start + steps` of a run."""
+    """The batches of steps `start` to `start + steps` of a run, with `masks` also where holes are."""
     options: dict[str, Any] = {}
-    if recipe.degradation:
-        options = dict(flip=recipe.flip, transform=pair(recipe.degradation))
+    shape: Any = recipe.model.get("image_shape")
+    if isinstance(source, data.Domains):
+        shapes = getattr(recipe, "shapes", None) or {}  # MERGE, as in load_source
+        options = dict(flip=recipe.flip, crop="random", image_shape=shape)
+        if shapes:
+            options["image_shape"] = {role: shapes.get(role, shape) for role in source.roles}
+    elif recipe.degradation:
+        options = dict(flip=recipe.flip, transform=pair(recipe.degradation, masks))
         if recipe.crop:
-            options |= dict(image_shape=recipe.model["image_shape"], crop="random")
+            options |= dict(image_shape=shape, crop="random")
     return data.batches(source, recipe.batch_size, seed=seed, start=start, steps=steps, group=group, **options)
