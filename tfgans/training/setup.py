@@ -29,11 +29,12 @@ def recipe_of(config: dict[str, Any]) -> Recipe:
 
 def build(name: str, recipe: Recipe, seed: int, precision: str = "float32", jit_compile: bool = False) -> Adversarial:
     """A fresh compiled model. Every weight and every later random number follows from `seed`."""
+    model_class = models.model_class(name)  # before the seed: an import may draw random numbers
     keras.config.set_dtype_policy(precision)
     keras.utils.set_random_seed(seed)
     optimizers = {}
     try:
-        model = models.model_class(name)(**recipe.model, seed=seed)
+        model = model_class(**recipe.model, seed=seed)
         for player, arguments in recipe.optimizers.items():
             arguments = dict(arguments)
             optimizers[player] = keras.optimizers.get(
