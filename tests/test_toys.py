@@ -23,6 +23,7 @@ from tfgans.evaluation.evaluate import evaluate
 from tfgans.inference.exported import Exported
 from tfgans.reports.tables import results_table
 from tfgans.run import Run
+from tfgans.tasks.translation import one
 
 TOYS = Path(__file__).with_name("toys")
 DEADLINE = 300  # seconds, of machines that are busy with other things
@@ -91,7 +92,9 @@ def killed_and_resumed(toy: str, dataset: str, run: Run) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
 
 
-@pytest.mark.parametrize("toy, of, task", [("paired", "pairs", "paired_translation"), ("two_way", "sides", "unpaired_translation")])
+@pytest.mark.parametrize(
+    "toy, of, task", [("paired", "pairs", "paired_translation"), ("two_way", "sides", "unpaired_translation")]
+)
 def test_a_toy_goes_from_a_folder_to_the_table(
     toy: str, of: str, task: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,11 +128,11 @@ def test_a_toy_goes_from_a_folder_to_the_table(
     assert test.aligned
     model = tf.saved_model.load(str(saved))
     if toy == "paired":
-        source, target = (test[role].images.astype(np.float32) / 255 for role in ("source", "target"))
+        source, target = (one(test, role).images.astype(np.float32) / 255 for role in ("source", "target"))
         made = model.translate(source, tf.constant(0)).numpy()
         found = card.values("l1", test=card.measurements[0].test)[0]
     else:
-        source, target = (test[role].images.astype(np.float32) / 255 for role in ("a", "b"))
+        source, target = (one(test, role).images.astype(np.float32) / 255 for role in ("a", "b"))
         made = model.a_to_b(source).numpy()
         found = card.values("l1", direction="a_to_b")[0]
     assert found == pytest.approx(np.abs(made - target).mean(), abs=2e-3)

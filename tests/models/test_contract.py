@@ -22,9 +22,11 @@ from tiny import (
     distinct_cases,
     first_cases,
     go_on,
+    marks,
     state,
     tiny,
     tiny_model,
+    usual_cases,
 )
 
 from tfgans import models
@@ -42,9 +44,9 @@ def sharded(name: str, key: str, *marks: pytest.MarkDecorator) -> Any:
     return pytest.param(name, key, marks=[pytest.mark.xdist_group(f"recipes {shard_of(name, key)}"), *marks])
 
 
-EVERY = pytest.mark.parametrize("name, key", [sharded(*case) for case in cases()])
-SEVERAL = pytest.mark.parametrize("name, key", [sharded(*case) for case in distinct_cases()])
-DISTINCT = pytest.mark.parametrize("name, key", distinct_cases())
+EVERY = pytest.mark.parametrize("name, key", [sharded(*case, *marks(*case)) for case in cases()])
+SEVERAL = pytest.mark.parametrize("name, key", [sharded(*case, *marks(*case)) for case in distinct_cases()])
+DISTINCT = pytest.mark.parametrize("name, key", [pytest.param(*case, marks=marks(*case)) for case in distinct_cases()])
 FIRST = pytest.mark.parametrize("name, key", first_cases())
 
 
@@ -70,7 +72,7 @@ class Zoo:
 
     def get(self, name: str, key: str, precision: str = "float32") -> Trained:
         if self.alike(name, key, precision) not in self.trained:
-            for case in cases():
+            for case in usual_cases():
                 if shard_of(*case) == shard_of(name, key):
                     self.train(*case, "float32")
             self.train(name, key, precision)

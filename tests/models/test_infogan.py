@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from scipy.stats import norm
+from tfgans.tasks.sheets import sheet_of
 from tiny import BATCH, batch_of, tiny
 
 from tfgans import metrics, models
@@ -18,7 +19,6 @@ from tfgans.inference.export import export
 from tfgans.inference.exported import Exported, traversal
 from tfgans.inference.generate import generate
 from tfgans.tasks.generation import SEED, measure_samples
-from tfgans.tasks.sheets import sheet_of
 from tfgans.training.callbacks import Preview
 from tfgans.training.setup import build
 

@@ -52,7 +52,11 @@ class Paired(Adversarial):
 
     def endpoints(self) -> dict[str, Endpoint]:
         channels = self.image_shape[2]
-        return {"translate": Endpoint({"images": images(channels), "seed": number()}, {"images": images(channels)}, multiple=4)}
+        return {
+            "translate": Endpoint(
+                {"images": images(channels), "seed": number()}, {"images": images(channels)}, multiple=4
+            )
+        }
 
     def judged(self, source: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
         return self.discriminator(tf.concat([source, image], -1), training=True)

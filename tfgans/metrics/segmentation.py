@@ -4,10 +4,10 @@ import numpy as np
 
 
 def confusion(made: np.ndarray, true: np.ndarray, n_classes: int) -> np.ndarray:
-    """Pixels by true class (rows) and class made (columns): int64 (n_classes, n_classes + 1), the last column for ids beyond.
+    """Pixels by true class (rows) and class made (columns): int64 (n_classes, n_classes + 1).
 
     Both are ids of any equal shape. Pixels whose true id is not below `n_classes` (void) do not count; an id made
-    beyond that is wrong.
+    beyond that is wrong; the last column counts those.
     """
     made, true = np.asarray(made).ravel(), np.asarray(true).ravel()
     if made.shape != true.shape:

@@ -14,7 +14,6 @@ from keras import layers
 from tfgans.adversarial import Adversarial
 from tfgans.layers import halvings
 from tfgans.models.dcgan import build_generator
-from tfgans.recipe import Recipe
 
 
 def build_critic(image_shape: tuple[int, int, int], width: int) -> keras.Model:
@@ -92,24 +91,3 @@ class WGANGP(Adversarial):
         """`n` images in [0, 1]; the same seed gives the same images."""
         z = tf.random.stateless_normal((n, self.latent_dim), (seed, 0))
         return (self.generator(z, training=False) + 1.0) / 2.0
-
-
-RECIPES = {
-    "mnist": Recipe(
-        dataset="mnist",
-        model=dict(image_shape=(28, 28, 1), latent_dim=100, width=48, n_critic=5, penalty=10.0),
-        optimizers=dict(
-            g_optimizer=dict(learning_rate=1e-4, beta_1=0.0, beta_2=0.9),
-            d_optimizer=dict(learning_rate=1e-4, beta_1=0.0, beta_2=0.9),
-        ),
-        batch_size=64,
-        steps=6_000,
-        keep=20,
-        paper="arXiv:1704.00028",
-        deviations=(
-            "28x28 digits and our DCGAN's generator; the paper's networks are for 32x32 images and larger ones.",
-            "6,000 generator steps in place of 100,000 and more.",
-            "The critic has no normalization; the paper recommends layer normalization for deeper ones.",
-        ),
-    ),
-}

@@ -3,11 +3,11 @@
 * `measure(model, subject) -> Measured`: an exported model on test data;
 * `measure_run(run, model, subject) -> list[Row]`: what only checkpoints can tell;
 * `sheet(model, subject, run) -> uint8 picture`: what the model makes, not selected, for its card;
-* `preview(model, examples, recipe) -> () -> uint8 picture`: the same inputs at each call, for the samples of a training;
+* `preview(model, examples, recipe) -> () -> uint8 picture`: the same inputs at each call, for samples/ of a run;
 * `features_of(card) -> str | None`: the features to measure in again, where none are named;
 * `table(cards) -> lines of Markdown`: its columns of the README.
 
-`task_of` decides the task of a model when it is trained. It is kept in config.yaml, SavedModel and card, and read there.
+`task_of` decides the task of a model when it is trained; config.yaml, SavedModel and card keep it.
 """
 
 import dataclasses
@@ -68,7 +68,7 @@ class Subject:
     @property
     def label(self) -> str:
         """What the test data are called in rows."""
-        return label(self.recipe.dataset)
+        return label(self.tests[0] if self.tests else self.recipe.dataset)
 
     def without_tests(self) -> None:
         """Raises UserError where test sets were named, for tasks that measure on their own data alone."""
@@ -83,7 +83,9 @@ def label(dataset: str) -> str:
 
 def row(measure: str, value: float, of: str = "model", **place: Any) -> Row:
     """A measurement of one training; `place` is its test, where and direction."""
-    return Row(**{"test": None, "where": None, "direction": None, **place}, measure=measure, of=of, values=[float(value)])
+    return Row(
+        **{"test": None, "where": None, "direction": None, **place}, measure=measure, of=of, values=[float(value)]
+    )
 
 
 def get(name: str) -> Any:

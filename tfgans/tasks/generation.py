@@ -141,7 +141,7 @@ def measure_run(run: Run, model: Exported, subject: Subject, batch: int = 500) -
     if can["canvases"]:
         drawn = tenths(can["canvases"](CANVASES, SAMPLE_SEED).numpy())
         sharp = [metrics.sharpness(each).mean() for each in drawn]
-        rows += [row("canvas_sharpness", value, where=f"tenth {k}") for k, value in enumerate(sharp, 1)]
+        rows += [row("canvas_sharpness", value, test=name, where=f"tenth {k}") for k, value in enumerate(sharp, 1)]
     if can["recognize"] and test.labels is not None:
         parts = [can["recognize"](images[i : i + batch]).numpy() for i in range(0, len(images), batch)]
         accuracy = metrics.category_accuracy(np.concatenate(parts), test.labels)

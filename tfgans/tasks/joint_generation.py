@@ -16,7 +16,7 @@ from tfgans.recipe import Recipe
 from tfgans.run import Run
 from tfgans.tasks import PREVIEW_SEED, SAMPLE_SEED, Examples, Measured, Subject, row
 from tfgans.tasks.small_restoration import coarse
-from tfgans.tasks.translation import between, between_sets, coloured, domains_of
+from tfgans.tasks.translation import between, between_sets, coloured, domains_of, one
 
 COLUMNS = 10
 
@@ -33,10 +33,11 @@ def measure(model: Exported, subject: Subject) -> Measured:
     """
     subject.without_tests()
     test, train = domains_of(subject, "test"), domains_of(subject, "train")
-    n = min(subject.n, len(test["a"]), len(test["b"]))
-    drawn = model.sample(n=n, seed=SAMPLE_SEED)
+    n = min(subject.n, len(one(test, "a")), len(one(test, "b")))
+    drawn = model.sample_pairs(n, SAMPLE_SEED)
     made = {side: to_uint8(drawn[side]) for side in ("a", "b")}
-    name, rows = subject.label, []
+    name = subject.label
+    rows: list[Row] = []
     protocol: dict[str, Any] = {
         "n_fake": n,
         "n_real": n,
@@ -45,8 +46,8 @@ def measure(model: Exported, subject: Subject) -> Measured:
         "asked_features": subject.features,
     }
     for side in ("a", "b"):
-        sets = {"model": made[side], "train": train[side].images[:n]}
-        more, network = between_sets(subject.features, test[side].images[:n], sets, test=name, where=side)
+        sets = {"model": made[side], "train": one(train, side).images[:n]}
+        more, network = between_sets(subject.features, one(test, side).images[:n], sets, test=name, where=side)
         rows, protocol = rows + more, protocol | network
     if subject.recipe.degradation:
         rows += between(coarse(made["a"], subject.recipe.degradation), made["b"], "model", test=name, where="agreement")
@@ -63,7 +64,7 @@ def measure_run(run: Run, model: Exported, subject: Subject) -> list[Row]:
 
 def sheet(model: Exported, subject: Subject, run: Run | None = None) -> np.ndarray:
     """Rows of samples of a, below each the same latents as b."""
-    return _rows(model.sample(n=5 * COLUMNS, seed=SAMPLE_SEED))
+    return _rows(model.sample_pairs(5 * COLUMNS, SAMPLE_SEED))
 
 
 def preview(model: Adversarial, examples: Examples, recipe: Recipe) -> Callable[[], np.ndarray]:

@@ -11,7 +11,8 @@ from tfgans.card import Card, Row
 from tfgans.data.points import MIXTURES
 from tfgans.errors import UserError
 from tfgans.features import load_features
-from tfgans.images import grid, sheet as scatter_or_grid
+from tfgans.images import grid
+from tfgans.images import sheet as scatter_or_grid
 from tfgans.inference.exported import Exported
 from tfgans.metrics.names import cell
 from tfgans.recipe import Recipe

@@ -7,13 +7,13 @@ import tensorflow as tf
 
 from tfgans.adversarial import Adversarial
 from tfgans.card import Card, Row
-from tfgans.data.palettes import palette_of
+from tfgans.data.palettes import palette as palette_of
 from tfgans.errors import UserError
 from tfgans.images import grid, to_uint8
 from tfgans.inference.exported import Exported
 from tfgans.recipe import Recipe
 from tfgans.run import Run
-from tfgans.tasks import SAMPLE_SEED, Examples, Measured, Subject, label
+from tfgans.tasks import SAMPLE_SEED, Examples, Measured, Subject
 from tfgans.tasks.translation import (
     SHOWN,
     between,
@@ -21,6 +21,7 @@ from tfgans.tasks.translation import (
     coloured,
     domains_of,
     of_labels,
+    one,
     shown,
     translated,
 )
@@ -41,9 +42,9 @@ def measure(model: Exported, subject: Subject) -> Measured:
     test = domains_of(subject, "test", subject.n)
     if not test.aligned:
         raise UserError(f"the test images of {subject.recipe.dataset} are no pairs: file names do not agree")
-    sources, target = test.given(), test["target"]
+    sources, target = list(test.by_role["source"].values()), one(test, "target")
     made = translated(lambda *each: model.translate(*each, seed=SAMPLE_SEED), *sources)
-    name = label(subject.tests[0]) if subject.tests else subject.label
+    name = subject.label
     place = {"test": name}
     protocol = {
         "tests": [name],
@@ -52,7 +53,7 @@ def measure(model: Exported, subject: Subject) -> Measured:
         "sample_seed": SAMPLE_SEED,
         "asked_features": subject.features,
     }
-    if target.encoding == "classes":
+    if target.palette is not None:
         return Measured(protocol, list(of_labels(made, target, **place)))
     rows = list(between(made, target.images, "model", **place))
     source = shown(sources[0])
@@ -61,7 +62,7 @@ def measure(model: Exported, subject: Subject) -> Measured:
         same = source if source.shape == target.images.shape else coloured(source)
         rows += between(same, np.broadcast_to(target.images, same.shape), "input", **place)
     if subject.features:
-        train = domains_of(subject, "train", len(target))["target"]
+        train = one(domains_of(subject, "train", len(target)), "target")
         sets = {"model": made, "train": train.images} | ({"input": source} if comparable else {})
         more, network = between_sets(subject.features, target.images, sets, **place)
         rows, protocol = rows + more, protocol | network
@@ -75,10 +76,10 @@ def measure_run(run: Run, model: Exported, subject: Subject) -> list[Row]:
 def sheet(model: Exported, subject: Subject, run: Run | None = None) -> np.ndarray:
     """Test examples, not selected: a row of sources, one of translations, one of targets."""
     test = domains_of(subject, "test", SHOWN)
-    sources, target = test.given(), test["target"]
+    sources, target = list(test.by_role["source"].values()), one(test, "target")
     made = translated(lambda *each: model.translate(*each, seed=SAMPLE_SEED), *sources)
-    if target.encoding == "classes" and made.shape[-1] == 1:
-        made = palette_of(target.palette).colours(made[..., 0])
+    if target.palette is not None and made.shape[-1] == 1:
+        made = target.palette.colours(made)
     rows = [coloured(images) for images in (shown(sources[0]), made, shown(target))]
     return grid(np.concatenate(rows).astype(np.float32) / 255, len(target))
 
@@ -94,7 +95,7 @@ def preview(model: Adversarial, examples: Examples, recipe: Recipe) -> Callable[
     def picture(values: tf.Tensor, signed: bool = True) -> np.ndarray:
         array = values.numpy()
         if values.dtype.is_integer:
-            return colours(array[..., 0]) if colours else array.astype(np.uint8)
+            return colours(array) if colours else array.astype(np.uint8)
         return to_uint8((array + 1) / 2 if signed else array)
 
     def rows() -> np.ndarray:

@@ -86,8 +86,8 @@ def measure(model: Exported, subject: Subject) -> Measured:
     """PSNR, SSIM and, with the features "squeezenet:PATH", the squeezenet distance: the mean over each test set.
 
     Enlarged images are compared on Y, without BORDER pixels, beside bicubic enlargement; also by the power at the
-    frequencies that were lost (`high_frequency`) and by the letters that can be read (`legibility`). Others are compared
-    in all channels, beside the input. These, and images scaled to one size, are compared as a set too: the Frechet
+    frequencies that were lost (`high_frequency`) and by the letters that can be read (`legibility`). Others are
+    compared in all channels, beside the input. These, and images scaled to one size, are compared as a set too: the Frechet
     distance of their features. What is coloured also gets `colour_scores`, what has a hole `hole_scores`. Scores that
     an image does not have (the PSNR of a gray original and its equal source, the hues of a gray image) are left out of
     the means.
@@ -152,7 +152,7 @@ def measure(model: Exported, subject: Subject) -> Measured:
         for height in HEIGHTS:
             shares = letters_read(lambda page: restoration(model, page, degradation)[:2], height)
             for of, share in zip(("bicubic", "model"), shares, strict=True):
-                rows.append(row("letters_read", share, of, where=f"{height} px"))
+                rows.append(row("letters_read", share, of, test="letters", where=f"{height} px"))
     channel = "Y" if enlarges else "RGB"
     protocol |= {"n_images": counts, "channel": channel if model.made_channels == 3 else "gray"}
     return Measured(protocol, rows)
@@ -215,9 +215,14 @@ def measure_run(run: Run, model: Exported, subject: Subject) -> list[Row]:
         limit=SEAMS,
         minimum=1,
     )
-    made = np.stack([restoration(model, image, subject.recipe.degradation, i)[1] for i, image in enumerate(test.images)])
+    made = np.stack(
+        [restoration(model, image, subject.recipe.degradation, i)[1] for i, image in enumerate(test.images)]
+    )
     pairs = (("model", made), ("real", test.images))
-    return [row("seam_contrast", np.nanmean(metrics.seam_contrast(each, part)), of) for of, each in pairs]
+    return [
+        row("seam_contrast", np.nanmean(metrics.seam_contrast(each, part)), of, test=subject.label)
+        for of, each in pairs
+    ]
 
 
 def sheet(model: Exported, subject: Subject, run: Run | None = None) -> np.ndarray:
@@ -330,11 +335,7 @@ def _cell(card: Card, test: str, column: Column) -> str:
     if of != "paper":
         return cell(card.per_seed(measure, of, test, where), digits)
     try:
-        reported = models.recipe(card.gan, card.recipe).reported
+        value = models.recipe(card.gan, card.recipe).reported_value(measure, test)
     except UserError:  # a GAN or a recipe that this installation does not have
         return ""
-    if isinstance(reported, dict):  # until recipes hold rows
-        value = reported.get(f"{measure}_{test}")
-    else:
-        value = next((row["value"] for row in reported if (row["measure"], row.get("test")) == (measure, test)), None)
     return "" if value is None else f"{value:.{digits}f}"

@@ -7,9 +7,7 @@ import numpy as np
 
 from tfgans import data, metrics
 from tfgans.card import Row
-from tfgans.data.domains import Domains
-from tfgans.data.image_set import ImageSet
-from tfgans.data.palettes import palette_of
+from tfgans.data import Domains, ImageSet
 from tfgans.features import load_features
 from tfgans.images import to_uint8
 from tfgans.tasks import FEWEST, Subject, row
@@ -36,6 +34,11 @@ def domains_of(subject: Subject, split: str, limit: int | None = None) -> Domain
     )
 
 
+def one(sets: Domains, role: str) -> ImageSet:
+    """The set of a role that has a single one."""
+    return next(iter(sets.by_role[role].values()))
+
+
 def given(images: ImageSet, first: int, last: int) -> np.ndarray:
     """Images `first` to `last` as an endpoint takes them: float32 in [0, 1], or int32 ids of a map."""
     part = images.images[first:last]
@@ -53,8 +56,8 @@ def translated(translate: Callable[..., np.ndarray], *sources: ImageSet) -> np.n
 
 def shown(images: ImageSet) -> np.ndarray:
     """A set as pictures: uint8 (n, h, w, c), label maps in their palette's colours."""
-    if images.encoding == "classes":
-        return palette_of(images.palette).colours(images.images[..., 0])
+    if images.palette is not None:
+        return images.palette.colours(images.images)
     return images.images
 
 
@@ -74,10 +77,16 @@ def between(made: np.ndarray, target: np.ndarray, of: str, **place: Any) -> Iter
 
 
 def of_labels(made: np.ndarray, target: ImageSet, **place: Any) -> Iterator[Row]:
-    """Accuracy per pixel and per class, and mean IoU, of label maps: ids, or colours that are taken to the nearest."""
-    palette = palette_of(target.palette)
-    ids = made[..., 0] if np.issubdtype(made.dtype, np.integer) and made.shape[-1] == 1 else palette.nearest(made)
-    confusion = metrics.confusion(ids, target.images[..., 0], len(palette.names))
+    """Accuracy per pixel and per class, and mean IoU, of label maps: ids, or colours that are taken to the nearest.
+
+    Classes that the palette marks as ignored do not count.
+    """
+    palette = target.palette
+    assert palette is not None
+    ids = made[..., 0] if np.issubdtype(made.dtype, np.integer) and made.shape[-1] == 1 else palette.ids(made)[0]
+    true = target.images[..., 0].astype(np.int64)
+    true = np.where(np.isin(true, palette.ignored), -1, true)
+    confusion = metrics.confusion(ids, true, len(palette))
     yield row("pixel_accuracy", metrics.pixel_accuracy(confusion), **place)
     yield row("class_accuracy", metrics.class_accuracy(confusion), **place)
     yield row("mean_iou", metrics.mean_iou(confusion), **place)

@@ -12,8 +12,8 @@ from tfgans.images import grid
 from tfgans.inference.exported import Exported
 from tfgans.recipe import Recipe
 from tfgans.run import Run
-from tfgans.tasks import Examples, Measured, Subject, label, row
-from tfgans.tasks.translation import SHOWN, between, between_sets, coloured, domains_of, translated
+from tfgans.tasks import Examples, Measured, Subject, row
+from tfgans.tasks.translation import SHOWN, between, between_sets, coloured, domains_of, one, translated
 
 DIRECTIONS = (("a_to_b", "a", "b"), ("b_to_a", "b", "a"))
 
@@ -31,11 +31,11 @@ def measure(model: Exported, subject: Subject) -> Measured:
     and SSIM beside the hidden partner.
     """
     test, train = domains_of(subject, "test", subject.n), domains_of(subject, "train", subject.n)
-    name = label(subject.tests[0]) if subject.tests else subject.label
+    name = subject.label
     rows: list[Row] = []
     protocol: dict[str, Any] = {
         "tests": [name],
-        "n_images": {f"{name} {side}": len(test[side]) for side in ("a", "b")},
+        "n_images": {f"{name} {side}": len(one(test, side)) for side in ("a", "b")},
         "split": "test",
         "pairs": test.aligned,
         "asked_features": subject.features,
@@ -43,10 +43,10 @@ def measure(model: Exported, subject: Subject) -> Measured:
     ways = {"a_to_b": model.a_to_b, "b_to_a": model.b_to_a}
     for direction, here, there in DIRECTIONS:
         back = "b_to_a" if direction == "a_to_b" else "a_to_b"
-        source, target = test[here], test[there]
+        source, target = one(test, here), one(test, there)
         made = translated(ways[direction], source)
         place = {"test": name, "direction": direction}
-        sets = {"model": made, "train": train[there].images, "input": source.images}
+        sets = {"model": made, "train": one(train, there).images, "input": source.images}
         more, network = between_sets(subject.features, target.images, sets, **place)
         rows, protocol = rows + more, protocol | network
         again = _l1(_through(ways[back], made), source.images)
@@ -84,7 +84,7 @@ def sheet(model: Exported, subject: Subject, run: Run | None = None) -> np.ndarr
     rows = []
     for direction, here, _ in DIRECTIONS:
         back = "b_to_a" if direction == "a_to_b" else "a_to_b"
-        images = test[here].images[:SHOWN]
+        images = one(test, here).images[:SHOWN]
         made = _through(ways[direction], images)
         for each in (images / 255, made, ways[back](made)):
             rows.append(coloured(np.asarray(each, np.float32)))

@@ -1,6 +1,7 @@
 """From a recipe to what a training needs: a model, its images, its batches."""
 
 import dataclasses
+import inspect
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,35 +18,39 @@ from tfgans.recipe import Recipe
 
 
 def recipe_of(config: dict[str, Any]) -> Recipe:
-    """The recipe of a run, from its config.yaml."""
-    base = models.recipe(config["gan"], config["recipe_key"])
-    fields = dict(config["recipe"])
-    fields["model"] = {k: tuple(v) if isinstance(v, list) else v for k, v in fields["model"].items()}
-    return Recipe(**fields, paper=base.paper, reported=base.reported, deviations=base.deviations)
+    """The recipe of a run, from its config.yaml: its settings, and what the recipe of that name holds besides."""
+    recipe = Recipe.from_dict({**config["recipe"], "precision": config.get("precision", "")})
+    try:
+        base = models.recipe(config["gan"], config["recipe_key"])
+    except UserError:  # a recipe that is no more
+        return recipe
+    told = ("paper", "reported", "deviations", "notes")
+    return dataclasses.replace(recipe, **{name: getattr(base, name) for name in told})
 
 
 def build(name: str, recipe: Recipe, seed: int, precision: str = "float32", jit_compile: bool = False) -> Adversarial:
     """A fresh compiled model. Every weight and every later random number follows from `seed`."""
+    model_class = models.model_class(name)  # before the seed: an import may draw random numbers
     keras.config.set_dtype_policy(precision)
     keras.utils.set_random_seed(seed)
     optimizers = {}
     try:
-        model = models.model_class(name)(**recipe.model, seed=seed)
+        model = model_class(**recipe.model, seed=seed)
         for player, arguments in recipe.optimizers.items():
             arguments = dict(arguments)
             optimizers[player] = keras.optimizers.get(
                 {"class_name": arguments.pop("name", "adam"), "config": {"name": player, **arguments}}
             )
+        model.compile(jit_compile=jit_compile, **optimizers)
     except ValueError as error:  # such as a dropout of 2
         reason = next((line.strip() for line in str(error).splitlines() if line.strip()), "ValueError")
-        raise UserError(f"{name} cannot be built with these settings: {reason}") from error
+        raise UserError(f"{models.label(name)} cannot be built with these settings: {reason}") from error
     if recipe.degradation:
         given = degrade(recipe.degradation)(tf.zeros(model.image_shape), tf.zeros(2, tf.int32)).shape[-1]
         if given != model.source_channels:
             raise UserError(
                 f"'{recipe.degradation}' leaves images of {given} channels, but {name} is given {model.source_channels}"
             )
-    model.compile(jit_compile=jit_compile, **optimizers)
     model.begin()
     return model
 
@@ -127,13 +132,20 @@ def check_degradation(name: str, recipe: Recipe) -> None:
 
 
 def fit_classes(name: str, recipe: Recipe, source: data.ImageSet) -> Recipe:
-    """Give a model that has classes as many as the data have; attributes, where the data have those. A restoration can
-    do without (0), a conditional model cannot."""
+    """The recipe with as many classes as the data have; attributes, where they have those.
+
+    Without labels in the data there are 0 classes, unless the model samples from labels.
+
+    Raises:
+        UserError: the model needs labels and the data have none, or attributes in the place of classes.
+    """
     if "classes" not in recipe.model:
         return recipe
-    if source.labels is None and models.model_class(name).kind == "conditional":
+    sample = getattr(models.model_class(name), "sample", None)
+    if source.labels is None and sample and "labels" in inspect.signature(sample).parameters:
         raise UserError(
-            f"'{name}' needs labels and {recipe.dataset} has none; put the images into one folder per class"
+            f"'{models.label(name)}' needs labels and {recipe.dataset} has none; "
+            "put the images into one folder per class"
         )
     if source.labels is None:
         return dataclasses.replace(recipe, model={**recipe.model, "classes": 0})
