@@ -16,11 +16,10 @@ from PIL import Image
 from tiny import differences, state, tiny
 
 from tfgans import data, models
-from tfgans.errors import UserError
+from tfgans.errors import Diverged, UserError
 from tfgans.run import Run
 from tfgans.training import autotune as modes
 from tfgans.training.autotune import choose_mode
-from tfgans.training.callbacks import Diverged
 from tfgans.training.environment import duration
 from tfgans.training.profile import count_flops
 from tfgans.training.setup import fit_classes, recipe_of
