@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from skimage.color import rgb2lab
-from tiny import go_on
+from tiny import batch_of, go_on
 from typer.testing import CliRunner
 
 from tfgans import cli
@@ -201,7 +201,7 @@ def test_missing_pixels_count_more() -> None:
 def test_the_stages() -> None:
     gan = build("unet_gan", small(pretrain_steps=2, early_steps=2, early_discriminator_steps=3), 0)
     made = tf.function(gan.train_step)
-    batch = {key: tf.constant(value) for key, value in gan.example_batch(4, np.random.default_rng(0)).items()}
+    batch = batch_of(gan, 0)
     before = gan.discriminator.get_weights()
     updates = []
     for i in range(6):
@@ -240,7 +240,7 @@ def test_true_colours_give_the_picture_back(monkeypatch: pytest.MonkeyPatch) -> 
     gan = model()
     rgb = noise(2, 16, 16, 3)
     gray = np.stack([degrade("lightness")(image, tf.constant([0, 0])) for image in rgb])
-    monkeypatch.setattr(gan, "generate", lambda given: gan.wanted(rgb))
+    monkeypatch.setattr(gan, "windowed", lambda given: gan.wanted(rgb))
     np.testing.assert_allclose(gan.restore((gray + 1) / 2), (rgb + 1) / 2, atol=2e-3)
 
 
@@ -273,7 +273,7 @@ def test_windows_are_put_together_and_padding_is_taken_off(monkeypatch: pytest.M
     monkeypatch.setattr(gan, "generator", unchanged)
     for height, width in ((16, 8), (17, 30), (1, 3)):
         images = noise(1, height, width, 3, low=0.0)
-        np.testing.assert_allclose(gan.restore(images), images, atol=1e-6)
+        np.testing.assert_allclose(gan.fill(images, np.zeros((1, height, width, 1), bool)), images, atol=1e-6)
     assert seen == [(1, 16, 16, 3)] * (1 + 2 * 3 + 1), "all as large as in training"
 
 
@@ -281,7 +281,7 @@ def test_the_middle_of_a_window_counts_most(monkeypatch: pytest.MonkeyPatch) -> 
     gan = model("inpaint")
     values = iter([0.0, 1.0])
     monkeypatch.setattr(gan, "generator", lambda images, training: tf.fill(images.shape, next(values)))
-    made = gan.generate(tf.constant(noise(1, 16, 24, 3)))[0, 5, :, 0].numpy()  # windows at 0 and at 8
+    made = gan.windowed(tf.constant(noise(1, 16, 24, 3)))[0, 5, :, 0].numpy()  # windows at 0 and at 8
     left, right = np.minimum(np.arange(9, 17), 24 - np.arange(8, 16) - 8), np.arange(1, 9)
     np.testing.assert_allclose(made, [*[0.0] * 8, *right / (left + right), *[1.0] * 8], rtol=1e-5)
 
