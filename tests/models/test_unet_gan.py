@@ -161,12 +161,6 @@ def test_lambda_falls() -> None:
     assert values == pytest.approx([8, 8, 8, 6, 4, 2, 2, 2])
 
 
-def test_the_generator_slows_down_after_pre_training() -> None:
-    slowing = model(pretrain_steps=2, rate_after=0.25)
-    assert [slowing.rate("g_optimizer", step) for step in range(4)] == [1.0, 1.0, 0.25, 0.25]
-    assert [slowing.rate("d_optimizer", step) for step in range(4)] == [1.0] * 4
-
-
 @pytest.mark.parametrize("adversarial", ["bce", "l2"])
 def test_losses_are_those_of_the_document(adversarial: str) -> None:
     gan = model(adversarial=adversarial, lambda_start=7.0)
@@ -284,6 +278,18 @@ def test_the_middle_of_a_window_counts_most(monkeypatch: pytest.MonkeyPatch) -> 
     made = gan.windowed(tf.constant(noise(1, 16, 24, 3)))[0, 5, :, 0].numpy()  # windows at 0 and at 8
     left, right = np.minimum(np.arange(9, 17), 24 - np.arange(8, 16) - 8), np.arange(1, 9)
     np.testing.assert_allclose(made, [*[0.0] * 8, *right / (left + right), *[1.0] * 8], rtol=1e-5)
+
+
+def test_what_lies_in_a_hole_is_not_looked_at() -> None:
+    gan, images = model("inpaint"), noise(2, 16, 24, 3, low=0.0)
+    masks = np.zeros((2, 16, 24, 1), bool)
+    masks[:, 4:8, 10:20] = True
+    other = np.where(masks, 0.7, images).astype(np.float32)
+    filled = gan.fill(images, masks).numpy()
+    np.testing.assert_array_equal(filled, gan.fill(other, masks))
+    assert not np.array_equal(filled, gan.fill(images, np.zeros_like(masks)))
+    endpoint = gan.endpoints()["fill"]
+    assert list(endpoint.inputs) == ["images", "masks"] and endpoint.hole == 32 and endpoint.scale == 1
 
 
 @pytest.mark.parametrize("task", ["colorize", "inpaint"])

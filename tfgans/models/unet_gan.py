@@ -213,6 +213,8 @@ class UNetGAN(Adversarial):
     def updates(self, player: str) -> dict[int, int]:
         if player == "g_optimizer":
             return {0: 1}
+        if self.adversarial == "none":
+            return {}
         return {self.pretrain_steps: self.early_discriminator_steps, self.pretrain_steps + self.early_steps: 1}
 
     def falls(self, player: str) -> tuple[Fall, ...]:
