@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -265,7 +266,7 @@ class Digits:
 
 
 def test_stacked_mnist_has_a_digit_in_each_channel(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tfgans.data.load._tfds", Digits.tfds)
+    monkeypatch.setattr(sys.modules["tfgans.data.load"], "_tfds", Digits.tfds)  # the package's `load` is the function
     source = data.load("stacked_mnist", image_shape=(28, 28, 3))
     assert source.images.shape == (200, 28, 28, 3) and source.images.dtype == np.uint8
     r, g, b = (source.images[:, 0, 0, k].astype(int) for k in range(3))
@@ -341,7 +342,7 @@ class Reader:
 
 
 def test_modes_of_stacked_mnist(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tfgans.data.load._tfds", Digits.tfds)
+    monkeypatch.setattr(sys.modules["tfgans.data.load"], "_tfds", Digits.tfds)  # the package's `load` is the function
     source = data.load("stacked_mnist")
     np.testing.assert_array_equal(read_stacked(Reader(), source.images), source.labels)
     fakes = source.images[:30].astype(np.float32) / 255

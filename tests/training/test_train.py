@@ -20,6 +20,7 @@ from tfgans.errors import Diverged, UserError
 from tfgans.files import write_yaml
 from tfgans.run import Run
 from tfgans.training import autotune as modes
+from tfgans.training import profile
 from tfgans.training.autotune import choose_mode
 from tfgans.training.environment import duration
 from tfgans.training.profile import count_flops
@@ -335,7 +336,7 @@ def test_auto_takes_the_fastest_mode(
         round_, mode = divmod(len(calls) - 1, 4)
         return times[mode] / 1000 * (3 if (round_ + mode) % 3 == 0 else 1)  # the machine is busy now and then
 
-    monkeypatch.setattr(modes, "_timed", timed)
+    monkeypatch.setattr(modes, "timed", timed)
     recipe = tiny(models.recipe("gan"))
     source = data.load(f"folder:{pictures}", image_shape=(28, 28, 1))
     mode, timings = choose_mode("gan", recipe, source, 0, "auto", "auto")
@@ -346,7 +347,7 @@ def test_auto_takes_the_fastest_mode(
 
 def test_the_chosen_mode_is_recorded_and_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pictures: Path) -> None:
     seconds = iter([1.0, 1.0] + 20 * [1.0, 0.5])
-    monkeypatch.setattr(modes, "_timed", lambda step, batch: next(seconds))
+    monkeypatch.setattr(modes, "timed", lambda step, batch: next(seconds))
     run = train_gan(tmp_path / "run", pictures, {"steps": 2}, precision="auto")
     assert run.config["precision"] == "mixed_bfloat16" and run.config["jit_compile"] is False
     assert run.config["mode_timings_ms"] == {"float32": 1000.0, "mixed_bfloat16": 500.0}
@@ -373,7 +374,7 @@ def test_dry_run_prints_and_writes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pictures: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(modes, "_timed", lambda step, batch: 0.25)
+    monkeypatch.setattr(profile, "timed", lambda step, batch: 0.25)
     settings = {**GAN, "steps": 14_400}
     assert train("gan", settings=settings, dry_run=True, **plain_mode(pictures)) is None
     lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
@@ -393,9 +394,9 @@ def test_dry_run_counts_what_each_stage_costs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     built: list[Any] = []
-    build = modes.build
-    monkeypatch.setattr(modes, "build", lambda *given: built.append(build(*given)) or built[-1])
-    monkeypatch.setattr(modes, "_timed", lambda *_: 0.5 if int(built[-1].steps_done) < 3_600 else 2.0)
+    build = profile.build
+    monkeypatch.setattr(profile, "build", lambda *given: built.append(build(*given)) or built[-1])
+    monkeypatch.setattr(profile, "timed", lambda *_: 0.5 if int(built[-1].steps_done) < 3_600 else 2.0)
     settings = dict(steps=5_400, pretrain_steps=3_600, image_shape=[32, 32, 3], part=16, width=4, discriminator_width=4)
     assert train("unet_gan", dataset="photos", settings=settings, dry_run=True, precision="float32", jit="off") is None
     lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}

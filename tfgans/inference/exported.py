@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfgans.card import read_card
 from tfgans.errors import UserError
+from tfgans.files import ROOT
 
 
 class Exported:
@@ -110,7 +111,7 @@ def draw(
 
 def find(path: str | Path) -> Path:
     """A SavedModel's folder: a path, or the name of one in saved_models/ of this folder or of the checkout."""
-    places = [Path(path), Path("saved_models") / path, Path(__file__).parent.parent / "saved_models" / path]
+    places = [Path(path), Path("saved_models") / path, ROOT / "saved_models" / path]
     for place in places:
         if (place / "saved_model.pb").is_file():
             return place
