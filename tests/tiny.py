@@ -60,24 +60,15 @@ def tiny_model(name: str, key: str, precision: str = "float32", jit_compile: boo
 
 
 def all_players(model: Any) -> int:
-    """How many steps it takes until every player has moved: a pre-trained model's others wait."""
-    return 1 + getattr(model, "pretrain_steps", 0)
+    """How many steps it takes until every player has moved: those of later stages wait for the end of the first."""
+    return 1 + (model.stages[0][1] or 0 if model.stages else 0)
 
 
 def batch_of(model: Any, step: int) -> dict[str, tf.Tensor]:
-    """What the data pipeline would give `model.train_step` at a step, as noise.
-
-    A model whose batches hold something else than `image` and `label` has a method `example_batch(n, rng)`, which
-    returns NumPy arrays of n examples; the axis of `group` is added here.
-    """
+    """Noise in the shapes of `model.batch_spec`, with the axis of `group`: another batch at each step."""
 
     def one(rng: np.random.Generator) -> dict[str, np.ndarray]:
-        if hasattr(model, "example_batch"):
-            return model.example_batch(BATCH, rng)
-        batch = {"image": rng.uniform(-1, 1, (BATCH, *model.image_shape)).astype(np.float32)}
-        if model.kind == "conditional":
-            batch["label"] = rng.integers(0, model.classes, BATCH).astype(np.int32)
-        return batch
+        return {key: array.noise(rng) for key, array in model.batch_spec(BATCH).items()}
 
     rng = np.random.default_rng(step)
     if model.group is None:

@@ -5,12 +5,16 @@ updates are the algorithm: each model's own file shows them.
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
 from keras.src.utils import naming  # `reset_uids` is not public in Keras 3
+
+from tfgans.endpoint import Array, Endpoint
+
+Stages = tuple[tuple[str, int | None], ...]
 
 # TensorFlow's automatic control dependencies come in an order that differs from one tracing to the next, and its
 # dependency pass makes of each order another one of sums: without it the same step gives the same bits everywhere.
@@ -18,30 +22,88 @@ from keras.src.utils import naming  # `reset_uids` is not public in Keras 3
 tf.config.optimizer.set_experimental_options({"dependency_optimization": False, "remapping": False})
 
 
+Fall = tuple[float, float, float]
+
+
+@keras.saving.register_keras_serializable(package="tfgans")
+class HoldThenLinear(keras.optimizers.schedules.LearningRateSchedule):
+    """A learning rate that holds and then falls linearly, as a function of the number of a player's own updates.
+
+    `falls` are `(end, length, to)`: over the `length` steps before step `end` the rate falls linearly to `to` times
+    what it was, and it stays there. With a length of 0 it drops at once. Several falls are multiplied.
+
+    `updates` are `(first, times)` in ascending order: from step `first` on the player is updated `times` times a step,
+    and before the first of these never. All updates of one step have the same rate.
+    """
+
+    def __init__(
+        self, rate: float, falls: Sequence[Sequence[float]], updates: Sequence[Sequence[int]] = ((0, 1),)
+    ) -> None:
+        self.rate = rate
+        self.falls = [tuple(fall) for fall in falls]
+        self.updates = [tuple(phase) for phase in updates if phase[1] > 0]
+
+    def steps_before(self, updates: tf.Tensor) -> tf.Tensor:
+        """The step, counted from 0, that the update after so many others belongs to."""
+        step, begun = tf.zeros_like(updates), 0
+        for i, (first, times) in enumerate(self.updates):
+            if i:
+                last, before = self.updates[i - 1]
+                begun += (first - last) * before
+            step = tf.where(updates >= begun, first + (updates - begun) // times, step)
+        return step
+
+    def __call__(self, step: Any) -> tf.Tensor:
+        # in 64 bits: of a rate near its end 32 leave few digits
+        at = tf.cast(self.steps_before(tf.cast(tf.convert_to_tensor(step), tf.int64)), tf.float64)
+        factor = tf.constant(1.0, tf.float64)
+        for end, length, to in self.falls:
+            left = (end - at) / length if length else tf.cast(at < end, tf.float64)
+            factor *= to + (1.0 - to) * tf.clip_by_value(left, 0.0, 1.0)
+        return tf.cast(self.rate * factor, tf.float32)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"rate": self.rate, "falls": self.falls, "updates": self.updates}
+
+
+class _Kind:
+    """What `kind` said, on classes and instances."""  # for callers not moved yet
+
+    def __get__(self, model: Any, owner: type) -> str:
+        if hasattr(owner, "restore"):
+            return "restoration"
+        asked = inspect.signature(owner.sample).parameters  # type: ignore[attr-defined]
+        return "conditional" if "labels" in asked else "codes" if "codes" in asked else "unconditional"
+
+
 class Adversarial(keras.Model):
     """A model with one or more players, each a group of networks with an optimizer of its own.
 
     A subclass declares
 
-    * `kind`: which endpoint an export has, "unconditional", "conditional", ... (see `tfgans.inference.export`);
     * `players`: optimizer name -> names of the attributes (networks) whose trainable weights it moves;
     * `terms`: the names of everything that is logged: loss terms and what `track` is given;
-    * `factor`: of a restoration, by how much the target is larger than the source;
-    * `estimate`: the term that is said to fall as the samples get better, if any;
+    * `estimate`: the term that is supposed to fall as the samples get better, if any;
     * `group`: how many fresh batches a step takes (None: one batch, without the extra leading axis);
+    * `batch_spec(n)`: what a batch holds, and `endpoints()`: what the trained model does, methods of those names;
+    * `updates(player)` and `falls(player)`, where a player is not updated once a step, or its learning rate falls;
 
     builds its networks in `__init__`, which stores each argument under its own name (`get_config` reads them back),
-    and writes `train_step` with `minimize`. `compile` takes one optimizer per player, by name.
+    and writes `train_step` with `minimize`. `compile` takes one optimizer per player, by name. Networks never have the
+    name of an endpoint, which would hide the method.
+
+    A model that trains in stages passes them to `super().__init__`, `(("pretrain", 1000), ("compete", None))`: names of
+    methods that take a batch, and how many steps each takes; the last stage takes the rest. It has no `train_step` of
+    its own. `steps_done` counts its steps and is saved with the weights; a resumed run goes on in its stage.
     """
 
-    kind: ClassVar[str] = "unconditional"
+    kind = _Kind()  # for callers not moved yet
     players: dict[str, tuple[str, ...]] = {}  # of an instance, where it depends on the arguments
     terms: ClassVar[tuple[str, ...]] = ()
     estimate: ClassVar[str] = ""
-    factor: int = 1
     group: int | None = None
 
-    def __init__(self, seed: int = 0, **kwargs: Any) -> None:
+    def __init__(self, seed: int = 0, stages: Stages = (), **kwargs: Any) -> None:
         # layers get the same names whatever was built before: TensorFlow orders some sums by the names of operations,
         # so that conv2d_99 and conv2d_100 in the place of conv2d_1 and conv2d_2 change the last bit
         naming.reset_uids()
@@ -49,7 +111,30 @@ class Adversarial(keras.Model):
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.trackers = {term: keras.metrics.Mean(name=term) for term in self.terms}
+        self.stages = stages
+        if stages:  # other models have no counter, and their files hold none
+            self.steps_done = self.add_weight(
+                shape=(), dtype="int32", initializer="zeros", trainable=False, name="steps_done"
+            )
         self.built = True  # there is no `call`: the networks are built by `__init__`
+
+    # -- declarations -----------------------------------------------------------------------------------------------
+
+    def batch_spec(self, n: int) -> dict[str, Array]:
+        """The arrays of a batch of `n` examples, without the leading axis of `group`; every dimension is known."""
+        raise NotImplementedError
+
+    def endpoints(self) -> dict[str, Endpoint]:
+        """What the trained model does: the methods of these names, the main one first."""
+        raise NotImplementedError
+
+    def updates(self, player: str) -> dict[int, int]:
+        """How many times a step a player is updated: from step -> times. Before the first of these steps never."""
+        return {0: 1}
+
+    def falls(self, player: str) -> tuple[Fall, ...]:
+        """Where a player's learning rate falls, besides the recipe's decay: see `HoldThenLinear`."""
+        return ()
 
     # -- training ---------------------------------------------------------------------------------------------------
 
@@ -74,27 +159,46 @@ class Adversarial(keras.Model):
             setattr(self, player, optimizer)
 
     def weights_of(self, player: str) -> list[keras.Variable]:
-        """The trainable weights that this player's optimizer moves."""
-        return [w for network in self.players[player] for w in getattr(self, network).trainable_variables]
+        """The trainable weights that this player's optimizer moves; one that networks share is listed once."""
+        weights = [w for network in self.players[player] for w in getattr(self, network).trainable_variables]
+        return list({id(w): w for w in weights}.values())
 
     def begin(self) -> None:
         """Called once on a fresh, compiled model, before its first step; not on one that was loaded."""
 
-    def minimize(self, player: str, losses: Callable[[], dict[str, tf.Tensor]]) -> None:
-        """One step of one player: minimize the sum of the terms that `losses()` returns, and track each of them."""
+    def minimize(self, player: str, losses: Callable[[], Any]) -> Any:
+        """One update of one player: minimize the sum of its terms, and track each of them.
+
+        `losses()` returns the terms, a dict of scalars, or `(terms, made)`. Returns `made`, such as a generated image
+        that the next player is shown.
+        """
         optimizer, weights = getattr(self, player), self.weights_of(player)
         with tf.GradientTape() as tape:
-            terms = losses()
+            found = losses()
+            terms, made = found if isinstance(found, tuple) else (found, None)
             loss = optimizer.scale_loss(tf.add_n([tf.cast(term, tf.float32) for term in terms.values()]))
         optimizer.apply(tape.gradient(loss, weights), weights)
         self.track(terms)
+        return made
 
-    def rate(self, player: str, step: int) -> float:
-        """By what a player's learning rate is multiplied at a step, besides the recipe's decay.
+    def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """One step of the stage that is on. Terms of the other stages are logged as 0."""
+        self._step_of(self.stages, 0, batch)
+        self.steps_done.assign_add(1)
+        return self.logs()
 
-        A function of the step alone, so that a resumed run has the same rates; once below 1 it stays there.
-        """
-        return 1.0
+    def _step_of(self, stages: Stages, first: int, batch: dict[str, tf.Tensor]) -> tf.Tensor:
+        """A step of one of these stages, the first of which begins with step `first`."""
+        (name, steps), *later = stages
+
+        def this() -> tf.Tensor:
+            getattr(self, name)(batch)
+            return tf.constant(0)  # branches must return something
+
+        if not later:
+            return this()
+        end = first + (steps or 0)
+        return tf.cond(self.steps_done.value < end, this, lambda: self._step_of(tuple(later), end, batch))
 
     def track(self, values: dict[str, tf.Tensor]) -> None:
         """Log values without minimizing them."""
@@ -110,9 +214,8 @@ class Adversarial(keras.Model):
         return list(self.trackers.values())
 
     @property
-    def source_channels(self) -> int:
-        """Of a restoration, how many channels it is given."""
-        return self.image_shape[-1]
+    def source_channels(self) -> int:  # for callers not moved yet
+        return next(iter(self.endpoints().values())).inputs["images"].shape[-1] or 0
 
     # -- saving -----------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import absl.logging
 import typer
 
-from tfgans.errors import UserError
+from tfgans.errors import Diverged, UserError
 
 app = typer.Typer(
     help="Generative adversarial networks in TensorFlow and Keras 3: train, measure, export and use them.",
@@ -288,9 +288,7 @@ def main() -> None:
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
-    except Exception as error:
-        if type(error).__name__ != "Diverged":
-            raise
+    except Diverged as error:
         print(f"tfgans: {error}", file=sys.stderr)
         sys.exit(1)
 

@@ -76,6 +76,22 @@ class Endpoint:
     keeps_lightness: bool = False
 
 
+def image(n: int, shape: tuple[int, int, int]) -> Array:
+    """Images of a batch: (n, h, w, c) in [-1, 1]; those of two channels are points."""
+    return Array((n, *shape), encoding="points" if shape[2] == 2 else "image")
+
+
+def label(n: int, classes: int) -> Array:
+    """Labels of a batch: (n,) int32 below `classes`."""
+    return Array((n,), "int32", 0, classes, "label")
+
+
+def latents(*shape: int, normal: bool = False) -> Array:
+    """Latents of an endpoint: (n, *shape), uniform in [-1, 1] or normal, which nearly always lie in [-4, 4]."""
+    bound = 4.0 if normal else 1.0
+    return Array((None, *shape), low=-bound, high=bound, encoding="latents")
+
+
 def images(channels: int, shape: Shape = (None, None, None)) -> Array:
     """Images of an endpoint: (n, h, w, channels) in [0, 1]."""
     return Array((*shape, channels), low=0.0, high=1.0)

@@ -72,6 +72,52 @@ class Bilinear(keras.layers.Layer):
         return {**super().get_config(), "scale": self.scale}
 
 
+@keras.saving.register_keras_serializable(package="tfgans")
+class ImagePool(keras.layers.Layer):
+    """The last generated images, some of which a discriminator is shown in place of new ones.
+
+    Shrivastava et al. 2016, arXiv:1612.07828, section 2.3, as in the CycleGAN authors' code. The pool is state of the
+    model: it is saved and resumed. Build it in the model's `__init__`: `pool.build((None, height, width, channels))`.
+    `dtype` is what images are kept in.
+    """
+
+    def __init__(self, size: int, dtype: str = "float32", **kwargs: Any) -> None:
+        super().__init__(dtype=dtype, **kwargs)
+        self.size = size
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        own: dict[str, Any] = dict(initializer="zeros", trainable=False, autocast=False)
+        self.images = self.add_weight(shape=(self.size, *shape[1:]), name="images", **own)
+        self.count = self.add_weight(shape=(), dtype="int32", name="count", **own)
+
+    def exchange(self, images: tf.Tensor, seed: keras.random.SeedGenerator) -> tf.Tensor:
+        """Images (n, h, w, c), n known, one after the other: the same or, in their places, earlier ones.
+
+        Until the pool is full it takes each image, which is also returned. Then every second one, on average, takes
+        the place of a random one in the pool, which is returned. A pool of size 0 changes nothing.
+        """
+        if not self.size:
+            return images
+        swaps = keras.random.uniform((images.shape[0],), seed=seed) > 0.5
+        places = keras.random.randint((images.shape[0],), 0, self.size, seed=seed)
+        shown = []
+        for i, image in enumerate(tf.unstack(images)):
+            count = tf.convert_to_tensor(self.count)
+            full = count >= self.size
+            place = tf.where(full, places[i], count)
+            old = tf.gather(tf.convert_to_tensor(self.images), place)
+            new = tf.cast(image, old.dtype)
+            taken = tf.logical_or(tf.logical_not(full), swaps[i])
+            # in place: to assign would copy the whole pool
+            self.images.value.scatter_nd_update([[place]], [tf.where(taken, new, old)])
+            self.count.assign_add(tf.cast(tf.logical_not(full), tf.int32))
+            shown.append(tf.where(tf.logical_and(full, swaps[i]), tf.cast(old, image.dtype), image))
+        return tf.stack(shown)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "size": self.size}
+
+
 def halvings(image_shape: tuple[int, int, int]) -> int:
     """How often both sides of an image halve until the shorter is at most 7: 28 -> 2, 32 -> 3, 64 -> 4.
 

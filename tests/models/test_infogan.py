@@ -63,7 +63,7 @@ def test_a_code_that_is_read_surely_is_worth_its_entropy(monkeypatch: pytest.Mon
 
 
 def test_the_codes_come_from_their_prior() -> None:
-    images, codes = small().generate(600)
+    images, codes = small().fake(600)
     codes = codes.numpy()
     assert images.shape == (600, 28, 28, 1) and codes.shape == (600, 12)
     assert np.array_equal(codes[:, :10].sum(axis=1), np.ones(600)) and set(np.unique(codes[:, :10])) == {0.0, 1.0}

@@ -18,7 +18,7 @@ def noise(model: Any, n: int = 4, seed: int = 0) -> tf.Tensor:
 def fixed_samples(model: Any, monkeypatch: pytest.MonkeyPatch) -> tf.Tensor:
     """Makes the model's generator give the same samples at every call, and returns them."""
     fake = noise(model, seed=1)
-    monkeypatch.setattr(model, "generate", lambda n: fake)
+    monkeypatch.setattr(model, "fake", lambda n: fake)
     return fake
 
 

@@ -17,7 +17,7 @@ from tfgans.layers import Bilinear
 from tfgans.models.coarse_gan import CLIP, CoarseGAN
 from tfgans.models.resgan import ResGAN, build_discriminator, build_generator, strides
 from tfgans.recipe import Recipe
-from tfgans.training.setup import batches, build, check_degradation, fit_classes
+from tfgans.training.setup import batches, build, fit_classes, network_of
 
 NARROW = dict(width=4, blocks=1, discriminator_width=4)
 
@@ -121,7 +121,7 @@ def test_settings_that_do_not_fit() -> None:
         CoarseGAN(variant="lsgan")
     recipe = dataclasses.replace(models.recipe("resgan"), degradation="pool:4")
     with pytest.raises(UserError, match="'pool:4' shrinks by 4, but 'resgan' enlarges by 7"):
-        check_degradation("resgan", recipe)
+        network_of("resgan", recipe)
 
 
 # --- data -------------------------------------------------------------------------------------------------------------

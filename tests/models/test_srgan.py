@@ -190,14 +190,6 @@ def test_a_fresh_generator_starts_from_an_exported_one(tmp_path: Path) -> None:
         build("srgan", small(start=str(tmp_path / "nowhere")), 1)
 
 
-def test_rates() -> None:
-    model = SRGAN(**small(pretrain_steps=100, pretrain_decay=0.8, drop_at=150).model)
-    rates = [model.rate("pretrain_optimizer", step) for step in (0, 20, 60, 99, 100, 150)]
-    assert rates == [1.0, 1.0, 0.5, pytest.approx(1 / 80), 0.0, 0.0]
-    assert [model.rate("d_optimizer", step) for step in (0, 149, 150)] == [1.0, 1.0, 0.1]
-    assert SRGAN(**small(pretrain_decay=0.0).model).rate("pretrain_optimizer", 2) == 1.0
-
-
 # --- content ----------------------------------------------------------------------------------------------------------
 
 

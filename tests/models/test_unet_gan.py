@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from skimage.color import rgb2lab
-from tiny import go_on
+from tiny import batch_of, go_on
 from typer.testing import CliRunner
 
 from tfgans import cli, models
@@ -161,12 +161,6 @@ def test_lambda_falls() -> None:
     assert values == pytest.approx([8, 8, 8, 6, 4, 2, 2, 2])
 
 
-def test_the_generator_slows_down_after_pre_training() -> None:
-    slowing = model(pretrain_steps=2, rate_after=0.25)
-    assert [slowing.rate("g_optimizer", step) for step in range(4)] == [1.0, 1.0, 0.25, 0.25]
-    assert [slowing.rate("d_optimizer", step) for step in range(4)] == [1.0] * 4
-
-
 @pytest.mark.parametrize("adversarial", ["bce", "l2"])
 def test_losses_are_those_of_the_document(adversarial: str) -> None:
     gan = model(adversarial=adversarial, lambda_start=7.0)
@@ -201,7 +195,7 @@ def test_missing_pixels_count_more() -> None:
 def test_the_stages() -> None:
     gan = build("unet_gan", small(pretrain_steps=2, early_steps=2, early_discriminator_steps=3), 0)
     made = tf.function(gan.train_step)
-    batch = {key: tf.constant(value) for key, value in gan.example_batch(4, np.random.default_rng(0)).items()}
+    batch = batch_of(gan, 0)
     before = gan.discriminator.get_weights()
     updates = []
     for i in range(6):
@@ -240,7 +234,7 @@ def test_true_colours_give_the_picture_back(monkeypatch: pytest.MonkeyPatch) -> 
     gan = model()
     rgb = noise(2, 16, 16, 3)
     gray = np.stack([degrade("lightness")(image, tf.constant([0, 0])) for image in rgb])
-    monkeypatch.setattr(gan, "generate", lambda given: gan.wanted(rgb))
+    monkeypatch.setattr(gan, "windowed", lambda given: gan.wanted(rgb))
     np.testing.assert_allclose(gan.restore((gray + 1) / 2), (rgb + 1) / 2, atol=2e-3)
 
 
@@ -273,7 +267,7 @@ def test_windows_are_put_together_and_padding_is_taken_off(monkeypatch: pytest.M
     monkeypatch.setattr(gan, "generator", unchanged)
     for height, width in ((16, 8), (17, 30), (1, 3)):
         images = noise(1, height, width, 3, low=0.0)
-        np.testing.assert_allclose(gan.restore(images), images, atol=1e-6)
+        np.testing.assert_allclose(gan.fill(images, np.zeros((1, height, width, 1), bool)), images, atol=1e-6)
     assert seen == [(1, 16, 16, 3)] * (1 + 2 * 3 + 1), "all as large as in training"
 
 
@@ -281,9 +275,21 @@ def test_the_middle_of_a_window_counts_most(monkeypatch: pytest.MonkeyPatch) -> 
     gan = model("inpaint")
     values = iter([0.0, 1.0])
     monkeypatch.setattr(gan, "generator", lambda images, training: tf.fill(images.shape, next(values)))
-    made = gan.generate(tf.constant(noise(1, 16, 24, 3)))[0, 5, :, 0].numpy()  # windows at 0 and at 8
+    made = gan.windowed(tf.constant(noise(1, 16, 24, 3)))[0, 5, :, 0].numpy()  # windows at 0 and at 8
     left, right = np.minimum(np.arange(9, 17), 24 - np.arange(8, 16) - 8), np.arange(1, 9)
     np.testing.assert_allclose(made, [*[0.0] * 8, *right / (left + right), *[1.0] * 8], rtol=1e-5)
+
+
+def test_what_lies_in_a_hole_is_not_looked_at() -> None:
+    gan, images = model("inpaint"), noise(2, 16, 24, 3, low=0.0)
+    masks = np.zeros((2, 16, 24, 1), bool)
+    masks[:, 4:8, 10:20] = True
+    other = np.where(masks, 0.7, images).astype(np.float32)
+    filled = gan.fill(images, masks).numpy()
+    np.testing.assert_array_equal(filled, gan.fill(other, masks))
+    assert not np.array_equal(filled, gan.fill(images, np.zeros_like(masks)))
+    endpoint = gan.endpoints()["fill"]
+    assert list(endpoint.inputs) == ["images", "masks"] and endpoint.hole == 32 and endpoint.scale == 1
 
 
 @pytest.mark.parametrize("task", ["colorize", "inpaint"])

@@ -115,7 +115,7 @@ def test_the_gradient_through_an_unrolled_step(saturating: bool) -> None:
     """d g_loss / d samples against differences of the NumPy computation: the update's own derivative is in it."""
     model = small(1, saturating=saturating)
     real, fake = points(10), points(11)
-    model.generate = lambda n: fake
+    model.fake = lambda n: fake
     with tf.GradientTape() as tape:
         tape.watch(fake)
         loss = model.generator_loss(real)["g_loss"]

@@ -17,12 +17,12 @@ from PIL import Image
 from tiny import differences, state
 
 from tfgans import data, models
-from tfgans.errors import UserError
+from tfgans.errors import Diverged, UserError
+from tfgans.files import write_yaml
 from tfgans.run import Run
 from tfgans.training import autotune as modes
 from tfgans.training import profile
 from tfgans.training.autotune import choose_mode
-from tfgans.training.callbacks import Diverged
 from tfgans.training.environment import duration, has_bfloat16
 from tfgans.training.profile import count_flops
 from tfgans.training.setup import fit_classes, recipe_of
@@ -265,8 +265,8 @@ def test_ctrl_c_saves_and_says_how_to_resume(tmp_path: Path, pictures: Path) -> 
 
 
 def test_the_rates_fall_to_zero_over_the_end_of_the_run(uninterrupted: Run) -> None:
-    for step in uninterrupted.steps():  # the last update before each used the rate of the step before it
-        left = (STEPS - (step - 1)) / (STEPS * DCGAN["decay"])
+    for step in uninterrupted.steps():  # whose checkpoint has the rate of the step that comes next
+        left = (STEPS - step) / (STEPS * DCGAN["decay"])
         model = uninterrupted.load(step)
         assert left < 1
         assert float(model.g_optimizer.learning_rate) == pytest.approx(1e-4 * left, rel=1e-5)
@@ -281,6 +281,17 @@ def test_resume_wants_the_same_images(tmp_path: Path, pictures: Path) -> None:
         path.unlink()
     with pytest.raises(UserError, match="the run began with"):
         resume(run.path)
+
+
+def test_a_run_of_the_older_format_is_not_resumed(tmp_path: Path, uninterrupted: Run) -> None:
+    shutil.copytree(uninterrupted.path, tmp_path / "run")
+    run = Run(tmp_path / "run")
+    assert run.config["format"] == 2
+    write_yaml(run.path / "config.yaml", {key: value for key, value in run.config.items() if key != "format"})
+    run.checkpoint(STEPS).unlink()
+    with pytest.raises(UserError, match="made by an older version, .* can be evaluated and exported") as error:
+        resume(run.path)
+    assert "\n" not in str(error.value)
 
 
 # -- losses that are no numbers ----------------------------------------------------------------------------------------
@@ -422,7 +433,7 @@ def test_dry_run_counts_what_each_stage_costs(
     settings = dict(steps=5_400, pretrain_steps=3_600, image_shape=[32, 32, 3], part=16, width=4, discriminator_width=4)
     assert train("unet_gan", dataset="photos", settings=settings, dry_run=True, precision="float32", jit="off") is None
     lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
-    assert "500.0 and then 2000.0 ms in float32" in lines["step"]
+    assert "500.0 and then 2000.0 and then 2000.0 ms in float32" in lines["step"]
     assert "5,400 steps, about 1h30m" in lines["run"]  # 3,600 of half a second, 1,800 of two
 
 

@@ -13,6 +13,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from tfgans import endpoint
 from tfgans.adversarial import Adversarial
 from tfgans.layers import BatchNormalization, halvings
 
@@ -61,7 +62,6 @@ class ACGAN(Adversarial):
     the discriminator's eyes (the generator goes on asking for the class it was told).
     """
 
-    kind = "conditional"
     players = {"g_optimizer": ("generator",), "d_optimizer": ("discriminator",)}
     terms = ("d_loss", "d_class_loss", "g_loss", "g_class_loss")
 
@@ -85,14 +85,22 @@ class ACGAN(Adversarial):
         self.bce = keras.losses.BinaryCrossentropy(from_logits=True)
         self.cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
-    def generate(self, labels: tf.Tensor) -> tf.Tensor:
+    def batch_spec(self, n: int) -> dict[str, endpoint.Array]:
+        return {"image": endpoint.image(n, self.image_shape), "label": endpoint.label(n, self.classes)}
+
+    def endpoints(self) -> dict[str, endpoint.Endpoint]:
+        return endpoint.generator(
+            self.image_shape, endpoint.latents(self.latent_dim, normal=True), classes=self.classes
+        )
+
+    def fake(self, labels: tf.Tensor) -> tf.Tensor:
         z = keras.random.normal((labels.shape[0], self.latent_dim), seed=self.seed_generator)
         return self.generator([z, labels], training=True)
 
     def discriminator_loss(self, real: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
         """-L_S and -L_C, each halved: log-likelihoods of the right source and of the right class, over both."""
         on_real, real_class = self.discriminator(real, training=True)
-        on_fake, fake_class = self.discriminator(self.generate(labels), training=True)
+        on_fake, fake_class = self.discriminator(self.fake(labels), training=True)
         read_as = tf.fill(tf.shape(labels), self.classes) if self.fake_class else labels
         source = self.bce(tf.ones_like(on_real), on_real) + self.bce(tf.zeros_like(on_fake), on_fake)
         category = self.cross_entropy(labels, real_class) + self.cross_entropy(read_as, fake_class)
@@ -100,7 +108,7 @@ class ACGAN(Adversarial):
 
     def generator_loss(self, labels: tf.Tensor) -> dict[str, tf.Tensor]:
         """-L_C of the generated images, and -log D(G(c, z)) in place of L_S: the loss that does not saturate."""
-        on_fake, fake_class = self.discriminator(self.generate(labels), training=True)
+        on_fake, fake_class = self.discriminator(self.fake(labels), training=True)
         return {
             "g_loss": self.bce(tf.ones_like(on_fake), on_fake),
             "g_class_loss": self.cross_entropy(labels, fake_class),
@@ -115,4 +123,8 @@ class ACGAN(Adversarial):
     def sample(self, labels: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """One image in [0, 1] per label; the same seed gives the same images."""
         z = tf.random.stateless_normal((tf.shape(labels)[0], self.latent_dim), (seed, 0))
-        return (self.generator([z, labels], training=False) + 1.0) / 2.0
+        return self.generate(z, labels)
+
+    def generate(self, latents: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """One image in [0, 1] per row of latents (n, d) and label (n,)."""
+        return (self.generator([latents, labels], training=False) + 1.0) / 2.0

@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from tfgans import endpoint
 from tfgans.adversarial import Adversarial
 from tfgans.layers import Maxout
 
@@ -43,7 +44,6 @@ def build_discriminator(image_shape: tuple[int, int, int], classes: int, width: 
 class CGAN(Adversarial):
     """Equation 2: the two-player game of the GAN with both players conditioned on y."""
 
-    kind = "conditional"
     players = {"g_optimizer": ("generator",), "d_optimizer": ("discriminator",)}
     terms = ("d_loss", "g_loss")
 
@@ -67,20 +67,26 @@ class CGAN(Adversarial):
         self.discriminator = build_discriminator(image_shape, classes, discriminator_width, discriminator_dropout)
         self.bce = keras.losses.BinaryCrossentropy(from_logits=True)
 
-    def generate(self, labels: tf.Tensor) -> tf.Tensor:
+    def batch_spec(self, n: int) -> dict[str, endpoint.Array]:
+        return {"image": endpoint.image(n, self.image_shape), "label": endpoint.label(n, self.classes)}
+
+    def endpoints(self) -> dict[str, endpoint.Endpoint]:
+        return endpoint.generator(self.image_shape, endpoint.latents(self.latent_dim), classes=self.classes)
+
+    def fake(self, labels: tf.Tensor) -> tf.Tensor:
         z = keras.random.uniform((labels.shape[0], self.latent_dim), -1.0, 1.0, seed=self.seed_generator)
         return self.generator([z, labels], training=True)
 
     def discriminator_loss(self, real: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
         """-log D(x | y) - log(1 - D(G(z | y) | y)), halved."""
         on_real = self.discriminator([real, labels], training=True)
-        on_fake = self.discriminator([self.generate(labels), labels], training=True)
+        on_fake = self.discriminator([self.fake(labels), labels], training=True)
         loss = self.bce(tf.ones_like(on_real), on_real) + self.bce(tf.zeros_like(on_fake), on_fake)
         return {"d_loss": loss / 2}
 
     def generator_loss(self, labels: tf.Tensor) -> dict[str, tf.Tensor]:
         """-log D(G(z | y) | y)."""
-        on_fake = self.discriminator([self.generate(labels), labels], training=True)
+        on_fake = self.discriminator([self.fake(labels), labels], training=True)
         return {"g_loss": self.bce(tf.ones_like(on_fake), on_fake)}
 
     def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -92,4 +98,8 @@ class CGAN(Adversarial):
     def sample(self, labels: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """One image in [0, 1] per label; the same seed gives the same images."""
         z = tf.random.stateless_uniform((tf.shape(labels)[0], self.latent_dim), (seed, 0), -1.0, 1.0)
-        return (self.generator([z, labels], training=False) + 1.0) / 2.0
+        return self.generate(z, labels)
+
+    def generate(self, latents: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """One image in [0, 1] per row of latents (n, d) and label (n,)."""
+        return (self.generator([latents, labels], training=False) + 1.0) / 2.0

@@ -10,10 +10,10 @@ import functools
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 from keras import layers
 
+from tfgans import endpoint
 from tfgans.adversarial import Adversarial
 from tfgans.errors import UserError
 from tfgans.layers import BatchNormalization, halvings
@@ -73,7 +73,6 @@ class CoarseGAN(Adversarial):
     """One of four GANs, by `variant`. `classifier` learns from real images and looks on: "accuracy" is the share of
     restored images whose class it reads right. It guides nobody."""
 
-    kind = "restoration"
     players = {"g_optimizer": ("generator",), "d_optimizer": ("discriminator",), "c_optimizer": ("classifier",)}
     terms = ("d_loss", "g_loss", "pixel_loss", "class_loss", "accuracy")
 
@@ -106,6 +105,22 @@ class CoarseGAN(Adversarial):
         else:  # nothing to read
             self.players = {player: networks for player, networks in self.players.items() if player != "c_optimizer"}
         self.bce = keras.losses.BinaryCrossentropy(from_logits=True)
+
+    def batch_spec(self, n: int) -> dict[str, endpoint.Array]:
+        source = (*self.source_size(), self.image_shape[2])
+        spec = {"source": endpoint.image(n, source), "target": endpoint.image(n, self.image_shape)}
+        return spec | ({"label": endpoint.label(n, self.classes)} if self.classes else {})
+
+    def endpoints(self) -> dict[str, endpoint.Endpoint]:
+        size, (height, wide, channels) = self.source_size(), self.image_shape
+        given, made = endpoint.images(channels, (None, *size)), endpoint.images(channels, (None, height, wide))
+        return {"restore": endpoint.Endpoint({"images": given}, {"images": made}, scale=self.factor, size=size)}
+
+    def source_size(self) -> tuple[int, int]:
+        return self.image_shape[0] // self.factor, self.image_shape[1] // self.factor
+
+    def updates(self, player: str) -> dict[int, int]:
+        return {0: self.critic_steps if player == "d_optimizer" else 1}
 
     # -- losses -----------------------------------------------------------------------------------------------------
 
@@ -158,10 +173,3 @@ class CoarseGAN(Adversarial):
     def restore(self, images: tf.Tensor) -> tf.Tensor:
         """(n, h / factor, w / factor, c) coarse images in [0, 1] -> (n, h, w, c) in [0, 1]."""
         return (self.generator(images * 2.0 - 1.0, training=False) + 1.0) / 2.0
-
-    def example_batch(self, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """`n` examples of noise in the shapes of a batch, for tests."""
-        height, wide, channels = self.image_shape
-        shapes = {"source": (height // self.factor, wide // self.factor, channels), "target": self.image_shape}
-        batch = {key: rng.uniform(-1, 1, (n, *shape)).astype(np.float32) for key, shape in shapes.items()}
-        return batch | ({"label": rng.integers(0, self.classes, n).astype(np.int32)} if self.classes else {})

@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from tfgans import endpoint
 from tfgans.adversarial import Adversarial
 from tfgans.layers import BatchNormalization, halvings
 
@@ -70,20 +71,29 @@ class DCGAN(Adversarial):
         self.discriminator = build_discriminator(image_shape, width, dropout)
         self.bce = keras.losses.BinaryCrossentropy(from_logits=True)
 
-    def generate(self, n: int) -> tf.Tensor:
+    def batch_spec(self, n: int) -> dict[str, endpoint.Array]:
+        return {"image": endpoint.image(n, self.image_shape)}
+
+    def endpoints(self) -> dict[str, endpoint.Endpoint]:
+        return endpoint.generator(self.image_shape, endpoint.latents(self.latent_dim, normal=True))
+
+    def updates(self, player: str) -> dict[int, int]:
+        return {0: self.generator_steps if player == "g_optimizer" else 1}
+
+    def fake(self, n: int) -> tf.Tensor:
         z = keras.random.normal((n, self.latent_dim), seed=self.seed_generator)
         return self.generator(z, training=True)
 
     def discriminator_loss(self, real: tf.Tensor) -> dict[str, tf.Tensor]:
         """-log D(x) - log(1 - D(G(z))), halved; real and fake are normalized as batches of their own."""
         on_real = self.discriminator(real, training=True)
-        on_fake = self.discriminator(self.generate(real.shape[0]), training=True)
+        on_fake = self.discriminator(self.fake(real.shape[0]), training=True)
         loss = self.bce(tf.ones_like(on_real), on_real) + self.bce(tf.zeros_like(on_fake), on_fake)
         return {"d_loss": loss / 2}
 
     def generator_loss(self, n: int) -> dict[str, tf.Tensor]:
         """-log D(G(z))."""
-        on_fake = self.discriminator(self.generate(n), training=True)
+        on_fake = self.discriminator(self.fake(n), training=True)
         return {"g_loss": self.bce(tf.ones_like(on_fake), on_fake)}
 
     def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -96,4 +106,8 @@ class DCGAN(Adversarial):
     def sample(self, n: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """`n` images in [0, 1]; the same seed gives the same images."""
         z = tf.random.stateless_normal((n, self.latent_dim), (seed, 0))
-        return (self.generator(z, training=False) + 1.0) / 2.0
+        return self.generate(z)
+
+    def generate(self, latents: tf.Tensor) -> tf.Tensor:
+        """One image in [0, 1] per row of latents (n, d)."""
+        return (self.generator(latents, training=False) + 1.0) / 2.0

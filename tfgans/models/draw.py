@@ -13,6 +13,7 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
+from tfgans import endpoint
 from tfgans.adversarial import Adversarial
 
 State = tuple[tf.Tensor, ...]
@@ -142,6 +143,13 @@ class DRAW(Adversarial):
         self.decoder_heads = build_heads(width, written, "decoder_heads")
         self.start = Start((width, width, pixels), name="start")
 
+    def batch_spec(self, n: int) -> dict[str, endpoint.Array]:
+        return {"image": endpoint.image(n, self.image_shape)}
+
+    def endpoints(self) -> dict[str, endpoint.Endpoint]:
+        latents = endpoint.latents(self.glimpses, self.latent_dim, normal=True)
+        return endpoint.generator(self.image_shape, latents)
+
     # -- one glimpse ------------------------------------------------------------------------------------------------
 
     def beginning(self, n: Any) -> tuple[State, State]:
@@ -232,5 +240,10 @@ class DRAW(Adversarial):
     def sample(self, n: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """`n` images in [0, 1], the last canvas: each pixel's probability of being white, not a draw from it."""
         codes = tf.random.stateless_normal((self.glimpses, n, self.latent_dim), (seed, 0))
-        (state,) = self.repeat(lambda t, state: (self.decode(codes[t], state),), self.beginning(n)[0])
+        return self.generate(tf.transpose(codes, (1, 0, 2)))
+
+    def generate(self, latents: tf.Tensor) -> tf.Tensor:
+        """One image in [0, 1] for the codes of all its glimpses: (n, glimpses, latent_dim)."""
+        codes, start = tf.transpose(latents, (1, 0, 2)), self.beginning(tf.shape(latents)[0])[0]
+        (state,) = self.repeat(lambda t, state: (self.decode(codes[t], state),), start)
         return tf.sigmoid(state[0])

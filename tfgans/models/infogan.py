@@ -12,6 +12,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from tfgans import endpoint
 from tfgans.adversarial import Adversarial
 from tfgans.layers import BatchNormalization, halvings
 
@@ -64,7 +65,6 @@ class InfoGAN(Adversarial):
     that of the category plus that of the continuous codes; each has its lambda.
     """
 
-    kind = "codes"
     players = {"g_optimizer": ("generator",), "d_optimizer": ("trunk", "discriminator", "recognition")}
     terms = ("d_loss", "g_loss", "category_loss", "continuous_loss", "category_information")
 
@@ -95,7 +95,15 @@ class InfoGAN(Adversarial):
         self.recognition = build_recognition(dense_width, categories, continuous, recognition_width)
         self.bce = keras.losses.BinaryCrossentropy(from_logits=True)
 
-    def generate(self, n: int) -> tuple[tf.Tensor, tf.Tensor]:
+    def batch_spec(self, n: int) -> dict[str, endpoint.Array]:
+        return {"image": endpoint.image(n, self.image_shape)}
+
+    def endpoints(self) -> dict[str, endpoint.Endpoint]:
+        shape = (None, self.categories + self.continuous)
+        codes = endpoint.Array(shape, encoding="codes", categories=self.categories)
+        return endpoint.generator(self.image_shape, endpoint.latents(self.latent_dim), codes=codes)
+
+    def fake(self, n: int) -> tuple[tf.Tensor, tf.Tensor]:
         """Images, and the codes (n, categories + continuous) that they were drawn with: from their prior."""
         drawn = keras.random.uniform((n,), 0.0, float(self.categories), seed=self.seed_generator)
         category = tf.one_hot(tf.cast(drawn, tf.int32), self.categories)
@@ -127,7 +135,7 @@ class InfoGAN(Adversarial):
 
     def discriminator_loss(self, real: tf.Tensor) -> dict[str, tf.Tensor]:
         """-log D(x) - log(1 - D(G(z, c))), halved; and Q's."""
-        fake, codes = self.generate(real.shape[0])
+        fake, codes = self.fake(real.shape[0])
         on_real = self.discriminator(self.trunk(real, training=True))
         features = self.trunk(fake, training=True)
         on_fake = self.discriminator(features)
@@ -136,7 +144,7 @@ class InfoGAN(Adversarial):
 
     def generator_loss(self, n: int) -> dict[str, tf.Tensor]:
         """-log D(G(z, c)), and that the codes can be read from the image."""
-        fake, codes = self.generate(n)
+        fake, codes = self.fake(n)
         features = self.trunk(fake, training=True)
         on_fake = self.discriminator(features)
         information = self.information_loss(self.read_from(fake, features), codes)
@@ -156,4 +164,8 @@ class InfoGAN(Adversarial):
     def sample(self, codes: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """One image in [0, 1] per code: the category, one-hot, then the continuous codes, in [-1, 1] in training."""
         z = tf.random.stateless_uniform((tf.shape(codes)[0], self.latent_dim), (seed, 0), -1.0, 1.0)
-        return (self.generator(tf.concat([codes, z], axis=1), training=False) + 1.0) / 2.0
+        return self.generate(z, codes)
+
+    def generate(self, latents: tf.Tensor, codes: tf.Tensor) -> tf.Tensor:
+        """One image in [0, 1] per row of latents (n, d) and codes (n, c)."""
+        return (self.generator(tf.concat([codes, latents], axis=1), training=False) + 1.0) / 2.0

@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from tfgans import endpoint
 from tfgans.adversarial import Adversarial
 from tfgans.layers import BatchNormalization, halvings
 from tfgans.models.dcgan import build_generator
@@ -51,19 +52,25 @@ class LSGAN(Adversarial):
         self.generator = build_generator(image_shape, latent_dim, width)
         self.discriminator = build_discriminator(image_shape, width)
 
-    def generate(self, n: int) -> tf.Tensor:
+    def batch_spec(self, n: int) -> dict[str, endpoint.Array]:
+        return {"image": endpoint.image(n, self.image_shape)}
+
+    def endpoints(self) -> dict[str, endpoint.Endpoint]:
+        return endpoint.generator(self.image_shape, endpoint.latents(self.latent_dim, normal=True))
+
+    def fake(self, n: int) -> tf.Tensor:
         z = keras.random.normal((n, self.latent_dim), seed=self.seed_generator)
         return self.generator(z, training=True)
 
     def discriminator_loss(self, real: tf.Tensor) -> dict[str, tf.Tensor]:
         """Equation 2, first line: ((D(x) - b)^2 + (D(G(z)) - a)^2) / 2."""
         on_real = self.discriminator(real, training=True)
-        on_fake = self.discriminator(self.generate(real.shape[0]), training=True)
+        on_fake = self.discriminator(self.fake(real.shape[0]), training=True)
         return {"d_loss": (tf.reduce_mean((on_real - B) ** 2) + tf.reduce_mean((on_fake - A) ** 2)) / 2}
 
     def generator_loss(self, n: int) -> dict[str, tf.Tensor]:
         """Equation 2, second line: (D(G(z)) - c)^2 / 2."""
-        on_fake = self.discriminator(self.generate(n), training=True)
+        on_fake = self.discriminator(self.fake(n), training=True)
         return {"g_loss": tf.reduce_mean((on_fake - C) ** 2) / 2}
 
     def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -75,4 +82,8 @@ class LSGAN(Adversarial):
     def sample(self, n: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """`n` images in [0, 1]; the same seed gives the same images."""
         z = tf.random.stateless_normal((n, self.latent_dim), (seed, 0))
-        return (self.generator(z, training=False) + 1.0) / 2.0
+        return self.generate(z)
+
+    def generate(self, latents: tf.Tensor) -> tf.Tensor:
+        """One image in [0, 1] per row of latents (n, d)."""
+        return (self.generator(latents, training=False) + 1.0) / 2.0

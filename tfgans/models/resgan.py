@@ -8,10 +8,10 @@ made are concatenated, not added. The discriminator says from one trunk whether 
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 from keras import layers
 
+from tfgans import endpoint
 from tfgans.adversarial import Adversarial
 from tfgans.errors import UserError
 from tfgans.layers import BatchNormalization, Bilinear, halvings
@@ -89,7 +89,6 @@ class ResGAN(Adversarial):
     """Equations 4 to 8. Labels are classes, int32 (n,), or with `attributes` independent of each other, 0 or 1, int32
     (n, classes); with `classes` 0 there are none, and no classifier."""
 
-    kind = "restoration"
     players = {"g_optimizer": ("generator",), "d_optimizer": ("discriminator",)}
     terms = ("d_loss", "d_class_loss", "g_loss", "g_class_loss", "pixel_loss", "accuracy", "accuracy_real")
 
@@ -128,6 +127,20 @@ class ResGAN(Adversarial):
         self.generator = build_generator(image_shape[2], factor, width, blocks, join, enlarging)
         self.discriminator = build_discriminator(image_shape, classes, discriminator_width)
         self.bce = keras.losses.BinaryCrossentropy(from_logits=True)
+
+    def batch_spec(self, n: int) -> dict[str, endpoint.Array]:
+        height, wide, channels = self.image_shape
+        source = (height // self.factor, wide // self.factor, channels)
+        spec = {"source": endpoint.image(n, source), "target": endpoint.image(n, self.image_shape)}
+        if self.attributes and self.classes:
+            spec["label"] = endpoint.Array((n, self.classes), "int32", 0, 2, "label")
+        elif self.classes:
+            spec["label"] = endpoint.label(n, self.classes)
+        return spec
+
+    def endpoints(self) -> dict[str, endpoint.Endpoint]:
+        images = {"images": endpoint.images(self.image_shape[2])}
+        return {"restore": endpoint.Endpoint(images, images, scale=self.factor, tiles=True, tile=160, margin=24)}
 
     # -- losses -----------------------------------------------------------------------------------------------------
 
@@ -176,14 +189,13 @@ class ResGAN(Adversarial):
 
     def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         source, target, labels = batch["source"], batch["target"], batch.get("label")
-        kept = {}
 
-        def losses() -> dict[str, tf.Tensor]:
-            kept["made"] = self.generator(source, training=True)
-            return self.generator_loss(target, kept["made"], labels)
+        def losses() -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+            made = self.generator(source, training=True)
+            return self.generator_loss(target, made, labels), made
 
-        self.minimize("g_optimizer", losses)
-        self.minimize("d_optimizer", lambda: self.discriminator_loss(target, tf.stop_gradient(kept["made"]), labels))
+        made = self.minimize("g_optimizer", losses)
+        self.minimize("d_optimizer", lambda: self.discriminator_loss(target, tf.stop_gradient(made), labels))
         return self.logs()
 
     # -- use --------------------------------------------------------------------------------------------------------
@@ -191,13 +203,3 @@ class ResGAN(Adversarial):
     def restore(self, images: tf.Tensor) -> tf.Tensor:
         """(n, h, w, c) coarse images in [0, 1] -> (n, factor h, factor w, c) in [0, 1]."""
         return (self.generator(images * 2.0 - 1.0, training=False) + 1.0) / 2.0
-
-    def example_batch(self, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """`n` examples of noise in the shapes of a batch, for tests."""
-        height, wide, channels = self.image_shape
-        shapes = {"source": (height // self.factor, wide // self.factor, channels), "target": self.image_shape}
-        batch = {key: rng.uniform(-1, 1, (n, *shape)).astype(np.float32) for key, shape in shapes.items()}
-        if self.classes:
-            shape, largest = ((n, self.classes), 2) if self.attributes else ((n,), self.classes)
-            batch["label"] = rng.integers(0, largest, shape).astype(np.int32)
-        return batch

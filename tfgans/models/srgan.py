@@ -10,11 +10,11 @@ import math
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from tfgans.adversarial import Adversarial
+from tfgans import endpoint
+from tfgans.adversarial import Adversarial, Fall
 from tfgans.errors import UserError
 from tfgans.features.content import content_distance
 from tfgans.layers import BatchNormalization
@@ -75,12 +75,9 @@ def build_discriminator(image_shape: tuple[int, int, int], width: int) -> keras.
 class SRGAN(Adversarial):
     """`pretrain_steps` steps with the pixel loss alone, then adversarial ones. Sections 2.2 and 3.2.
 
-    `steps_done` counts the steps and is saved with the weights, so that a resumed run goes on in its stage. Losses are
-    logged as they are minimized, times their weights; those of the stage that is not on as 0.
+    Losses are logged as they are minimized, times their weights.
     """
 
-    kind = "restoration"
-    factor = FACTOR
     players = {
         "pretrain_optimizer": ("generator",),
         "g_optimizer": ("generator",),
@@ -119,7 +116,7 @@ class SRGAN(Adversarial):
             raise UserError(f"pixel is mse or l1, not '{pixel}'")
         if content != "none" and image_shape[2] != 3:
             raise UserError(f"'{content}' compares colour images; give gray ones --set content=none")
-        super().__init__(seed=seed, **kwargs)
+        super().__init__(seed=seed, stages=(("pretrain", pretrain_steps), ("compete", None)), **kwargs)
         self.image_shape, self.width, self.blocks = image_shape, width, blocks
         self.discriminator_width = discriminator_width
         self.pixel, self.content = pixel, content
@@ -133,9 +130,24 @@ class SRGAN(Adversarial):
         self.bce = keras.losses.BinaryCrossentropy(from_logits=True)
         # a function, whose network Keras does not see: neither trained nor saved
         self.content_distance = content_distance(content)
-        self.steps_done = self.add_weight(
-            shape=(), dtype="int32", initializer="zeros", trainable=False, name="steps_done"
-        )
+
+    def batch_spec(self, n: int) -> dict[str, endpoint.Array]:
+        height, wide, channels = self.image_shape
+        source = (height // FACTOR, wide // FACTOR, channels)
+        return {"source": endpoint.image(n, source), "target": endpoint.image(n, self.image_shape)}
+
+    def endpoints(self) -> dict[str, endpoint.Endpoint]:
+        images = {"images": endpoint.images(self.image_shape[2])}
+        return {"restore": endpoint.Endpoint(images, images, scale=FACTOR, tiles=True, tile=160, margin=24)}
+
+    def updates(self, player: str) -> dict[int, int]:
+        return {0 if player == "pretrain_optimizer" else self.pretrain_steps: 1}
+
+    def falls(self, player: str) -> tuple[Fall, ...]:
+        if player == "pretrain_optimizer":
+            length = self.pretrain_steps * self.pretrain_decay
+            return ((self.pretrain_steps, length, 0.0),) if length else ()
+        return ((self.drop_at, 0, 0.1),) if self.drop_at else ()
 
     # -- losses -----------------------------------------------------------------------------------------------------
 
@@ -180,41 +192,24 @@ class SRGAN(Adversarial):
 
     # -- steps ------------------------------------------------------------------------------------------------------
 
-    def pretrain(self, source: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+    def pretrain(self, batch: dict[str, tf.Tensor]) -> None:
         """SRResNet: the pixel loss alone."""
+        source, target = batch["source"], batch["target"]
         self.minimize(
             "pretrain_optimizer",
             lambda: {"pixel_loss": self.pixel_loss(target, self.generator(source, training=True))},
         )
-        return tf.constant(0)
 
-    def compete(self, source: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+    def compete(self, batch: dict[str, tf.Tensor]) -> None:
         """One step of G and one of D. Both see the same images of G, which are made once."""
-        made = {}
-
-        def losses() -> dict[str, tf.Tensor]:
-            made["image"] = self.generator(source, training=True)
-            return self.generator_losses(target, made["image"])
-
-        self.minimize("g_optimizer", losses)
-        self.minimize("d_optimizer", lambda: self.discriminator_loss(target, tf.stop_gradient(made["image"])))
-        return tf.constant(1)
-
-    def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         source, target = batch["source"], batch["target"]
-        tf.cond(
-            self.steps_done.value < self.pretrain_steps,
-            lambda: self.pretrain(source, target),
-            lambda: self.compete(source, target),
-        )
-        self.steps_done.assign_add(1)
-        return self.logs()
 
-    def rate(self, player: str, step: int) -> float:
-        if player == "pretrain_optimizer":
-            falling = self.pretrain_steps * self.pretrain_decay
-            return max(0.0, min(1.0, (self.pretrain_steps - step) / falling)) if falling else 1.0
-        return 0.1 if self.drop_at and step >= self.drop_at else 1.0
+        def losses() -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+            made = self.generator(source, training=True)
+            return self.generator_losses(target, made), made
+
+        made = self.minimize("g_optimizer", losses)
+        self.minimize("d_optimizer", lambda: self.discriminator_loss(target, tf.stop_gradient(made)))
 
     def restore(self, images: tf.Tensor) -> tf.Tensor:
         """(n, h, w, c) images in [0, 1] -> (n, 4 h, 4 w, c) in [0, 1]."""
@@ -223,9 +218,3 @@ class SRGAN(Adversarial):
     def begin(self) -> None:
         if self.start:
             take_weights(self.generator, self.start)
-
-    def example_batch(self, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """`n` examples of noise in the shapes of a batch, for tests."""
-        height, wide, channels = self.image_shape
-        shapes = {"source": (height // FACTOR, wide // FACTOR, channels), "target": self.image_shape}
-        return {key: rng.uniform(-1, 1, (n, *shape)).astype(np.float32) for key, shape in shapes.items()}

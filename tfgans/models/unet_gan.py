@@ -9,16 +9,17 @@ weight lambda of the L1 loss falls.
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from tfgans.adversarial import Adversarial
+from tfgans import endpoint
+from tfgans.adversarial import Adversarial, Fall
 from tfgans.data.colour import lab_to_rgb, rgb_to_lab
 from tfgans.errors import UserError
 from tfgans.layers import BatchNormalization, in_windows
 
 CHANNELS = {"colorize": (1, 2), "inpaint": (3, 3)}  # of what the generator is given and what it makes
+HOLE = 32  # pixels a side of the holes that inpainting is trained on
 LAB = 50.0  # L / 50 - 1, a / 50 and b / 50: L in [-1, 1], most colours too
 
 
@@ -140,11 +141,10 @@ def build_discriminator(image_shape: tuple[int, int, int], width: int) -> keras.
 class UNetGAN(Adversarial):
     """`pretrain_steps` steps of the generator with L1 alone, then adversarial ones. Sections 3 and 4.
 
-    `steps_done` counts the steps and is saved with the weights. "l1" is the mean absolute difference of what is
+    "l1" is the mean absolute difference of what is
     generated: a and b of Lab / 50, or RGB in [-1, 1]; "l1_loss" is lambda times that, with weights.
     """
 
-    kind = "restoration"
     players = {"g_optimizer": ("generator",), "d_optimizer": ("discriminator",)}
     terms = ("l1", "l1_loss", "adversarial_loss", "d_loss", "d_real", "d_fake")
 
@@ -185,7 +185,8 @@ class UNetGAN(Adversarial):
             raise UserError(f"task is {' or '.join(CHANNELS)}, not '{task}'")
         if adversarial not in ("bce", "l2", "none"):
             raise UserError(f"adversarial is bce, l2 or none, not '{adversarial}'")
-        super().__init__(seed=seed, **kwargs)
+        against = (("pretrain", pretrain_steps), ("early", early_steps), ("compete", None))
+        super().__init__(seed=seed, stages=(("pretrain", None),) if adversarial == "none" else against, **kwargs)
         self.image_shape, self.task, self.part = image_shape, task, part
         self.width, self.discriminator_width = width, discriminator_width
         self.adversarial, self.pooling = adversarial, pooling
@@ -196,13 +197,28 @@ class UNetGAN(Adversarial):
         self.discriminator = build_discriminator((*sides, sum(CHANNELS[task])), discriminator_width)
         self.missing_weight = missing_weight
         self.bce = keras.losses.BinaryCrossentropy(from_logits=True)
-        self.steps_done = self.add_weight(
-            shape=(), dtype="int32", initializer="zeros", trainable=False, name="steps_done"
-        )
 
-    @property
-    def source_channels(self) -> int:
-        return CHANNELS[self.task][0]
+    def batch_spec(self, n: int) -> dict[str, endpoint.Array]:
+        source = (*self.image_shape[:2], CHANNELS[self.task][0])
+        return {"source": endpoint.image(n, source), "target": endpoint.image(n, self.image_shape)}
+
+    def endpoints(self) -> dict[str, endpoint.Endpoint]:
+        given, made = {"images": endpoint.images(CHANNELS[self.task][0])}, {"images": endpoint.images(3)}
+        if self.task == "colorize":
+            return {"restore": endpoint.Endpoint(given, made, keeps_lightness=True, largest=512)}
+        masks = endpoint.Array((None, None, None, 1), "bool", 0, 1, "mask")
+        return {"fill": endpoint.Endpoint({**given, "masks": masks}, made, hole=HOLE)}
+
+    def updates(self, player: str) -> dict[int, int]:
+        if player == "g_optimizer":
+            return {0: 1}
+        if self.adversarial == "none":
+            return {}
+        return {self.pretrain_steps: self.early_discriminator_steps, self.pretrain_steps + self.early_steps: 1}
+
+    def falls(self, player: str) -> tuple[Fall, ...]:
+        falling = player == "g_optimizer" and self.rate_after < 1.0
+        return ((self.pretrain_steps, 0, self.rate_after),) if falling else ()
 
     def given(self, source: tf.Tensor) -> tf.Tensor:
         """What the generator is given, of images in [-1, 1]: the L of gray ones, or the RGB itself."""
@@ -245,65 +261,59 @@ class UNetGAN(Adversarial):
         self.track({"d_real": tf.reduce_mean(shown(on_real)), "d_fake": tf.reduce_mean(shown(on_fake))})
         return {"d_loss": self.versus(1.0, on_real) + self.versus(0.0, on_fake)}
 
-    # -- a step -----------------------------------------------------------------------------------------------------
+    # -- stages -----------------------------------------------------------------------------------------------------
 
-    def discriminator_updates(self, step: tf.Tensor) -> tf.Tensor:
-        """How many updates of D go with one of G: none in pre-training, then several, then one. Section 3.1."""
-        early = tf.where(step < self.pretrain_steps + self.early_steps, self.early_discriminator_steps, 1)
-        return tf.where(tf.logical_or(self.adversarial == "none", step < self.pretrain_steps), 0, early)
-
-    def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    def pretrain(self, batch: dict[str, tf.Tensor]) -> None:
+        """The generator alone."""
         given, wanted = self.given(batch["source"]), self.wanted(batch["target"])
-        updates = self.discriminator_updates(self.steps_done.value)
-        kept = {}
+        self.minimize("g_optimizer", lambda: self.l1_loss(given, wanted, self.generator(given, training=True)))
 
-        def generator_losses() -> dict[str, tf.Tensor]:
-            kept["made"] = made = self.generator(given, training=True)
-            against = tf.cond(updates > 0, lambda: self.adversarial_loss(given, made), lambda: tf.constant(0.0))
-            return {**self.l1_loss(given, wanted, made), "adversarial_loss": against}
+    def early(self, batch: dict[str, tf.Tensor]) -> None:
+        """Several updates of D to one of G. Section 3.1."""
+        self.compete(batch, self.early_discriminator_steps)
 
-        self.minimize("g_optimizer", generator_losses)
-        made = tf.stop_gradient(kept["made"])
+    def compete(self, batch: dict[str, tf.Tensor], discriminator_steps: int = 1) -> None:
+        """One update of G, then those of D, all on the same images."""
+        given, wanted = self.given(batch["source"]), self.wanted(batch["target"])
 
-        def discriminator_update(done: tf.Tensor) -> tuple[tf.Tensor]:
+        def losses() -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+            made = self.generator(given, training=True)
+            terms = self.l1_loss(given, wanted, made)
+            return {**terms, "adversarial_loss": self.adversarial_loss(given, made)}, made
+
+        made = tf.stop_gradient(self.minimize("g_optimizer", losses))
+        for _ in range(discriminator_steps):
             self.minimize("d_optimizer", lambda: self.discriminator_loss(given, wanted, made))
-            return (done + 1,)
-
-        tf.while_loop(lambda done: done < updates, discriminator_update, (tf.constant(0),))  # on the same images
-        self.steps_done.assign_add(1)
-        return self.logs()
-
-    def rate(self, player: str, step: int) -> float:
-        return self.rate_after if player == "g_optimizer" and step >= self.pretrain_steps else 1.0
 
     # -- use --------------------------------------------------------------------------------------------------------
 
-    def generate(self, given: tf.Tensor) -> tf.Tensor:
-        """`generator` for any h and w, in windows of the size of training. (As one larger image, with more parts than
-        in training and mirrored up to whole ones, holes were filled worse than smoothly.)"""
+    def windowed(self, given: tf.Tensor) -> tf.Tensor:
+        """What the generator makes of any h and w, in windows of the size of training."""
 
         def network(images: tf.Tensor) -> tf.Tensor:
             return self.generator(images, training=False)
 
         return in_windows(network, given, self.image_shape[:2], CHANNELS[self.task][1])
 
-    def restore(self, images: tf.Tensor) -> tf.Tensor:
-        """Gray images (n, h, w, 1), or RGB ones with a hole, in [0, 1], any h and w -> RGB (n, h, w, 3) in [0, 1].
+    def fill(self, images: tf.Tensor, masks: tf.Tensor) -> tf.Tensor:
+        """RGB images (n, h, w, 3) in [0, 1] and masks (n, h, w, 1), True in the hole -> (n, h, w, 3) in [0, 1].
 
-        Inpainting works at the images' own size. Colours are found on as many pixels as there were in training, with
-        the images' proportions, then enlarged and laid on the images' own L.
+        Any h and w. What lies in the hole is not looked at; the known pixels are made too, and not exactly.
         """
-        given = self.given(images * 2.0 - 1.0)
-        if self.task == "inpaint":
-            return tf.clip_by_value((self.generate(given) + 1.0) / 2.0, 0.0, 1.0)
-        size = tf.shape(images)[1:3]
+        given = tf.where(masks, 0.0, images) * 2.0 - 1.0
+        return tf.clip_by_value((self.windowed(given) + 1.0) / 2.0, 0.0, 1.0)
+
+    def restore(self, images: tf.Tensor) -> tf.Tensor:
+        """Gray images (n, h, w, 1) in [0, 1], any h and w -> RGB (n, h, w, 3) in [0, 1].
+
+        Colours are found on as many pixels as there were in training, with the images' proportions, then enlarged and
+        laid on the images' own L.
+        """
+        if self.task == "inpaint":  # for callers not moved yet
+            return self.fill(images, tf.zeros_like(images[..., :1], tf.bool))
+        given, size = self.given(images * 2.0 - 1.0), tf.shape(images)[1:3]
         sides = tf.cast(size, tf.float32)
         scale = tf.sqrt(self.image_shape[0] * self.image_shape[1] / tf.reduce_prod(sides))
         small = tf.image.resize(given, tf.maximum(1, tf.cast(tf.round(scale * sides), tf.int32)), antialias=True)
-        colours = tf.image.resize(self.generate(small), size, antialias=True)
+        colours = tf.image.resize(self.windowed(small), size, antialias=True)
         return (lab_to_rgb(LAB * tf.concat([given + 1.0, colours], -1)) + 1.0) / 2.0
-
-    def example_batch(self, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """`n` examples of noise in the shapes of a batch, for tests."""
-        shapes = {"source": (*self.image_shape[:2], self.source_channels), "target": self.image_shape}
-        return {key: rng.uniform(-1, 1, (n, *shape)).astype(np.float32) for key, shape in shapes.items()}

@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from tfgans import endpoint
 from tfgans.adversarial import Adversarial
 from tfgans.errors import UserError
 from tfgans.layers import BatchNormalization
@@ -91,7 +92,13 @@ class UnrolledGAN(Adversarial):
         self.discriminator = build_discriminator(image_shape, discriminator_width)
         self.bce = keras.losses.BinaryCrossentropy(from_logits=True)
 
-    def generate(self, n: int) -> tf.Tensor:
+    def batch_spec(self, n: int) -> dict[str, endpoint.Array]:
+        return {"image": endpoint.image(n, self.image_shape)}
+
+    def endpoints(self) -> dict[str, endpoint.Endpoint]:
+        return endpoint.generator(self.image_shape, endpoint.latents(self.latent_dim, normal=True))
+
+    def fake(self, n: int) -> tf.Tensor:
         z = keras.random.normal((n, self.latent_dim), seed=self.seed_generator)
         return self.generator(z, training=True)
 
@@ -105,12 +112,14 @@ class UnrolledGAN(Adversarial):
         on_real, on_fake = self.judge(weights, real), self.judge(weights, fake)
         return self.bce(tf.ones_like(on_real), on_real) + self.bce(tf.zeros_like(on_fake), on_fake)
 
-    def unrolled(self, real: tf.Tensor, fake: tf.Tensor) -> Weights:
+    def unrolled(self, real: tf.Tensor, fake: tf.Tensor, rate: tf.Tensor | None = None) -> Weights:
         """The discriminator's weights after `unroll` updates on this batch, as a function of `fake`.
 
         The updates are Adam's, from the state that `d_optimizer` is in, written out so that they can be differentiated.
+        Their learning rate is `rate`, by default that of the next update.
         """
         adam: Any = getattr(self.d_optimizer, "inner_optimizer", self.d_optimizer)  # of a LossScaleOptimizer
+        rate = adam.learning_rate if rate is None else rate
         beta_1, beta_2, done = adam.beta_1, adam.beta_2, tf.cast(adam.iterations, tf.float32)
         weights = [tf.convert_to_tensor(w) for w in self.weights_of("d_optimizer")]
         means = [tf.convert_to_tensor(m) for m in adam._momentums]
@@ -121,36 +130,40 @@ class UnrolledGAN(Adversarial):
                 tape.watch(weights)
                 loss = scale * self.minus_f(weights, real, fake)
             gradients = [g / scale for g in tape.gradient(loss, weights)]
-            rate = adam.learning_rate * tf.sqrt(1.0 - beta_2 ** (done + k)) / (1.0 - beta_1 ** (done + k))
+            scaled = rate * tf.sqrt(1.0 - beta_2 ** (done + k)) / (1.0 - beta_1 ** (done + k))
             means = [m + (1.0 - beta_1) * (g - m) for m, g in zip(means, gradients, strict=True)]
             squares = [v + (1.0 - beta_2) * (g**2 - v) for v, g in zip(squares, gradients, strict=True)]
             # a weight that never had a gradient: at 0 the root has no derivative
             roots = [tf.sqrt(tf.maximum(v, 1e-30)) + adam.epsilon for v in squares]
-            weights = [w - rate * m / root for w, m, root in zip(weights, means, roots, strict=True)]
+            weights = [w - scaled * m / root for w, m, root in zip(weights, means, roots, strict=True)]
         return weights
 
     def discriminator_loss(self, real: tf.Tensor) -> dict[str, tf.Tensor]:
         """-f, with the weights as they are."""
         on_real = self.discriminator(real, training=True)
-        on_fake = self.discriminator(self.generate(real.shape[0]), training=True)
+        on_fake = self.discriminator(self.fake(real.shape[0]), training=True)
         return {"d_loss": self.bce(tf.ones_like(on_real), on_real) + self.bce(tf.zeros_like(on_fake), on_fake)}
 
-    def generator_loss(self, real: tf.Tensor) -> dict[str, tf.Tensor]:
+    def generator_loss(self, real: tf.Tensor, rate: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
         """f_K, the objective at the unrolled discriminator; it depends on the samples through that, too."""
-        fake = self.generate(real.shape[0])
-        weights = self.unrolled(real, fake)
+        fake = self.fake(real.shape[0])
+        weights = self.unrolled(real, fake, rate)
         if self.saturating:
             return {"g_loss": -self.minus_f(weights, real, fake)}
         on_fake = self.judge(weights, fake)
         return {"g_loss": self.bce(tf.ones_like(on_fake), on_fake)}
 
     def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        real = batch["image"]
+        real, rate = batch["image"], tf.convert_to_tensor(self.d_optimizer.learning_rate)  # of this step
         self.minimize("d_optimizer", lambda: self.discriminator_loss(real))
-        self.minimize("g_optimizer", lambda: self.generator_loss(real))
+        self.minimize("g_optimizer", lambda: self.generator_loss(real, rate))
         return self.logs()
 
     def sample(self, n: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """`n` images or points in [0, 1]; the same seed gives the same ones."""
         z = tf.random.stateless_normal((n, self.latent_dim), (seed, 0))
-        return tf.clip_by_value((self.generator(z, training=False) + 1.0) / 2.0, 0.0, 1.0)  # points have no tanh
+        return self.generate(z)
+
+    def generate(self, latents: tf.Tensor) -> tf.Tensor:
+        """One image in [0, 1] per row of latents (n, d)."""
+        return tf.clip_by_value((self.generator(latents, training=False) + 1.0) / 2.0, 0.0, 1.0)  # points have no tanh

@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from tfgans import endpoint
 from tfgans.adversarial import Adversarial
 from tfgans.layers import BatchNormalization, halvings
 from tfgans.models.dcgan import build_generator
@@ -63,21 +64,30 @@ class WGAN(Adversarial):
         self.generator = build_generator(image_shape, latent_dim, width)
         self.critic = build_critic(image_shape, width)
 
-    def generate(self, n: int) -> tf.Tensor:
+    def batch_spec(self, n: int) -> dict[str, endpoint.Array]:
+        return {"image": endpoint.image(n, self.image_shape)}
+
+    def endpoints(self) -> dict[str, endpoint.Endpoint]:
+        return endpoint.generator(self.image_shape, endpoint.latents(self.latent_dim, normal=True))
+
+    def updates(self, player: str) -> dict[int, int]:
+        return {0: self.n_critic if player == "d_optimizer" else 1}
+
+    def fake(self, n: int) -> tf.Tensor:
         z = keras.random.normal((n, self.latent_dim), seed=self.seed_generator)
         return self.generator(z, training=True)
 
     def critic_loss(self, real: tf.Tensor) -> dict[str, tf.Tensor]:
         """Equation 3, with the sign of a loss: E f(G(z)) - E f(x)."""
         on_real = self.critic(real, training=True)
-        on_fake = self.critic(self.generate(real.shape[0]), training=True)
+        on_fake = self.critic(self.fake(real.shape[0]), training=True)
         distance = tf.reduce_mean(on_real) - tf.reduce_mean(on_fake)
         self.track({"distance": distance})
         return {"d_loss": -distance}
 
     def generator_loss(self, n: int) -> dict[str, tf.Tensor]:
         """-E f(G(z)), whose gradient is that of theorem 3."""
-        return {"g_loss": -tf.reduce_mean(self.critic(self.generate(n), training=True))}
+        return {"g_loss": -tf.reduce_mean(self.critic(self.fake(n), training=True))}
 
     def clip_weights(self) -> None:
         for weight in self.weights_of("d_optimizer"):
@@ -94,4 +104,8 @@ class WGAN(Adversarial):
     def sample(self, n: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """`n` images in [0, 1]; the same seed gives the same images."""
         z = tf.random.stateless_normal((n, self.latent_dim), (seed, 0))
-        return (self.generator(z, training=False) + 1.0) / 2.0
+        return self.generate(z)
+
+    def generate(self, latents: tf.Tensor) -> tf.Tensor:
+        """One image in [0, 1] per row of latents (n, d)."""
+        return (self.generator(latents, training=False) + 1.0) / 2.0

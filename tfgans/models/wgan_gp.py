@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from tfgans import endpoint
 from tfgans.adversarial import Adversarial
 from tfgans.layers import halvings
 from tfgans.models.dcgan import build_generator
@@ -53,13 +54,22 @@ class WGANGP(Adversarial):
         self.generator = build_generator(image_shape, latent_dim, width)
         self.critic = build_critic(image_shape, width)
 
-    def generate(self, n: int) -> tf.Tensor:
+    def batch_spec(self, n: int) -> dict[str, endpoint.Array]:
+        return {"image": endpoint.image(n, self.image_shape)}
+
+    def endpoints(self) -> dict[str, endpoint.Endpoint]:
+        return endpoint.generator(self.image_shape, endpoint.latents(self.latent_dim, normal=True))
+
+    def updates(self, player: str) -> dict[int, int]:
+        return {0: self.n_critic if player == "d_optimizer" else 1}
+
+    def fake(self, n: int) -> tf.Tensor:
         z = keras.random.normal((n, self.latent_dim), seed=self.seed_generator)
         return self.generator(z, training=True)
 
     def critic_loss(self, real: tf.Tensor) -> dict[str, tf.Tensor]:
         """Equation 3: E D(G(z)) - E D(x) + penalty E (|grad D(x^)| - 1)^2."""
-        fake = self.generate(real.shape[0])
+        fake = self.fake(real.shape[0])
         distance = tf.reduce_mean(self.critic(real, training=True)) - tf.reduce_mean(self.critic(fake, training=True))
         self.track({"distance": distance})
         return {"d_loss": -distance, "gradient_penalty": self.penalty * self.slope_loss(real, fake)}
@@ -78,7 +88,7 @@ class WGANGP(Adversarial):
 
     def generator_loss(self, n: int) -> dict[str, tf.Tensor]:
         """-E D(G(z))."""
-        return {"g_loss": -tf.reduce_mean(self.critic(self.generate(n), training=True))}
+        return {"g_loss": -tf.reduce_mean(self.critic(self.fake(n), training=True))}
 
     def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         reals = batch["image"]  # (n_critic, n, h, w, c)
@@ -90,4 +100,8 @@ class WGANGP(Adversarial):
     def sample(self, n: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """`n` images in [0, 1]; the same seed gives the same images."""
         z = tf.random.stateless_normal((n, self.latent_dim), (seed, 0))
-        return (self.generator(z, training=False) + 1.0) / 2.0
+        return self.generate(z)
+
+    def generate(self, latents: tf.Tensor) -> tf.Tensor:
+        """One image in [0, 1] per row of latents (n, d)."""
+        return (self.generator(latents, training=False) + 1.0) / 2.0

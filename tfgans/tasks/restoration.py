@@ -87,8 +87,8 @@ def measure(model: Exported, subject: Subject) -> Measured:
 
     Enlarged images are compared on Y, without BORDER pixels, beside bicubic enlargement; also by the power at the
     frequencies that were lost (`high_frequency`) and by the letters that can be read (`legibility`). Others are
-    compared in all channels, beside the input. These, and images scaled to one size, are compared as a set too: the Frechet
-    distance of their features. What is coloured also gets `colour_scores`, what has a hole `hole_scores`. Scores that
+    compared in all channels, beside the input. These, and images scaled to one size, are compared as a set too: the
+    Frechet distance of their features. What is coloured also gets `colour_scores`, what has a hole `hole_scores`. Scores that
     an image does not have (the PSNR of a gray original and its equal source, the hues of a gray image) are left out of
     the means.
 

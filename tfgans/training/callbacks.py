@@ -15,6 +15,7 @@ from tqdm import tqdm
 from tfgans import data
 from tfgans.adversarial import Adversarial
 from tfgans.data.degrade import bicubic_up, degrade, pair
+from tfgans.errors import Diverged
 from tfgans.images import sheet, write_png
 from tfgans.inference.exported import traversal
 from tfgans.run import Run
@@ -22,10 +23,6 @@ from tfgans.training.environment import duration
 from tfgans.training.setup import recipe_of
 
 PREVIEW_SEED = 20140610  # of the fixed latents in the sample grids
-
-
-class Diverged(Exception):
-    """A loss became NaN or infinite; the message names the step, the term and the last good checkpoint."""
 
 
 class Recorder(keras.callbacks.Callback):
@@ -53,14 +50,6 @@ class Recorder(keras.callbacks.Callback):
     def on_train_begin(self, logs: Any = None) -> None:
         if self.step == 0:
             self._picture()
-
-    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        # from the step alone, so that a resumed run has the same rates
-        left = (self.steps - self.step) / (self.steps * self.recipe.decay) if self.recipe.decay else 1.0
-        for player, arguments in self.recipe.optimizers.items():
-            factor = min(left, 1.0) * self.model.rate(player, self.step)
-            if factor < 1.0:
-                getattr(self.model, player).learning_rate = arguments["learning_rate"] * factor
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         values = {term: float(value) for term, value in (logs or {}).items()}

@@ -8,9 +8,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfgans import data
+from tfgans.adversarial import Adversarial
 from tfgans.recipe import Recipe
 from tfgans.training.environment import duration
-from tfgans.training.setup import batches, build
+from tfgans.training.setup import batch_signature, batches, build
 
 
 def timed(step: Callable[..., dict[str, tf.Tensor]], batch: dict[str, tf.Tensor]) -> float:
@@ -31,7 +32,7 @@ def describe(
     model = build(name, recipe, 0, *mode)
     batch = next(iter(batches(recipe, source, 0, model.group, 0, 1)))
     step = tf.function(model.train_step, jit_compile=mode[1])
-    flops = count_flops(tf.function(model.train_step).get_concrete_function(batch))
+    flops = step_flops(model, recipe.batch_size)
     stages = _stages(model, recipe)
     if mode_name(mode) in timings and len(stages) == 1:
         seconds = [timings[mode_name(mode)] / 1000]
@@ -50,17 +51,32 @@ def describe(
     print(f"{'run':20} {recipe.steps:>12,} steps, about {duration(whole)}")
 
 
-def _stages(model: Any, recipe: Recipe) -> list[tuple[int, int]]:
-    """A step of each part of the training whose steps cost alike, and how many there are: pre-training, the rest."""
-    before = min(getattr(model, "pretrain_steps", 0), recipe.steps)
-    return [(at, count) for at, count in ((0, before), (recipe.steps - 1, recipe.steps - before)) if count]
+def _stages(model: Adversarial, recipe: Recipe) -> list[tuple[int, int]]:
+    """The first step of each stage of the training, and how many steps it has in this run."""
+    found, begun = [], 0
+    for _, steps in model.stages or (("", None),):
+        count = min(recipe.steps - begun, recipe.steps if steps is None else steps)
+        if count > 0:
+            found.append((begun, count))
+        begun += steps or 0
+    return found
 
 
-def _seconds_at(start: int, model: Any, step: Callable[..., dict[str, tf.Tensor]], batch: Any) -> float:
+def _seconds_at(start: int, model: Adversarial, step: Callable[..., dict[str, tf.Tensor]], batch: Any) -> float:
     """What a step costs at that point of the training."""
-    if hasattr(model, "steps_done"):
-        model.steps_done.assign(start)
-    return min(timed(step, batch) for _ in range(5))
+    found = []
+    for _ in range(5):
+        if model.stages:
+            model.steps_done.assign(start)
+        found.append(timed(step, batch))
+    return min(found)
+
+
+def step_flops(model: Adversarial, batch_size: int) -> int:
+    """Floating-point operations of a step on `batch_size` examples; of a model with stages those of the dearest one."""
+    signature = batch_signature(model, batch_size)
+    steps = [getattr(model, name) for name, _ in model.stages] or [model.train_step]
+    return max(count_flops(tf.function(step).get_concrete_function(signature)) for step in steps)
 
 
 def count_flops(function: Any) -> int:

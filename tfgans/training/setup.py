@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgans import data, models
-from tfgans.adversarial import Adversarial
+from tfgans.adversarial import Adversarial, Fall, HoldThenLinear
 from tfgans.data.degrade import degrade, pair
 from tfgans.errors import UserError
 from tfgans.recipe import Recipe
@@ -28,31 +28,53 @@ def recipe_of(config: dict[str, Any]) -> Recipe:
     return dataclasses.replace(recipe, **{name: getattr(base, name) for name in told})
 
 
+def network_of(name: str, recipe: Recipe, seed: int = 0) -> Adversarial:
+    """A fresh model, not compiled. UserError where the recipe's settings make none, or fit no degradation."""
+    try:
+        model = models.model_class(name)(**recipe.model, seed=seed)
+    except ValueError as error:  # such as a dropout of 2
+        raise _unbuildable(name, error) from error
+    check_degradation(name, recipe, model)
+    return model
+
+
+def _unbuildable(name: str, error: ValueError) -> UserError:
+    reason = next((line.strip() for line in str(error).splitlines() if line.strip()), "ValueError")
+    return UserError(f"{models.label(name)} cannot be built with these settings: {reason}")
+
+
 def build(name: str, recipe: Recipe, seed: int, precision: str = "float32", jit_compile: bool = False) -> Adversarial:
     """A fresh compiled model. Every weight and every later random number follows from `seed`."""
-    model_class = models.model_class(name)  # before the seed: an import may draw random numbers
+    models.module(name)  # before the seed is set: an import may draw random numbers
     keras.config.set_dtype_policy(precision)
     keras.utils.set_random_seed(seed)
+    model = network_of(name, recipe, seed)
     optimizers = {}
-    try:
-        model = model_class(**recipe.model, seed=seed)
-        for player, arguments in recipe.optimizers.items():
-            arguments = dict(arguments)
-            optimizers[player] = keras.optimizers.get(
-                {"class_name": arguments.pop("name", "adam"), "config": {"name": player, **arguments}}
-            )
-        model.compile(jit_compile=jit_compile, **optimizers)
-    except ValueError as error:  # such as a dropout of 2
-        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), "ValueError")
-        raise UserError(f"{models.label(name)} cannot be built with these settings: {reason}") from error
-    if recipe.degradation:
-        given = degrade(recipe.degradation)(tf.zeros(model.image_shape), tf.zeros(2, tf.int32)).shape[-1]
-        if given != model.source_channels:
-            raise UserError(
-                f"'{recipe.degradation}' leaves images of {given} channels, but {name} is given {model.source_channels}"
-            )
+    for player, arguments in recipe.optimizers.items():
+        arguments = {"name": player, **arguments, "learning_rate": learning_rate(model, player, recipe)}
+        kind = recipe.optimizers[player].get("name", "adam")
+        try:
+            optimizers[player] = keras.optimizers.get({"class_name": kind, "config": {**arguments, "name": player}})
+        except ValueError as error:
+            raise _unbuildable(name, error) from error
+    model.compile(jit_compile=jit_compile, **optimizers)
     model.begin()
     return model
+
+
+def learning_rate(model: Adversarial, player: str, recipe: Recipe) -> Any:
+    """A player's learning rate: a number or, where it falls, the configuration of a schedule.
+
+    Over the share `decay` of the run, at its end, all rates fall to 0; the model's own falls come on top of that.
+    """
+    rate = recipe.optimizers[player].get("learning_rate")
+    if rate is None:
+        raise UserError(f"the recipe has no '{player}.learning_rate'")
+    falls: list[Fall] = [(recipe.steps, recipe.steps * recipe.decay, 0.0)] if recipe.decay else []
+    falls += model.falls(player)
+    if not falls:
+        return rate
+    return keras.optimizers.schedules.serialize(HoldThenLinear(rate, falls, sorted(model.updates(player).items())))
 
 
 def load_source(recipe: Recipe, data_dir: str | None = None, download: bool = False) -> Any:
@@ -63,17 +85,16 @@ def load_source(recipe: Recipe, data_dir: str | None = None, download: bool = Fa
     """
     shape: Any = recipe.model.get("image_shape")
     if data.is_domains(recipe.dataset):
-        load_shape = getattr(recipe, "load_shape", None)  # the fields of several sets may not exist yet: MERGE
         return data.load_domains(
             recipe.dataset,
             "train",
-            roles=getattr(recipe, "sets", None),
-            pairing=getattr(recipe, "pairing", None),
-            palette=getattr(recipe, "palette", None),
-            shapes=getattr(recipe, "shapes", None),
-            load_shape=load_shape,
+            roles=recipe.sets or None,
+            pairing=recipe.pairing or None,
+            palette=recipe.palette or None,
+            shapes=recipe.shapes or None,
+            load_shape=recipe.load_shape[:2] or None,
             image_shape=shape,
-            keep_size=recipe.crop and not load_shape,
+            keep_size=recipe.crop and not recipe.load_shape,
             degradation=recipe.degradation,
             data_dir=data_dir,
             download=download,
@@ -119,16 +140,42 @@ def native_shape(dataset: str, data_dir: str | None, download: bool) -> tuple[in
     return (64, 64, 3)
 
 
-def check_degradation(name: str, recipe: Recipe) -> None:
-    """Raises UserError where the degradation does not shrink by what the model enlarges by, or is none."""
-    model = models.model_class(name)
-    if model.kind != "restoration":
+def check_degradation(name: str, recipe: Recipe, model: Adversarial) -> None:
+    """Raises UserError where a restoration has no degradation, or one that leaves other images than it is given."""
+    main, endpoint = next(iter(model.endpoints().items()))
+    if main not in ("restore", "fill"):
         return
     if not recipe.degradation:
         raise UserError(f"'{name}' restores what a degradation spoils; name one with --set degradation=bicubic:4")
-    factor, enlarges = degrade(recipe.degradation).factor, recipe.model.get("factor", model.factor)
-    if factor != enlarges:
-        raise UserError(f"'{recipe.degradation}' shrinks by {factor}, but '{name}' enlarges by {enlarges}")
+    degradation = degrade(recipe.degradation)
+    if degradation.factor != endpoint.scale:
+        raise UserError(
+            f"'{recipe.degradation}' shrinks by {degradation.factor}, but '{name}' enlarges by {endpoint.scale}"
+        )
+    given = degradation(tf.zeros(recipe.model["image_shape"]), tf.zeros(2, tf.int32)).shape[-1]
+    taken = endpoint.inputs["images"].shape[-1]
+    if given != taken:
+        raise UserError(f"'{recipe.degradation}' leaves images of {given} channels, but {name} is given {taken}")
+
+
+def batch_signature(model: Adversarial, n: int) -> dict[str, tf.TensorSpec]:
+    """The tensors of a step's batch: `batch_spec`, with the leading axis of `group`."""
+    lead = () if model.group is None else (model.group,)
+    return {key: tf.TensorSpec((*lead, *array.shape), array.dtype) for key, array in model.batch_spec(n).items()}
+
+
+def check_batches(name: str, model: Adversarial, recipe: Recipe, dataset: tf.data.Dataset) -> None:
+    """Raises UserError where batches are not what the model declares; further keys do no harm."""
+    given = dataset.element_spec
+    for key, wanted in batch_signature(model, recipe.batch_size).items():
+        if key not in given:
+            raise UserError(f"'{name}' needs '{key}' in its batches; {recipe.dataset} gives {', '.join(given)}")
+        found = given[key]
+        if found.dtype != wanted.dtype or not found.shape.is_compatible_with(wanted.shape):
+            raise UserError(
+                f"'{name}' needs '{key}' as {wanted.dtype.name} {wanted.shape}; "
+                f"{recipe.dataset} gives {found.dtype.name} {found.shape}"
+            )
 
 
 def fit_classes(name: str, recipe: Recipe, source: data.ImageSet) -> Recipe:
@@ -170,7 +217,7 @@ def batches(
     options: dict[str, Any] = {}
     shape: Any = recipe.model.get("image_shape")
     if isinstance(source, data.Domains):
-        shapes = getattr(recipe, "shapes", None) or {}  # MERGE, as in load_source
+        shapes = recipe.shapes
         options = dict(flip=recipe.flip, crop="random", image_shape=shape)
         if shapes:
             options["image_shape"] = {role: shapes.get(role, shape) for role in source.roles}

@@ -17,8 +17,18 @@ from tfgans.training.autotune import choose_mode
 from tfgans.training.callbacks import Recorder
 from tfgans.training.environment import commit, machine
 from tfgans.training.profile import describe
-from tfgans.training.setup import batches, build, check_degradation, fit_classes, load_source, native_shape, recipe_of
+from tfgans.training.setup import (
+    batches,
+    build,
+    check_batches,
+    fit_classes,
+    load_source,
+    native_shape,
+    network_of,
+    recipe_of,
+)
 
+FORMAT = 2  # of runs whose checkpoints hold learning rates that fall by themselves
 # of the recipe, in config.yaml; the second ones where they are set
 FIELDS = ("dataset", "model", "optimizers", "batch_size", "steps", "decay", "keep", "degradation", "crop", "flip")
 OPTIONAL = ("pairing", "sets", "palette", "load_shape", "shapes")
@@ -70,7 +80,7 @@ def train(
         if "image_shape" in recipe.model and not recipe.degradation:  # whose image_shape is the crop
             settings.setdefault("image_shape", native_shape(dataset, data_dir, download))
     recipe = recipe.override(settings)
-    check_degradation(name, recipe)
+    network_of(name, recipe)  # before the data are read: settings may not make a model
     what = recipe_key
     if "dataset" in settings:
         what = recipe.dataset if recipe_key == first else f"{recipe_key}-{recipe.dataset}"
@@ -84,6 +94,7 @@ def train(
         describe(name, recipe, source, mode, timings)
         return None
     config = {
+        "format": FORMAT,
         "gan": name,
         "recipe": {
             field: plain(value)
@@ -103,7 +114,8 @@ def train(
         "machine": machine(),
         "seconds": 0.0,
     }
-    model = build(name, recipe, seed, *mode)  # before the folder: settings may not make a model
+    model = build(name, recipe, seed, *mode)  # before the folder: the data may not fit it
+    check_batches(name, model, recipe, batches(recipe, source, seed, model.group, 0, 1))
     config["parameters"] = {
         player: sum(math.prod(w.shape) for w in model.weights_of(player)) for player in model.players
     }
@@ -136,6 +148,11 @@ def resume(path: str | Path, data_dir: str | None = None) -> Run:
 
 def _continue(run: Run, data_dir: str | None) -> None:
     config = run.config
+    if config.get("format") != FORMAT:
+        raise UserError(
+            f"{run.path} was made by an older version, and its learning rates would not fall any more; "
+            "it can be evaluated and exported, to continue train anew"
+        )
     recipe = recipe_of(config)
     start = run.latest() or 0
     if start >= recipe.steps:
