@@ -9,6 +9,7 @@ Kernels (weights of two and more dimensions) are stored as float16, everything e
 float32.
 """
 
+import inspect
 import os
 import shutil
 import tempfile
@@ -79,10 +80,20 @@ def traced(model: Adversarial, endpoints: dict[str, Endpoint]) -> dict[str, Any]
     """A traced `tf.function` for each endpoint, on weights in the precision in which they are stored."""
     used: dict[int, tf.Variable] = {}
     for name, each in endpoints.items():
-        function = tf.function(getattr(model, name), input_signature=specs(each))
-        used |= {id(v): v for v in function.get_concrete_function().variables}
+        function = tf.function(getattr(model, name), input_signature=specs(each)).get_concrete_function()
+        if any("Assign" in node.op for node in nodes(function.graph)):
+            raise ValueError(f"the endpoint '{name}' changes variables; nothing in an export may")
+        used |= {id(v): v for v in function.variables}
     stored = [(v, stored_variable(v._value)) for v in model.variables if id(v._value) in used]
     return {name: in_float32(getattr(model, name), specs(each), stored) for name, each in endpoints.items()}
+
+
+def nodes(graph: Any) -> Iterator[Any]:
+    """The operations of a graph and of the functions that it calls, such as the bodies of loops."""
+    definition = graph.as_graph_def()
+    yield from definition.node
+    for function in definition.library.function:
+        yield from function.node_def
 
 
 def specs(each: Endpoint) -> list[tf.TensorSpec]:
@@ -100,10 +111,13 @@ def stored_variable(variable: tf.Variable) -> tf.Variable:
 def in_float32(method: Callable[..., Any], signature: list[tf.TensorSpec], stored: list[tuple[Any, Any]]) -> Any:
     """A `tf.function` of a model's method that reads `stored` variables in the place of the model's own."""
 
-    def function(*inputs: tf.Tensor) -> Any:
+    def function(*inputs: tf.Tensor, **named: tf.Tensor) -> Any:
         with replaced([(own, tf.cast(value, own.dtype)) for own, value in stored]):
-            return method(*inputs)
+            return method(*inputs, *(named[spec.name] for spec in signature[len(inputs) :]))
 
+    # the SavedModel's function takes the declared names as keywords
+    parameters = [inspect.Parameter(spec.name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for spec in signature]
+    function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     made = tf.function(function, input_signature=signature)
     made.get_concrete_function()
     return made
@@ -123,6 +137,19 @@ def replaced(values: list[tuple[keras.Variable, tf.Tensor]]) -> Iterator[None]:
     finally:
         for variable, value in own:
             variable._value = value
+
+
+ENDPOINTS: dict[str, dict[str, tuple[str, ...]]] = {  # until models declare endpoints
+    "unconditional": {"sample": ("n", "seed")},
+    "conditional": {"sample": ("labels", "seed")},
+    "codes": {"sample": ("codes", "seed")},
+    "restoration": {"restore": ("images",)},
+}
+
+
+def signatures_of(model: Adversarial) -> dict[str, dict[str, tf.TensorSpec]]:  # until models declare endpoints
+    """The inputs of a model's endpoints."""
+    return {name: dict(zip(each.inputs, specs(each), strict=True)) for name, each in endpoints_of(model).items()}
 
 
 def endpoints_of(model: Adversarial) -> dict[str, Endpoint]:  # until models declare endpoints
