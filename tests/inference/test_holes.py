@@ -100,6 +100,15 @@ def test_without_a_size_the_model_sees_the_whole_picture() -> None:
     assert (made[mask] == 255).all()
 
 
+def test_without_a_size_windows_are_four_holes_wide() -> None:
+    pixels, mask = photograph(50, 300), np.zeros((50, 300), bool)
+    mask[20:26, 200:206] = mask[30:34, 10:14] = True
+    model = Centres()
+    made = filling(model, size=None, hole=16, multiple=8).apply(pixels, mask)
+    assert [image.shape for image in model.images] == [(56, 64, 3)] * 2
+    np.testing.assert_array_equal(made[~mask], pixels[~mask])
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 def test_a_picture_smaller_than_the_window_and_of_one_channel(dtype: Any) -> None:
     pixels = photograph(12, 20, 1)[..., None]

@@ -190,7 +190,7 @@ def test_the_export_gives_the_same_images(zoo: Zoo, name: str, key: str) -> None
     for endpoint, image in drawn.items():
         assert image.dtype == np.float32 and image.min() >= 0 and image.max() <= 1
         assert image.std() > 0
-        np.testing.assert_allclose(image, trained.drawn[endpoint], atol=1e-5, err_msg=endpoint)
+        np.testing.assert_allclose(image, trained.drawn[endpoint], atol=2 / 255, err_msg=endpoint)  # half precision
     if "seed" in next(iter(ENDPOINTS[trained.model.kind].values())):
         again, other = images(loaded, trained.model), images(loaded, trained.model, seed=6)
         assert all(np.array_equal(again[endpoint], drawn[endpoint]) for endpoint in drawn)

@@ -10,6 +10,7 @@ from tfgans.images import to_uint8
 from tfgans.inference.scaling import plain, resized
 
 BATCH = 8  # windows at once
+AROUND = 4  # sides of the largest hole in a side of a window, where a model takes windows of any size
 BLUR = 2  # pixels by which bicubic shrinking spreads
 
 Box = tuple[slice, slice]
@@ -39,9 +40,8 @@ def filled(
 ) -> np.ndarray:
     """`pixels`, uint8 or float32 (h, w, c), with its holes filled; known pixels stay to the bit.
 
-    The model sees a window of `rules.size` around each hole, mirrored where it reaches beyond the picture, or the
-    whole picture where no size is declared. A hole larger than `rules.hole` is filled in a picture that is so much
-    smaller, and the filling enlarged.
+    The model sees a window around each hole, mirrored where it reaches beyond the picture: see `window_size`. A hole
+    larger than `rules.hole` is filled in a picture that is so much smaller, and the filling enlarged.
 
     Args:
         run: images (n, h, w, c) and masks (n, h, w, 1) -> images.
@@ -59,7 +59,7 @@ def filled(
         image, unknown = plain(image), unknown[..., None]
         if rules.size is None:
             image, unknown = padded(image), padded(unknown)
-        size = rules.size or image.shape[:2]
+        size = window_size(rules, image.shape)
         windows: list[Corner] = []
         for box in boxes:
             of_others = (each for each in windows if inside(box, scale, each, size, rules.hole))
@@ -69,6 +69,17 @@ def filled(
         for box, corner in zip(boxes, windows, strict=True):
             paste(result, mask, box, made[corner], corner, scale)
     return result
+
+
+def window_size(rules: Endpoint, shape: tuple[int, ...]) -> tuple[int, int]:
+    """The size of a window in a picture of a shape: the declared one, or AROUND times the largest hole.
+
+    Of a model that declares neither it is the whole picture.
+    """
+    if rules.size:
+        return rules.size
+    side = max(shape) if rules.hole is None else -(-AROUND * rules.hole // rules.multiple) * rules.multiple
+    return min(side, shape[0]), min(side, shape[1])
 
 
 def by_scale(mask: np.ndarray, hole: int | None) -> list[tuple[float, list[Box]]]:
