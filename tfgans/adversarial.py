@@ -66,16 +66,6 @@ class HoldThenLinear(keras.optimizers.schedules.LearningRateSchedule):
         return {"rate": self.rate, "falls": self.falls, "updates": self.updates}
 
 
-class _Kind:
-    """What `kind` said, on classes and instances."""  # for callers not moved yet
-
-    def __get__(self, model: Any, owner: type) -> str:
-        if hasattr(owner, "restore"):
-            return "restoration"
-        asked = inspect.signature(owner.sample).parameters  # type: ignore[attr-defined]
-        return "conditional" if "labels" in asked else "codes" if "codes" in asked else "unconditional"
-
-
 class Adversarial(keras.Model):
     """A model with one or more players, each a group of networks with an optimizer of its own.
 
@@ -97,7 +87,6 @@ class Adversarial(keras.Model):
     its own. `steps_done` counts its steps and is saved with the weights; a resumed run goes on in its stage.
     """
 
-    kind = _Kind()  # for callers not moved yet
     players: dict[str, tuple[str, ...]] = {}  # of an instance, where it depends on the arguments
     terms: ClassVar[tuple[str, ...]] = ()
     estimate: ClassVar[str] = ""
@@ -212,10 +201,6 @@ class Adversarial(keras.Model):
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
         return list(self.trackers.values())
-
-    @property
-    def source_channels(self) -> int:  # for callers not moved yet
-        return next(iter(self.endpoints().values())).inputs["images"].shape[-1] or 0
 
     # -- saving -----------------------------------------------------------------------------------------------------
 

@@ -23,6 +23,12 @@ judge_app = typer.Typer(help="The classifiers that score images.", no_args_is_he
 app.add_typer(judge_app, name="judge")
 
 DataDir = Annotated[str | None, typer.Option(help="where TensorFlow Datasets keeps its data (or TFDS_DATA_DIR)")]
+Model = Annotated[str, typer.Argument(help="a SavedModel: a folder, or a name from 'tfgans list'")]
+Images = Annotated[list[Path], typer.Argument(help="pictures: JPEG, PNG, WebP, TIFF, BMP or GIF", metavar="IMAGE...")]
+Output = Annotated[Path, typer.Option("-o", "--output", help="the folder for what is made")]
+Sheet = Annotated[bool, typer.Option("--sheet", help="also write NAME-sheet.png, before beside after")]
+Force = Annotated[bool, typer.Option("--force", help="replace pictures that are there")]
+Tile = Annotated[int | None, typer.Option(help="pixels a side of a tile: smaller ones take less memory")]
 
 
 @app.command()
@@ -134,7 +140,7 @@ def evaluate(
     made = measure.evaluate(
         models, card=card, add=add, model=model, features=features, n=n, data_dir=data_dir, tests=test
     )
-    measure.show(made["measurements"])
+    measure.show(made.rows)
     for path in models:
         if (path / "config.yaml").exists():
             write_report(path)
@@ -142,7 +148,7 @@ def evaluate(
 
 @app.command()
 def generate(
-    model: Annotated[str, typer.Argument(help="a SavedModel: a folder, or a name from 'tfgans list'")],
+    model: Model,
     n: Annotated[int, typer.Option("-n", help="images to draw; with --labels, of each label")] = 0,
     labels: Annotated[str | None, typer.Option(help="0-9, or 3,1,4; all of them by default")] = None,
     code: Annotated[
@@ -163,27 +169,66 @@ def generate(
 
 @app.command()
 def restore(
-    model: Annotated[str, typer.Argument(help="a SavedModel: a folder, or a name from 'tfgans list'")],
-    images: Annotated[
-        list[Path], typer.Argument(help="pictures: JPEG, PNG, WebP, TIFF, BMP or GIF", metavar="IMAGE...")
-    ],
-    output: Annotated[Path, typer.Option("-o", "--output", help="the folder for the restored pictures")] = Path(
-        "restored"
-    ),
-    sheet: Annotated[bool, typer.Option("--sheet", help="also write NAME-sheet.png, before beside after")] = False,
-    force: Annotated[bool, typer.Option("--force", help="replace pictures that are there")] = False,
-    tile: Annotated[int | None, typer.Option(help="pixels a side of a tile: smaller ones take less memory")] = None,
+    model: Model,
+    images: Images,
+    output: Output = Path("restored"),
+    sheet: Sheet = False,
+    force: Force = False,
+    tile: Tile = None,
 ) -> None:
     """Restore or enlarge pictures of any size; each keeps its name and format."""
-    from tfgans.inference.restore import restore_files
+    from tfgans.inference.pictures import restore_files
 
-    done, failed = restore_files(model, images, output=output, sheet=sheet, force=force, tile=tile)
+    _report(*restore_files(model, images, output=output, sheet=sheet, force=force, tile=tile), "restored")
+
+
+@app.command()
+def fill(
+    model: Model,
+    images: Images,
+    mask: Annotated[
+        Path | None,
+        typer.Option(help="a picture of the same size that is light in the hole; else where it is transparent"),
+    ] = None,
+    output: Output = Path("filled"),
+    sheet: Sheet = False,
+    force: Force = False,
+    tile: Tile = None,
+) -> None:
+    """Fill holes in pictures of any size: what is transparent, or light in a mask. All other pixels stay."""
+    from tfgans.inference.pictures import fill_files
+
+    _report(*fill_files(model, images, mask=mask, output=output, sheet=sheet, force=force, tile=tile), "filled")
+
+
+@app.command()
+def translate(
+    model: Model,
+    images: Images,
+    to: Annotated[
+        str | None, typer.Option(help="the domain to make, of a two-way model; its second by default")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="of a model with noise: the same seed makes the same pictures")] = 0,
+    output: Output = Path("translated"),
+    sheet: Sheet = False,
+    force: Force = False,
+    tile: Tile = None,
+) -> None:
+    """Translate pictures, or label maps, into another domain, such as horses into zebras or labels into facades."""
+    from tfgans.inference.pictures import translate_files
+
+    done = translate_files(model, images, to=to, seed=seed, output=output, sheet=sheet, force=force, tile=tile)
+    _report(*done, "translated")
+
+
+def _report(done: list[Path], failed: list[str], what: str) -> None:
+    """Print what was written and what was not. One picture that failed is an error, of several a list."""
     for path in done:
         print(path)
-    if failed and len(images) == 1:
+    if len(failed) == 1 and not done:
         raise UserError(failed[0])
     if failed:
-        print(f"tfgans: {len(failed)} of {len(images)} pictures were not restored:", file=sys.stderr)
+        print(f"tfgans: {len(failed)} pictures were not {what}:", file=sys.stderr)
         for line in failed:
             print(f"  {line}", file=sys.stderr)
         raise typer.Exit(2)

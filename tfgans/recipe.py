@@ -78,7 +78,7 @@ class Recipe:
     sets: dict[str, Any] = dataclasses.field(default_factory=dict)
     palette: str = ""
     load_shape: tuple[int, ...] = ()
-    shapes: dict[str, tuple[int, ...]] = dataclasses.field(default_factory=dict)
+    shapes: dict[str, Any] = dataclasses.field(default_factory=dict)
     reported: tuple[dict[str, Any], ...] = ()
     deviations: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

@@ -1,20 +1,28 @@
 """An exported model: TensorFlow alone loads it, it holds each weight once, and nothing else is replaced by it."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from inference_models import declare
+from PIL import Image
 from reports.old_names import card
-from tiny import tiny_model
+from tiny import tiny, tiny_model
 
 from tfgans import card as cards
+from tfgans import endpoint, models
+from tfgans.adversarial import Adversarial
+from tfgans.endpoint import Endpoint
 from tfgans.errors import UserError
 from tfgans.inference.export import export
 from tfgans.inference.exported import Exported, find
 from tfgans.inference.generate import generate, parse_labels
+from tfgans.models.warm_start import take_weights
 
 ALONE = """
 import sys
@@ -62,17 +70,21 @@ def test_tensorflow_alone_draws_the_same_images(exported: tuple[Path, Path], tmp
 
 def test_each_weight_is_stored_once(exported: tuple[Path, Path]) -> None:
     for path, name in zip(exported, ("dcgan", "cgan"), strict=True):
-        needed = 4 * tiny_model(name, "mnist").generator.count_params()
+        own = tiny_model(name, "mnist").generator.weights
+        needed = sum(int(np.prod(v.shape)) * (2 if len(v.shape) > 1 else 4) for v in own)
         stored = sum(file.stat().st_size for file in (path / "variables").iterdir())
         assert needed <= stored < needed + 8_000
-        shapes = [tuple(v.shape) for v in tf.saved_model.load(str(path)).weights]
-        assert sum(int(np.prod(shape)) * 4 for shape in shapes) == needed
+        weights = tf.saved_model.load(str(path)).weights
+        assert sorted(v.name.split(":")[0] for v in weights) == sorted(v.path for v in own)
+        for v in weights:
+            assert v.dtype == (tf.float16 if v.shape.rank > 1 else tf.float32), v.name
 
 
 def test_exported_samples_in_blocks(exported: tuple[Path, Path]) -> None:
     plain, labelled = Exported(exported[0]), Exported(exported[1])
     assert (plain.conditional, labelled.conditional) == (False, True)
-    assert plain.endpoints == {"sample": ["n", "seed"]}
+    assert list(plain.endpoints["sample"].inputs) == ["n", "seed"] and labelled.classes == 10
+    assert (plain.declaration["gan"], plain.task) == ("dcgan", "")
     drawn = plain.sample(n=501, seed=2)
     assert drawn.shape == (501, 28, 28, 1)
     assert len(np.unique(drawn.reshape(501, -1), axis=0)) == 501, "two blocks drew the same latents"
@@ -102,6 +114,129 @@ def test_export_replaces_only_a_model(exported: tuple[Path, Path], tmp_path: Pat
     assert sorted(p.name for p in tmp_path.iterdir()) == ["model", "notes"], "something was left behind"
 
 
+class Scales(Adversarial):
+    """`restore` multiplies by 1.001; `translate` does so with dropout, to each image alone."""
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__(seed=seed)
+        self.network = keras.Sequential(
+            [keras.layers.Input((None, None, 3)), keras.layers.Conv2D(3, 1, use_bias=False), keras.layers.Dropout(0.5)]
+        )
+        self.network.layers[0].kernel.assign(1.001 * np.eye(3)[None, None])
+
+    def endpoints(self) -> dict[str, Endpoint]:
+        images = {"images": endpoint.images(3)}
+        return {
+            "translate": Endpoint({**images, "seed": endpoint.number()}, images, multiple=4),
+            "restore": Endpoint(
+                images, {"images": endpoint.images(3), "bright": endpoint.images(1)}, tiles=True, tile=64
+            ),
+        }
+
+    def restore(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        made = self.network(images, training=False)
+        return {"images": made, "bright": tf.reduce_max(made, -1, keepdims=True)}
+
+    def translate(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        (state,) = self._seed_states()[-1:]
+
+        def alone(image: tf.Tensor) -> tf.Tensor:
+            value = tf.cast(tf.stack([seed, 0]), state.dtype)
+            with keras.StatelessScope(state_mapping=[(state, value)]):
+                return self.network(image[None], training=True)[0]
+
+        return tf.map_fn(alone, images)
+
+
+class Counts(Scales):
+    """A model whose endpoint changes a weight."""
+
+    def restore(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        kernel = self.network.layers[0].kernel
+        kernel.assign(kernel * 2.0)
+        return super().restore(images)
+
+
+def test_declared_endpoints_are_exported_in_half_precision(tmp_path: Path) -> None:
+    model = Scales()
+    folder = export(model, tmp_path / "m", gan="scales", task="translation", domains=["day", "night"])
+    assert model.network.layers[0].kernel.dtype == "float32" and isinstance(
+        model.network.layers[0].kernel._value, tf.Variable
+    ), "the model has its own weights again"
+    exported = Exported(folder)
+    assert exported.declaration == {
+        "gan": "scales",
+        "task": "translation",
+        "domains": ["day", "night"],
+        "endpoints": model.endpoints(),
+    }
+    assert exported.task == "translation" and list(exported.model.signatures) == [
+        "translate",
+        "restore",
+        "serving_default",
+    ]
+    serving = exported.model.signatures["serving_default"].structured_input_signature[1]
+    assert set(serving) == {"images", "seed"}
+    images = np.random.default_rng(0).random((2, 5, 6, 3), dtype=np.float32)
+    made = exported.restore(images)
+    np.testing.assert_allclose(made["images"], np.float32(np.float16(1.001)) * images, rtol=1e-6)
+    assert not np.allclose(made["images"], 1.001 * images, rtol=1e-5), "kernels are rounded"
+    assert made["bright"].shape == (2, 5, 6, 1)
+
+
+def test_an_endpoint_with_a_scope_of_its_own_reads_the_stored_weights(tmp_path: Path) -> None:
+    exported = Exported(export(Scales(), tmp_path / "m"))
+    (weight,) = exported.model.weights
+    assert weight.dtype == tf.float16
+    images = np.ones((3, 8, 8, 3), np.float32)
+    made = exported.translate(images, seed=4)
+    assert np.unique(made) == pytest.approx([0.0, 2 * float(np.float16(1.001))]), "dropout"
+    assert np.array_equal(made, exported.translate(images, seed=4))
+    assert not np.array_equal(made, exported.translate(images, seed=5))
+    np.testing.assert_array_equal(made[0], exported.translate(images[:1], seed=4)[0])
+    np.testing.assert_array_equal(made[1], exported.translate(images, seed=4)[2], "no neighbour matters")
+
+
+def test_an_endpoint_that_changes_a_variable_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="the endpoint 'restore' changes variables"):
+        export(Counts(), tmp_path / "m")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_exports_in_half_and_in_full_precision_warm_a_network(exported: tuple[Path, Path], tmp_path: Path) -> None:
+    trained = tiny_model("dcgan", "mnist").generator
+    full = tf.Module()
+    full.weights = [tf.Variable(v.value, name=v.path) for v in trained.weights]
+    tf.saved_model.save(full, str(tmp_path / "full"))
+    for folder, atol in ((tmp_path / "full", 0), (exported[0], 1e-3)):
+        fresh = models.model_class("dcgan")(**tiny(models.recipe("dcgan", "mnist")).model, seed=1).generator
+        take_weights(fresh, str(folder))
+        for own, wanted in zip(fresh.weights, trained.weights, strict=True):
+            np.testing.assert_allclose(own.numpy(), wanted.numpy(), atol=atol)
+
+
+def test_a_declaration_reads_with_tensorflow_alone(exported: tuple[Path, Path]) -> None:
+    declared = json.loads(tf.saved_model.load(str(exported[1])).declaration.numpy())
+    assert declared["gan"] == "cgan" and declared["endpoints"]["sample"]["inputs"]["labels"]["high"] == 10
+
+
+def test_a_model_of_two_domains_is_drawn_side_by_side(tmp_path: Path) -> None:
+    def sample(n: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
+        noise = tf.random.stateless_uniform((n, 8, 8, 3), (seed, 0))
+        return {"a": noise, "b": 1.0 - noise[..., :1]}
+
+    inputs = {"n": endpoint.number(), "seed": endpoint.number()}
+    rules = Endpoint(inputs, {"a": endpoint.images(3), "b": endpoint.images(1)})
+    model = declare(tmp_path / "m", {"sample": (sample, rules)})
+    made = Exported(model).sample(n=501, seed=2)
+    assert made["a"].shape == (501, 8, 8, 3) and made["b"].shape == (501, 8, 8, 1)
+    folder = generate(model, n=2, output=tmp_path / "drawn")
+    assert sorted(p.name for p in folder.iterdir()) == ["00000-a.png", "00000-b.png", "00001-a.png", "00001-b.png"]
+    grid = generate(model, n=4, output=tmp_path / "grid.png")
+    with Image.open(grid) as picture:
+        assert picture.size == (2 * (4 * 10 + 2), 2 * (2 * 10 + 2))
+
+
 def test_export_refuses_another_precision(tmp_path: Path) -> None:
     model = tiny_model("gan", "mnist", "mixed_bfloat16")
     with pytest.raises(ValueError, match="float32"):
@@ -110,8 +245,6 @@ def test_export_refuses_another_precision(tmp_path: Path) -> None:
 
 
 def test_generate_writes_a_grid_and_a_folder(exported: tuple[Path, Path], tmp_path: Path) -> None:
-    from PIL import Image
-
     grid = generate(exported[0], n=9, seed=1, output=tmp_path / "grid.png")
     with Image.open(grid) as picture:
         assert picture.size == (2 * (3 * 30 + 2), 2 * (3 * 30 + 2))  # 3 x 3 of 28 pixels, gaps of 2, doubled

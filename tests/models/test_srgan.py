@@ -182,7 +182,8 @@ def test_a_fresh_generator_starts_from_an_exported_one(tmp_path: Path) -> None:
     export(trained, tmp_path / "m")
     fresh = build("srgan", small(start=str(tmp_path / "m"), pretrain_steps=0), 1)
     for a, b in zip(trained.generator.weights, fresh.generator.weights, strict=True):
-        np.testing.assert_array_equal(a.numpy(), b.numpy())
+        exact = a if len(a.shape) == 1 else tf.cast(tf.cast(a, tf.float16), tf.float32)  # as it is exported
+        np.testing.assert_array_equal(tf.convert_to_tensor(exact).numpy(), b.numpy())
     assert not np.array_equal(trained.discriminator.get_weights()[0], fresh.discriminator.get_weights()[0])
     with pytest.raises(UserError, match="another generator"):
         build("srgan", small(start=str(tmp_path / "m"), blocks=2), 1)
@@ -308,14 +309,14 @@ def test_settings_that_do_not_fit(photographs: Path) -> None:
 def test_restore_is_the_generator_of_any_size(tmp_path: Path) -> None:
     model = build("srgan", small(), 0)
     loaded = Exported(export(model, tmp_path / "m"))
-    assert loaded.endpoints == {"restore": ["images"]} and loaded.channels == 3
+    assert list(loaded.endpoints) == ["restore"] and loaded.channels == 3
     for h, w in ((9, 14), (16, 3)):
         images = np.random.default_rng(0).uniform(0, 1, (2, h, w, 3)).astype(np.float32)
         made = loaded.restore(images)
         assert made.shape == (2, 4 * h, 4 * w, 3) and made.dtype == np.float32
         expected = (model.generator(images * 2 - 1, training=False).numpy() + 1) / 2
-        np.testing.assert_allclose(made, np.clip(expected, 0, 1), atol=1e-5)
-    with pytest.raises(UserError, match="no 'sample' endpoint"):
+        np.testing.assert_allclose(made, np.clip(expected, 0, 1), atol=1e-3)  # kernels in half precision
+    with pytest.raises(UserError, match="no endpoint 'sample'"):
         loaded.sample(n=1)
 
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import inspect
-import re
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,9 @@ from tfgans import models
 from tfgans.card import Card, Row
 from tfgans.errors import UserError
 from tfgans.files import plain
-from tfgans.inference.export import ENDPOINTS
 from tfgans.run import Run
+from tfgans.tasks import task_of
+from tfgans.training.setup import inputs_of, network_of, recipe_of
 
 
 def facts(runs: list[Run]) -> Card:
@@ -21,15 +21,15 @@ def facts(runs: list[Run]) -> Card:
     measured."""
     first = runs[0].config
     recipe = first["recipe"]
-    endpoints = ENDPOINTS[models.model_class(first["gan"]).kind]
+    task, endpoints = declared(first)
     return Card(
-        gan=first["gan"],
+        gan=models.label(first["gan"]),
         recipe=first["recipe_key"],
-        task="",
+        task=task,
         dataset=recipe["dataset"],
         image_shape=recipe["model"]["image_shape"],
         classes=recipe["model"].get("classes"),
-        endpoints={name: list(inputs) for name, inputs in endpoints.items()},
+        endpoints=endpoints,
         commands=[run.config["command"] for run in runs],
         commit=first["commit"],
         training_seeds=[run.config["seed"] for run in runs],
@@ -45,6 +45,15 @@ def facts(runs: list[Run]) -> Card:
         measurements=[],
         losses={},
     )
+
+
+def declared(config: dict[str, Any]) -> tuple[str, dict[str, list[str]]]:
+    """The task of a run and the inputs of its endpoints; of a run that is older than tasks, from its model."""
+    if "task" in config:
+        return config["task"], config["endpoints"]
+    recipe = recipe_of(config)
+    endpoints = network_of(config["gan"], recipe).endpoints()
+    return task_of(endpoints, recipe), inputs_of(endpoints)
 
 
 def losses_of(runs: list[Run]) -> dict[str, dict[str, list[float]]]:
@@ -129,55 +138,3 @@ def more_seeds(old: Card, new: Card, folder: str | Path) -> Card:
         measurements=joined(parts, folder),
         losses={t: {s: old.losses[t][s] + new.losses[t][s] for s in old.losses[t]} for t in terms},
     )
-
-
-# -- until tasks measure rows -----------------------------------------------------------------------------------------
-
-ENDS = {"real": "real", "bicubic": "bicubic", "source": "input", "mean": "mean_fill", "biharmonic": "biharmonic"}
-LISTS = {"class_histogram": "class", "ms_ssim_within": "class", "canvas_sharpness": "tenth"}
-
-
-def rows_from_names(metrics: dict[str, Any], protocol: dict[str, Any]) -> list[Row]:
-    """Metrics such as `psnr_scenes_bicubic`, a number or a list each, as rows.
-
-    `frechet_ratio` is left out, as it follows from others, and so is `quality_over_time`, which is a file.
-    """
-    rows = []
-    for name, value in metrics.items():
-        if name in ("frechet_ratio", "quality_over_time"):
-            continue
-        row = _row(name, protocol)
-        kind = "code" if row.measure.startswith("code_") else LISTS.get(name.removesuffix("_real"))
-        if kind is None:
-            rows.append(dataclasses.replace(row, values=[float(value)]))
-            continue
-        start = 1 if kind == "tenth" else 0
-        rows += [
-            dataclasses.replace(row, where=f"{kind} {i}", values=[float(each)]) for i, each in enumerate(value, start)
-        ]
-    return rows
-
-
-def _row(name: str, protocol: dict[str, Any]) -> Row:
-    tests = [Path(test.removeprefix("folder:")).name.lower() for test in protocol.get("tests", [])]
-    default = tests[0] if tests else Path(protocol["split"].rsplit(" ", 1)[0].removeprefix("folder:")).name.lower()
-    base, _, end = name.rpartition("_")
-    base, of = (base, ENDS[end]) if end in ENDS else (name, "model")
-    letters = re.fullmatch(r"letters_read_(\d+)px", base)
-    if letters:
-        return Row("letters", "letters_read", of, f"{letters[1]} px")
-    test = next((test for test in sorted(tests, key=len, reverse=True) if base.endswith(f"_{test}")), None)
-    measure = base.removesuffix(f"_{test}") if test else base
-    where = "hole" if measure == "hole_psnr" else None
-    if measure == "frechet_floor":
-        measure, of = "frechet_distance", "train"
-    of = "input" if measure == "coarse_accuracy" else of
-    measure = {"hole_psnr": "psnr", "class_histogram": "class_share"}.get(measure, measure)
-    return Row(test or default, measure, of, where)
-
-
-def task_from_names(metrics: dict[str, Any], protocol: dict[str, Any]) -> str:
-    """The task in which these metrics were measured."""
-    if "tests" in protocol:
-        return "small_restoration" if "psnr" in metrics else "restoration"
-    return "mode_coverage" if "modes" in protocol else "generation"

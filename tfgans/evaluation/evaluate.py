@@ -9,7 +9,7 @@ from tfgans import card as cards
 from tfgans import models, tasks
 from tfgans.card import SAMPLES, Card, Row
 from tfgans.errors import UserError
-from tfgans.evaluation.card_builder import check_same, facts, joined, losses_of, more_seeds
+from tfgans.evaluation.card_builder import check_same, declared, facts, joined, losses_of, more_seeds
 from tfgans.evaluation.loss_vs_quality import QUALITY, add_quality, follow
 from tfgans.files import write_json
 from tfgans.images import write_png
@@ -19,7 +19,7 @@ from tfgans.metrics.names import lines
 from tfgans.recipe import Recipe
 from tfgans.run import Run
 from tfgans.tasks import Measured, Subject
-from tfgans.training.setup import recipe_of, task_of_run
+from tfgans.training.setup import recipe_of
 
 
 def evaluate(
@@ -72,8 +72,9 @@ def evaluate(
     measured = [evaluate_run(path, features=features, n=n, data_dir=data_dir, tests=tests) for path in paths]
     rows = joined([(1, each.rows) for each in measured])
     if card is not None:
-        result = {"protocol": measured[0].protocol, "measurements": rows}
-        written = dataclasses.replace(facts(runs), losses=losses_of(runs), kernels="float16", **result)
+        written = dataclasses.replace(
+            facts(runs), protocol=measured[0].protocol, measurements=rows, losses=losses_of(runs), kernels="float16"
+        )
         if add and there is not None:
             written = more_seeds(there, written, card)
         else:
@@ -121,7 +122,7 @@ def evaluate_run(
     """
     run = Run.open(path)
     subject = subject_of(run, features, n, data_dir, tests)
-    task = tasks.get(task_of_run(run.config))
+    task = tasks.get(declared(run.config)[0])
     try:
         with tempfile.TemporaryDirectory() as folder:
             model = Exported(export_run(path, Path(folder) / "model"))

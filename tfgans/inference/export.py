@@ -1,72 +1,66 @@
 """SavedModels that load with TensorFlow alone.
 
-Endpoints by the model's kind; images are float32 in [0, 1], (n, h, w, c), seeds are stateless:
+Each endpoint that a model declares (`tfgans.endpoint`) is a function of the SavedModel, with the declared inputs in
+their order; the first one is also its signature `serving_default`. The attribute `declaration`, a string, holds
+everything that is declared: "gan", "task", "endpoints", and "class_names", "domains" and "palette" where there are
+some (`tfgans.endpoint.from_json` reads it).
 
-* unconditional: `sample(n: int32, seed: int32)`
-* conditional: `sample(labels: int32 (n,), seed: int32)`, labels below what the variable `classes` says
-* codes: `sample(codes: float32 (n, c), seed: int32)`: a one-hot category, of as many entries as the variable
-  `categories` beside the endpoint says, then continuous codes, which in training lay in [-1, 1]
-* restoration: `restore(images: float32 (n, h, w, c))`, any h and w
+Kernels (weights of two and more dimensions) are stored as float16, everything else as float32. All is computed in
+float32.
 """
 
+import inspect
 import os
 import shutil
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import keras
 import tensorflow as tf
 
-from tfgans import models
+from tfgans import endpoint, models
 from tfgans.adversarial import Adversarial
+from tfgans.endpoint import Endpoint
 from tfgans.errors import UserError
+from tfgans.recipe import Recipe
 from tfgans.run import Run
-
-ENDPOINTS: dict[str, dict[str, dict[str, tf.TensorSpec]]] = {
-    "unconditional": {"sample": {"n": tf.TensorSpec((), tf.int32, "n"), "seed": tf.TensorSpec((), tf.int32, "seed")}},
-    "conditional": {
-        "sample": {"labels": tf.TensorSpec((None,), tf.int32, "labels"), "seed": tf.TensorSpec((), tf.int32, "seed")}
-    },
-    "codes": {
-        "sample": {
-            "codes": tf.TensorSpec((None, None), tf.float32, "codes"),
-            "seed": tf.TensorSpec((), tf.int32, "seed"),
-        }
-    },
-    "restoration": {"restore": {"images": tf.TensorSpec((None, None, None, None), tf.float32, "images")}},
-}
+from tfgans.tasks import task_of
 
 SAVED_MODEL = {"saved_model.pb", "fingerprint.pb", "variables", "assets"}
+TOLD = ("class_names", "domains", "palette")  # of a run's config.yaml, in the declaration where it has them
 
 
-def export(model: Adversarial, folder: str | Path) -> Path:
+def export(model: Adversarial, folder: str | Path, **declared: Any) -> Path:
     """Write the endpoints of `model` as a SavedModel, each weight once; the folder appears whole or not at all.
 
-    What else is in the folder (a card, pictures) stays.
+    What else is in the folder (a card, pictures) stays. `declared` joins the declaration; its "gan" is by default the
+    name of the module of the model's class.
 
     Raises:
         UserError: the folder holds things, but no model that this could replace.
-        ValueError: the model computes in another precision than float32 (load it under that policy).
+        ValueError: the model computes in another precision than float32 (load it under that policy), or an endpoint
+            changes a variable.
     """
     if keras.config.dtype_policy().name != "float32":
         raise ValueError("export under the float32 policy: keras.config.set_dtype_policy('float32') before loading")
     folder = Path(folder)
     refuse_other(folder)
-    module = tf.Module()
-    functions = {}
-    for name, signature in signatures_of(model).items():
-        function = tf.function(getattr(model, name), input_signature=list(signature.values()))
-        functions[name] = function.get_concrete_function()
+    endpoints = model.endpoints()
+    module, functions = tf.Module(), traced(model, endpoints)
+    for name, function in functions.items():
         setattr(module, name, function)
-    captured = {id(v): v for f in functions.values() for v in f.variables}
-    module.weights = list(captured.values())
-    counted = {"codes": "categories", "conditional": "classes"}.get(model.kind)
-    if counted:
-        setattr(module, counted, tf.Variable(getattr(model, counted), trainable=False))
+    concrete = {name: function.get_concrete_function() for name, function in functions.items()}
+    module.weights = list({id(v): v for function in concrete.values() for v in function.variables}.values())
+    told = {"gan": type(model).__module__.split(".")[-1], "task": "", **declared, "endpoints": endpoints}
+    module.declaration = tf.Variable(endpoint.to_json(told), dtype=tf.string, trainable=False, name="declaration")
+    signatures = {**concrete, "serving_default": next(iter(concrete.values()))}
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=folder.parent))
     try:
-        tf.saved_model.save(module, str(temporary), signatures=functions)
+        tf.saved_model.save(module, str(temporary), signatures=signatures)
         if folder.exists():
             for kept in folder.iterdir():
                 if kept.name not in SAVED_MODEL:
@@ -84,18 +78,67 @@ def export(model: Adversarial, folder: str | Path) -> Path:
     return folder
 
 
-def signatures_of(model: Adversarial) -> dict[str, dict[str, tf.TensorSpec]]:
-    """The endpoints of a model and their inputs; images have as many channels as what it is given, codes its number."""
+def traced(model: Adversarial, endpoints: dict[str, Endpoint]) -> dict[str, Any]:
+    """A traced `tf.function` for each endpoint, on weights in the precision in which they are stored."""
+    used: dict[int, tf.Variable] = {}
+    for name, each in endpoints.items():
+        function = tf.function(getattr(model, name), input_signature=specs(each)).get_concrete_function()
+        if any("Assign" in node.op for node in nodes(function.graph)):
+            raise ValueError(f"the endpoint '{name}' changes variables; nothing in an export may")
+        used |= {id(v): v for v in function.variables}
+    stored = [(v, stored_variable(v._value)) for v in model.variables if id(v._value) in used]
+    return {name: in_float32(getattr(model, name), specs(each), stored) for name, each in endpoints.items()}
 
-    def own(spec: tf.TensorSpec) -> tf.TensorSpec:
-        if spec.shape.rank == 2:
-            return tf.TensorSpec((None, model.categories + model.continuous), spec.dtype, spec.name)
-        return tf.TensorSpec((None, None, None, model.source_channels), spec.dtype, spec.name)
 
-    return {
-        name: {key: own(spec) if spec.shape.rank in (2, 4) else spec for key, spec in signature.items()}
-        for name, signature in ENDPOINTS[model.kind].items()
-    }
+def nodes(graph: Any) -> Iterator[Any]:
+    """The operations of a graph and of the functions that it calls, such as the bodies of loops."""
+    definition = graph.as_graph_def()
+    yield from definition.node
+    for function in definition.library.function:
+        yield from function.node_def
+
+
+def specs(each: Endpoint) -> list[tf.TensorSpec]:
+    """The inputs of an endpoint, in order."""
+    return [tf.TensorSpec(array.shape, array.dtype, name) for name, array in each.inputs.items()]
+
+
+def stored_variable(variable: tf.Variable) -> tf.Variable:
+    """A variable of the same name and value, of float16 where it is a kernel."""
+    kernel = variable.shape.rank > 1 and variable.dtype == tf.float32
+    value = tf.cast(variable, tf.float16) if kernel else variable.read_value()
+    return tf.Variable(value, trainable=False, name=variable.name.split(":")[0])
+
+
+def in_float32(method: Callable[..., Any], signature: list[tf.TensorSpec], stored: list[tuple[Any, Any]]) -> Any:
+    """A `tf.function` of a model's method that reads `stored` variables in the place of the model's own."""
+
+    def function(*inputs: tf.Tensor, **named: tf.Tensor) -> Any:
+        with replaced([(own, tf.cast(value, own.dtype)) for own, value in stored]):
+            return method(*inputs, *(named[spec.name] for spec in signature[len(inputs) :]))
+
+    # the SavedModel's function takes the declared names as keywords
+    parameters = [inspect.Parameter(spec.name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for spec in signature]
+    function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    made = tf.function(function, input_signature=signature)
+    made.get_concrete_function()
+    return made
+
+
+@contextmanager
+def replaced(values: list[tuple[keras.Variable, tf.Tensor]]) -> Iterator[None]:
+    """Keras variables read as these tensors, which cannot be assigned to.
+
+    Unlike in a `keras.StatelessScope` they do so in scopes that the model itself opens, too.
+    """
+    own = [(variable, variable._value) for variable, _ in values]
+    try:
+        for variable, value in values:
+            variable._value = value
+        yield
+    finally:
+        for variable, value in own:
+            variable._value = value
 
 
 def refuse_other(folder: Path, option: str = "-o") -> None:
@@ -127,4 +170,7 @@ def export_run(path: str | Path, folder: str | Path | None = None, force: bool =
         raise UserError(f"{folder} holds a model already; give another folder with -o, or --force to replace it")
     refuse_other(folder)
     keras.config.set_dtype_policy("float32")
-    return export(run.load(step), folder)
+    model = run.load(step)
+    told = {name: config[name] for name in TOLD if config.get(name)}
+    task = config.get("task") or task_of(model.endpoints(), Recipe.from_dict(config["recipe"]))
+    return export(model, folder, gan=models.label(config["gan"]), task=task, **told)

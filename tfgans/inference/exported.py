@@ -7,48 +7,149 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfgans.card import read_card
+from tfgans import endpoint
+from tfgans.endpoint import Array, Endpoint
 from tfgans.errors import UserError
 from tfgans.files import ROOT
+from tfgans.inference.undeclared import derive
+
+Made = Any  # an array, or arrays by name where an endpoint makes several
+
+COMMANDS = {  # endpoint -> what runs it
+    "sample": "generate",
+    "restore": "restore",
+    "fill": "fill",
+    "translate": "translate",
+    "a_to_b": "translate",
+    "b_to_a": "translate",
+}
 
 
 class Exported:
-    """A SavedModel from disk: `endpoints`, and sampling in batches."""
+    """A SavedModel from disk: what it declares, and its endpoints as methods.
+
+    Images are float32 arrays (n, h, w, c) in [0, 1], which the model gets all at once. Pictures of any size are the
+    work of `tfgans.inference.tiling`.
+    """
 
     def __init__(self, path: str | Path) -> None:
         self.path = find(path)
         self.model: Any = tf.saved_model.load(str(self.path))
-        signatures = {name: fn.structured_input_signature[1] for name, fn in self.model.signatures.items()}
-        self.endpoints = {name: sorted(inputs) for name, inputs in signatures.items()}  # a SavedModel forgets the order
-        self.channels = self.made_channels = None
-        if "restore" in signatures:  # what it takes, and what it makes of it
-            self.channels = signatures["restore"]["images"].shape[-1]
-            made = next(iter(self.model.signatures["restore"].structured_outputs.values()))
-            self.made_channels = made.shape[-1] or self.channels
-        self.codes = signatures["sample"]["codes"].shape[-1] if "codes" in signatures.get("sample", {}) else 0
-        self.categories = int(self.model.categories) if self.codes else 0
-        self.classes: int | None = None  # of a conditional model; unknown of old exports without a card
-        if self.conditional:
-            stored = getattr(self.model, "classes", None)
-            self.classes = getattr(read_card(self.path), "classes", None) if stored is None else int(stored)
+        stored = getattr(self.model, "declaration", None)
+        if stored is None:  # of an export that is older than declarations
+            self.declaration: dict[str, Any] = derive(self.model, self.path)
+        else:
+            self.declaration = endpoint.from_json(stored.numpy().decode())
+
+    @property
+    def endpoints(self) -> dict[str, Endpoint]:
+        return self.declaration["endpoints"]
+
+    @property
+    def task(self) -> str:
+        return self.declaration.get("task", "")
+
+    # -- what `sample` asks for ------------------------------------------------------------------------------------
+
+    def asks(self, encoding: str) -> Array | None:
+        """The input of `sample` of an encoding, such as label or codes; None where it has none."""
+        inputs = self.endpoints["sample"].inputs.values() if "sample" in self.endpoints else ()
+        return next((array for array in inputs if array.encoding == encoding), None)
 
     @property
     def conditional(self) -> bool:
-        return "labels" in self.endpoints.get("sample", [])
+        return self.asks("label") is not None
+
+    @property
+    def classes(self) -> int | None:
+        """How many labels a conditional model has; None of others, and of old exports that do not say."""
+        labels = self.asks("label")
+        return int(labels.high) or None if labels else None
+
+    @property
+    def codes(self) -> int:
+        """How many latent codes, categories among them; 0 where there are none."""
+        codes = self.asks("codes")
+        return codes.shape[-1] or 0 if codes else 0
+
+    @property
+    def categories(self) -> int:
+        codes = self.asks("codes")
+        return codes.categories if codes else 0
+
+    # -- what a restoration is given and makes ----------------------------------------------------------------------
+
+    @property
+    def main(self) -> Endpoint:
+        return next(iter(self.endpoints.values()))
+
+    @property
+    def channels(self) -> int | None:
+        """Of the images that the main endpoint is given, if any."""
+        return next((a.shape[-1] for a in self.main.inputs.values() if a.encoding in ("image", "classes")), None)
+
+    @property
+    def made_channels(self) -> int | None:
+        """Of the images that the main endpoint makes."""
+        return next(iter(self.main.outputs.values())).shape[-1]
 
     @property
     def colours(self) -> bool:
         """Whether it makes colour images of gray ones."""
         return (self.channels, self.made_channels) == (1, 3)
 
-    def restore(self, images: np.ndarray) -> np.ndarray:
-        """What the model makes of images (n, h, w, c) in [0, 1], all at once: float32 in [0, 1].
+    # -- endpoints --------------------------------------------------------------------------------------------------
 
-        Raises UserError for a model of another kind. `tiling.restore_array` restores large ones in tiles.
+    def need(self, name: str) -> Endpoint:
+        """The endpoint of a name. Raises UserError where there is none, with the commands that there are."""
+        if name not in self.endpoints:
+            commands = dict.fromkeys(f"tfgans {COMMANDS[each]}" for each in self.endpoints if each in COMMANDS)
+            use = f"use {' or '.join(commands)}" if commands else "it has no endpoint that a command runs"
+            raise UserError(f"{self.path.name} has no endpoint '{name}'; {use}")
+        return self.endpoints[name]
+
+    def call(self, name: str, *inputs: Any) -> Made:
+        """What an endpoint makes of its inputs, in the declared order: float32 arrays."""
+        arrays = self.need(name).inputs.values()
+        given = [tf.constant(value, tf.as_dtype(a.dtype)) for value, a in zip(inputs, arrays, strict=True)]
+        made = getattr(self.model, name)(*given)
+        return {key: value.numpy() for key, value in made.items()} if isinstance(made, dict) else made.numpy()
+
+    def restore(self, images: np.ndarray) -> np.ndarray:
+        """What the model makes of images (n, h, w, c)."""
+        return self.call("restore", images)
+
+    def fill(self, images: np.ndarray, masks: np.ndarray) -> np.ndarray:
+        """Images (n, h, w, c) with their holes filled, where masks (n, h, w, 1), bool, are True."""
+        return self.call("fill", images, masks)
+
+    def translate(self, images: np.ndarray, to: str | None = None, seed: int = 0) -> np.ndarray:
+        """Images of one domain, or label maps of int32 ids, as images of the other one.
+
+        `to` is the domain to translate into, of a two-way model: by its name, or a or b (the default). `seed` is for
+        models with noise.
         """
-        if "restore" not in self.endpoints:
-            raise UserError(f"{self.path} has no 'restore' endpoint; it has {', '.join(self.endpoints)}")
-        return self.model.restore(tf.constant(images, tf.float32)).numpy()
+        name = self.translation(to)
+        return self.call(name, images, *([seed] if "seed" in self.endpoints[name].inputs else []))
+
+    def translation(self, to: str | None = None) -> str:
+        """The endpoint that translates into a domain. Raises UserError for a domain that there is not."""
+        if "a_to_b" not in self.endpoints:
+            self.need("translate")
+        domains = list(self.declaration.get("domains") or [])
+        if "translate" in self.endpoints:
+            if to not in (None, "target", *domains[1:]):
+                made = f"makes {domains[1]}" if len(domains) > 1 else "translates one way"
+                raise UserError(f"{self.path.name} {made}; leave --to out")
+            return "translate"
+        into = {"a": "b_to_a", "b": "a_to_b", **dict(zip(domains, ("b_to_a", "a_to_b"), strict=False))}
+        if to is not None and to not in into:
+            raise UserError(f"{self.path.name} translates into {' or '.join(domains or ['a', 'b'])}, not '{to}'")
+        return into[to or "b"]
+
+    def generate(self, latents: np.ndarray, labels: np.ndarray | None = None, codes: np.ndarray | None = None) -> Made:
+        """Images of latents (n, d), and of labels (n,) or codes (n, c) where the model has them."""
+        return self.call("generate", latents, *[x for x in (labels, codes) if x is not None])
 
     def sample(
         self,
@@ -56,10 +157,9 @@ class Exported:
         labels: np.ndarray | None = None,
         seed: int = 0,
         codes: np.ndarray | None = None,
-    ) -> np.ndarray:
-        """`n` images (or one per label, or per row of codes) in [0, 1], float32; without codes, those of `prior`."""
-        if "sample" not in self.endpoints:
-            raise UserError(f"{self.path} has no 'sample' endpoint; it has {', '.join(self.endpoints)}")
+    ) -> Made:
+        """`n` images (or one per label, or per row of codes); without codes, those of `prior`."""
+        self.need("sample")
         if self.conditional and labels is None:
             raise UserError(f"{self.path} is conditional: say which labels")
         if self.codes:
@@ -96,17 +196,18 @@ def traversal(categories: int, continuous: int, rows: int = 10, code: int = 0, r
     return codes
 
 
-def draw(
-    sample: Callable[..., tf.Tensor], n: int | None, labels: np.ndarray | None, seed: int, batch: int = 500
-) -> np.ndarray:
+def draw(sample: Callable[..., Any], n: int | None, labels: np.ndarray | None, seed: int, batch: int = 500) -> Made:
     """Images in [0, 1] from a `sample` endpoint, `batch` at a time; block i is drawn with the seed 1000 * seed + i."""
     if labels is not None:
-        kind = tf.float32 if labels.ndim == 2 else tf.int32  # codes or labels
+        kind = tf.float32 if np.issubdtype(labels.dtype, np.floating) else tf.int32  # codes or labels
         inputs = [tf.constant(labels[i : i + batch], kind) for i in range(0, len(labels), batch)]
     else:
         inputs = [tf.constant(min(batch, (n or 0) - i)) for i in range(0, n or 0, batch)]
     seeds = [tf.constant((1_000 * seed + i) % 2**31, tf.int32) for i in range(len(inputs))]
-    return np.concatenate([sample(x, s).numpy() for x, s in zip(inputs, seeds, strict=True)])
+    made = [sample(x, s) for x, s in zip(inputs, seeds, strict=True)]
+    if isinstance(made[0], dict):
+        return {key: np.concatenate([each[key].numpy() for each in made]) for key in made[0]}
+    return np.concatenate([each.numpy() for each in made])
 
 
 def find(path: str | Path) -> Path:

@@ -43,6 +43,7 @@ def generate(
     if output.exists() and picture == output.is_dir():
         raise UserError(f"{output} is a {'folder' if picture else 'file'}; choose another -o")
     exported = Exported(model)
+    exported.need("sample")
     if code is not None and not exported.codes:
         raise UserError(f"{exported.path.name} has no latent codes; leave --code out")
     if exported.conditional:
@@ -65,6 +66,10 @@ def generate(
         images = exported.sample(n=n or 64, seed=seed)
         columns = int(np.ceil(np.sqrt(len(images))))
         names = [f"{i:05d}.png" for i in range(len(images))]
+    if isinstance(images, dict):  # of several domains, side by side
+        names = [f"{name.removesuffix('.png')}-{domain}.png" for name in names for domain in images]
+        columns *= len(images)
+        images = side_by_side(list(images.values()))
     if picture:
         write_png(output, sheet(images, columns), scale=2 if 1 < images.shape[1] <= 64 else 1)
         return output
@@ -79,11 +84,18 @@ def generate(
         for name in names:
             os.replace(temporary / name, output / name)
         for older in output.iterdir():  # drawn by an earlier call, which this one replaces
-            if re.fullmatch(r"\d{5}(-(label|category)\d+)?\.png", older.name) and older.name not in names:
+            if re.fullmatch(r"\d{5}(-(label|category)\d+)?(-\w+)?\.png", older.name) and older.name not in names:
                 older.unlink()
     finally:
         shutil.rmtree(temporary)
     return output
+
+
+def side_by_side(sets: list[np.ndarray]) -> np.ndarray:
+    """Images (n, h, w, c) of each set in turn: (sets n, h, w, c), gray ones in as many channels as the others."""
+    channels = max(images.shape[-1] for images in sets)
+    alike = [np.broadcast_to(images, (*images.shape[:-1], channels)) for images in sets]
+    return np.stack(alike, axis=1).reshape(-1, *alike[0].shape[1:])
 
 
 def parse_labels(text: str, classes: int | None = None) -> list[int]:

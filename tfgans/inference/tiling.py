@@ -1,15 +1,19 @@
-"""Images of any size through a model: in overlapping tiles, a row of them at a time, in bounded memory."""
+"""Pictures of any size through an endpoint, by the rules that it declares (`tfgans.endpoint.Endpoint`)."""
 
+import dataclasses
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 
 from tfgans.data.colour import lab_to_rgb, lightness, rgb_to_lab
+from tfgans.endpoint import Array, Endpoint
 from tfgans.errors import UserError
 from tfgans.images import to_uint8
+from tfgans.inference import holes
 from tfgans.inference.exported import Exported
+from tfgans.inference.scaling import plain, resized
 
 TILE = 160  # pixels of the source: SRGAN then takes half a gigabyte for a tile (0.9 with 224)
 RAMP = 16  # over so many pixels of the source one tile fades into the next
@@ -17,8 +21,229 @@ RAMP = 16  # over so many pixels of the source one tile fades into the next
 # like a random walk of standard deviation sqrt(34 * 2/3) = 4.8 pixels: 24 are five of them. (At most it reaches 40.)
 MARGIN = 24
 SMALLEST_TILE = 32
-LARGEST_COLOURED = 512  # pixels a side at most of what a colourizer sees of a picture
+LARGEST_COLOURED = 512  # pixels a side at most of what a colourizer sees of a picture, where it declares no `largest`
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # BT.601
+ROWS = 64  # of a strip
+
+
+@dataclasses.dataclass(frozen=True)
+class Pictures:
+    """An endpoint as a function of pictures.
+
+    Pixels are (h, w, 1 or 3): uint8, or float32 in [0, 1]; what is made of them is of the same dtype. Label maps are
+    int32 ids (h, w, 1), and what is made of them is uint8. `run` takes all at once, float32 images in [0, 1] or ids
+    (n, h, w, c), and masks (n, h, w, 1) where holes are filled.
+
+    With `like_the_input` a gray picture stays gray, and a model of gray images works on the channels of a coloured
+    one, one by one. Without, the model decides, and sees the luma of a coloured picture.
+    """
+
+    endpoint: Endpoint
+    run: Callable[..., np.ndarray]
+    like_the_input: bool = True
+
+    @property
+    def given(self) -> Array:
+        """The input that is a picture or a label map."""
+        found = [a for a in self.endpoint.inputs.values() if a.encoding in ("image", "classes")]
+        if len(found) != 1:
+            raise UserError(f"this endpoint takes {len(found)} pictures at once; call the SavedModel itself")
+        return found[0]
+
+    @property
+    def made_channels(self) -> int | None:
+        return next(iter(self.endpoint.outputs.values())).shape[-1]
+
+    @property
+    def stays_gray(self) -> bool:
+        """Whether gray pictures stay gray."""
+        return self.made_channels == 1 or (self.like_the_input and self.given.shape[-1] == 3)
+
+    # -- sizes ------------------------------------------------------------------------------------------------------
+
+    def seen(self, height: int, width: int) -> tuple[int, int]:
+        """The size at which the model sees a picture that is not cut into tiles."""
+        rules = self.endpoint
+        if rules.hole or rules.tiles:
+            return height, width
+        if rules.size:
+            return rules.size
+        largest = rules.largest or (LARGEST_COLOURED if rules.keeps_lightness else max(height, width))
+        scale = min(1.0, largest / max(height, width))
+        return max(1, round(scale * height)), max(1, round(scale * width))
+
+    def made(self, height: int, width: int) -> tuple[int, int]:
+        """The size of what is made of a picture: `scale` times its own, or times the only one that an enlarging model
+        takes."""
+        rules = self.endpoint
+        if rules.size and rules.scale > 1 and not rules.hole:
+            height, width = rules.size
+        return height * rules.scale, width * rules.scale
+
+    def note(self, pixels: np.ndarray, mask: np.ndarray | None = None) -> str:
+        """What does not go well with a picture of this size, or hole, in a line; empty if nothing."""
+        rules, (height, width) = self.endpoint, pixels.shape[:2]
+        if mask is not None:
+            return holes.note(mask, rules.hole)
+        seen = self.seen(height, width)
+        if seen == (height, width) or rules.keeps_lightness:
+            return ""
+        has = f"has {width}x{height} pixels, and the model takes "
+        if rules.size:
+            return f"{has}{seen[1]}x{seen[0]}: it was scaled to that"
+        return f"{has}at most {rules.largest} a side: it was shrunk, and what was made of it enlarged"
+
+    def tile_of(self, tile: int | None = None) -> int:
+        """The side of a tile: `tile`, the declared one or TILE, as a multiple of `multiple`."""
+        rules = self.endpoint
+        side = tile or rules.tile or TILE
+        return max(rules.multiple, side // rules.multiple * rules.multiple)
+
+    def count(self, height: int, width: int, tile: int | None = None) -> int:
+        """How many tiles a picture is cut into."""
+        if not self.endpoint.tiles:
+            return 1
+        return count_tiles(*self._padded_sides(height, width), self.tile_of(tile), self._margin)
+
+    @property
+    def _margin(self) -> int:
+        return MARGIN if self.endpoint.margin is None else self.endpoint.margin
+
+    def _padded_sides(self, height: int, width: int) -> tuple[int, int]:
+        multiple = self.endpoint.multiple
+        return -(-height // multiple) * multiple, -(-width // multiple) * multiple
+
+    def padded(self, pixels: np.ndarray) -> np.ndarray:
+        """A picture mirrored at the bottom and at the right until its sides are multiples of `multiple`."""
+        height, width = pixels.shape[:2]
+        tall, wide = self._padded_sides(height, width)
+        return np.pad(pixels, ((0, tall - height), (0, wide - width), (0, 0)), mode="symmetric")
+
+    # -- pictures ---------------------------------------------------------------------------------------------------
+
+    def apply(self, pixels: np.ndarray, mask: np.ndarray | None = None, tile: int | None = None) -> np.ndarray:
+        """What is made of a picture; `mask`, bool (h, w), is True where there is a hole to fill."""
+        return np.concatenate(list(self.strips(pixels, mask, tile)))
+
+    def strips(
+        self,
+        pixels: np.ndarray,
+        mask: np.ndarray | None = None,
+        tile: int | None = None,
+        progress: Callable[[], object] = lambda: None,
+    ) -> Iterator[np.ndarray]:
+        """What is made of a picture, from top to bottom in strips (any, w, c). `progress` is called after each tile.
+
+        Of an endpoint with `tiles` one row of them is held in memory.
+        """
+        if self.endpoint.tiles:
+            yield from self._tiled(pixels, self.tile_of(tile), progress)
+            return
+        if self.endpoint.keeps_lightness:
+            yield from self._coloured(pixels)
+        elif mask is not None:
+            yield holes.filled(self._in_its_channels, self.endpoint, pixels, mask, self.padded)
+        else:
+            yield like(self._whole(pixels), pixels)
+        progress()
+
+    def one(self, image: np.ndarray) -> np.ndarray:
+        """What the model makes of one image, float32 or ids (h, w, c): float32 (h', w', c')."""
+        return self._in_its_channels(image[None])[0]
+
+    def _in_its_channels(self, images: np.ndarray, masks: np.ndarray | None = None) -> np.ndarray:
+        """The model on images (n, h, w, 1 or 3) whatever channels it takes: gray ones are repeated."""
+        more = () if masks is None else (masks,)
+        channels, wanted = images.shape[-1], self.given.shape[-1] or images.shape[-1]
+        if channels == wanted:
+            return self.run(images, *more)
+        if channels == 1 and wanted == 3:
+            made = self.run(np.repeat(images, 3, axis=-1), *more)
+            return (made @ LUMA)[..., None] if self.stays_gray and made.shape[-1] == 3 else made
+        if channels == 3 and wanted == 1 and self.like_the_input and self.made_channels in (None, 1):
+            planes = [self.run(images[..., k : k + 1], *more) for k in range(3)]
+            return np.concatenate(planes, axis=-1)
+        if channels == 3 and wanted == 1:
+            return self.run((images @ LUMA)[..., None], *more)
+        raise UserError(f"the model takes images of {wanted} channels, not {channels}")
+
+    def _whole(self, pixels: np.ndarray) -> np.ndarray:
+        sides = pixels.shape[:2]
+        seen, wanted = self.seen(*sides), self.made(*sides)
+        made = self.one(self.padded(plain(resized(pixels, seen))))
+        tall, wide = (side * self.endpoint.scale for side in self._padded_sides(*seen))
+        if made.shape[:2] != (tall, wide):
+            raise UserError(f"makes {made.shape[1]}x{made.shape[0]} pixels of {seen[1]}x{seen[0]}, not {wide}x{tall}")
+        return resized(made[: seen[0] * self.endpoint.scale, : seen[1] * self.endpoint.scale], wanted)
+
+    def _tiled(self, pixels: np.ndarray, tile: int, progress: Callable[[], object]) -> Iterator[np.ndarray]:
+        height, width = self.made(*pixels.shape[:2])
+        padded, factor = self.padded(pixels), self.endpoint.scale
+        overlap, ramp = overlap_of(tile, self._margin)
+        tall, wide = min(tile, padded.shape[0]), min(tile, padded.shape[1])
+        tops, lefts = tile_starts(padded.shape[0], tile, overlap), tile_starts(padded.shape[1], tile, overlap)
+        down, across = tile_weights(tops, tall, ramp, factor), tile_weights(lefts, wide, ramp, factor)
+        rows = np.zeros((0, 0, 0), np.float32)
+        passed = 0
+        for i, top in enumerate(tops):
+            for left, weight in zip(lefts, across, strict=True):
+                made = self.one(plain(padded[top : top + tall, left : left + wide]))
+                if not rows.size:
+                    rows = np.zeros((tall * factor, padded.shape[1] * factor, made.shape[-1]), np.float32)
+                made = made * (down[i][:, None, None] * weight[:, None])
+                rows[:, left * factor : (left + wide) * factor] += made
+                progress()
+            final = (tops[i + 1] - top if i + 1 < len(tops) else tall) * factor  # rows that no later tile adds to
+            for y in range(0, min(final, height - passed), ROWS):
+                yield like(rows[y : min(y + ROWS, final, height - passed), :width], pixels)
+            passed += final
+            rest = len(rows) - final
+            for y in range(0, rest, ROWS):  # up by `final`, in place and piece by piece
+                rows[y : min(y + ROWS, rest)] = rows[y + final : min(y + ROWS, rest) + final].copy()
+            rows[rest:] = 0
+
+    def _coloured(self, pixels: np.ndarray) -> Iterator[np.ndarray]:
+        """A picture in colours from the model, which sees the lightness of the whole of it, a large one shrunken.
+
+        Its a and b (of Lab) are enlarged and laid on the lightness of each pixel; the picture's own colours are not
+        used. Tiles would differ in colour.
+        """
+        height, width = pixels.shape[:2]
+        seen = self.seen(height, width)
+        gray = (lightness(tf.constant(2.0 * plain(resized(pixels, seen)) - 1.0)).numpy() + 1.0) / 2.0
+        made = self.one(self.padded(gray))[: seen[0], : seen[1]]
+        a_b = rgb_to_lab(2.0 * made - 1.0).numpy()[..., 1:]
+        for y in range(0, height, ROWS):
+            part = 2.0 * plain(pixels[y : y + ROWS]) - 1.0
+            box = (0, y * seen[0] / height, seen[1], (y + len(part)) * seen[0] / height)
+            colours = resized(a_b, (len(part), width), box)
+            own = rgb_to_lab(np.broadcast_to(part, (*part.shape[:2], 3)))[..., :1]
+            yield like((lab_to_rgb(tf.concat([own, colours], -1)).numpy() + 1.0) / 2.0, pixels)
+
+
+def pictures_of(model: Exported, name: str, seed: int = 0) -> Pictures:
+    """An endpoint of an exported model as a function of pictures. Raises UserError where the model has none."""
+    rules = model.need(name)
+    more = [seed] if "seed" in rules.inputs else []
+
+    def run(*inputs: Any) -> np.ndarray:
+        made = model.call(name, *inputs, *more)
+        return next(iter(made.values())) if isinstance(made, dict) else made
+
+    return Pictures(rules, run, like_the_input=name in ("restore", "fill"))
+
+
+def restore_array(model: Exported, pixels: np.ndarray, tile: int | None = None) -> np.ndarray:
+    """`pixels`, uint8 (h, w, 1 or 3), restored: uint8 (h * scale, w * scale, c)."""
+    return pictures_of(model, "restore").apply(pixels, tile=tile)
+
+
+def like(made: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    """Images in [0, 1] as float32 where the picture is that, else as uint8."""
+    return made.astype(np.float32) if np.issubdtype(pixels.dtype, np.floating) else to_uint8(made)
+
+
+# --- where tiles lie and how they fade into each other ---------------------------------------------------------------
 
 
 def tile_starts(n: int, tile: int, overlap: int) -> list[int]:
@@ -49,104 +274,12 @@ def tile_weights(starts: list[int], tile: int, ramp: int, factor: int) -> list[n
     return weights
 
 
-def enlarger(model: Exported) -> Callable[[np.ndarray], np.ndarray]:
-    """The model as a function of one image, float32 (h, w, c) in [0, 1], with 1 or 3 channels whatever the model has:
-    it sees a gray one in three equal channels, or the channels of a coloured one one by one."""
-
-    def enlarge(image: np.ndarray) -> np.ndarray:
-        channels = image.shape[-1]
-        if channels == model.channels:
-            return model.restore(image[None])[0]
-        if channels == 1:
-            return (model.restore(np.repeat(image, 3, axis=-1)[None])[0] @ LUMA)[..., None]
-        return model.restore(image.transpose(2, 0, 1)[..., None])[..., 0].transpose(1, 2, 0)
-
-    return enlarge
-
-
-def factor_of(model: Exported) -> int:
-    """By how much the model enlarges, found by trying it. UserError where that is no whole number."""
-    side = 32
-    made = model.restore(np.zeros((1, side, side, model.channels or 3), np.float32)).shape
-    if made[1] != made[2] or made[1] % side or not made[1]:
-        raise UserError(
-            f"{model.path} makes {made[2]}x{made[1]} of {side}x{side} pixels; 'restore' needs whole factors"
-        )
-    return made[1] // side
-
-
-def restored_strips(
-    model: Exported, pixels: np.ndarray, factor: int, tile: int = TILE, progress: Callable[[], object] = lambda: None
-) -> Iterator[np.ndarray]:
-    """The restored image from top to bottom, in strips uint8 (any, w * factor, c), of `pixels`, uint8 (h, w, 1 or 3).
-
-    Held in memory: one row of tiles. `progress` is called after each tile.
-    """
-    if model.colours:
-        yield from coloured_strips(model, pixels)
-        progress()
-        return
-    overlap, ramp = overlap_of(tile)
-    enlarge = enlarger(model)
-    height, width, channels = pixels.shape
-    tall, wide = min(tile, height), min(tile, width)
-    tops, lefts = tile_starts(height, tile, overlap), tile_starts(width, tile, overlap)
-    down, across = tile_weights(tops, tall, ramp, factor), tile_weights(lefts, wide, ramp, factor)
-    rows = np.zeros((tall * factor, width * factor, channels), np.float32)
-    for i, top in enumerate(tops):
-        for left, weight in zip(lefts, across, strict=True):
-            part = pixels[top : top + tall, left : left + wide].astype(np.float32) / 255
-            made = enlarge(part)
-            made *= down[i][:, None, None] * weight[:, None]
-            rows[:, left * factor : (left + wide) * factor] += made
-            progress()
-        final = (tops[i + 1] - top if i + 1 < len(tops) else tall) * factor  # rows that no later tile adds to
-        for y in range(0, final, 64):
-            yield to_uint8(rows[y : min(y + 64, final)])
-        rest = len(rows) - final
-        for y in range(0, rest, 64):  # up by `final`, in place and piece by piece
-            rows[y : min(y + 64, rest)] = rows[y + final : min(y + 64, rest) + final].copy()
-        rows[rest:] = 0
-
-
-def coloured_strips(model: Exported, pixels: np.ndarray) -> Iterator[np.ndarray]:
-    """`pixels`, uint8 (h, w, 1 or 3), coloured by a model of gray images: uint8 strips (any, w, 3).
-
-    The model sees the whole picture, a large one shrunken, as tiles would differ in colour. Its a and b are enlarged
-    and laid on the lightness of each pixel; the picture's own colours are not used.
-    """
-    height, width, channels = pixels.shape
-    whole_picture = Image.fromarray(pixels[..., 0] if channels == 1 else pixels)
-    scale = min(1.0, LARGEST_COLOURED / max(height, width))
-    size = (max(1, round(scale * width)), max(1, round(scale * height)))
-    small = np.asarray(whole_picture.resize(size, Image.Resampling.BICUBIC)).reshape(*size[::-1], channels)
-    gray = (lightness(tf.constant(small, tf.float32) / 127.5 - 1.0).numpy() + 1.0) / 2.0
-    lab = rgb_to_lab(2.0 * model.restore(gray[None])[0] - 1.0).numpy()
-    planes = [Image.fromarray(lab[..., k]) for k in (1, 2)]
-    for y in range(0, height, 64):
-        part = pixels[y : y + 64].astype(np.float32) / 127.5 - 1.0
-        box = (0, y * size[1] / height, size[0], (y + len(part)) * size[1] / height)
-        a_b = [plane.resize((width, len(part)), Image.Resampling.BICUBIC, box) for plane in planes]
-        own = rgb_to_lab(np.broadcast_to(part, (*part.shape[:2], 3)))[..., 0]
-        yield to_uint8((lab_to_rgb(tf.stack([own, *a_b], -1)).numpy() + 1.0) / 2.0)
-
-
-def overlap_of(tile: int) -> tuple[int, int]:
+def overlap_of(tile: int, margin: int = MARGIN) -> tuple[int, int]:
     """(overlap, ramp) in source pixels for tiles of a size; small tiles share half of themselves."""
-    overlap = min(2 * MARGIN + RAMP, tile // 2)
-    return overlap, min(RAMP, overlap // 2)
+    overlap = min(2 * margin + RAMP, tile // 2)
+    return overlap, max(1, min(RAMP, overlap // 2))
 
 
-def count_tiles(height: int, width: int, tile: int = TILE) -> int:
-    overlap, _ = overlap_of(tile)
+def count_tiles(height: int, width: int, tile: int = TILE, margin: int = MARGIN) -> int:
+    overlap, _ = overlap_of(tile, margin)
     return len(tile_starts(height, tile, overlap)) * len(tile_starts(width, tile, overlap))
-
-
-def restore_array(model: Exported, pixels: np.ndarray, tile: int = TILE) -> np.ndarray:
-    """`pixels`, uint8 (h, w, 1 or 3), restored: uint8 (h * factor, w * factor, c).
-
-    An image no larger than a tile is given to the model as it is, which then may be a model of images of one size.
-    """
-    if max(pixels.shape[:2]) <= tile and not model.colours:
-        return to_uint8(enlarger(model)(pixels.astype(np.float32) / 255))
-    return np.concatenate(list(restored_strips(model, pixels, factor_of(model), tile)))

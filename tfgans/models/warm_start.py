@@ -1,6 +1,7 @@
 """A network that begins with the weights of an exported one."""
 
 from pathlib import Path
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -9,12 +10,21 @@ from tfgans.errors import UserError
 
 
 def take_weights(generator: keras.Model, folder: str) -> None:
-    """Give a generator the weights of an exported one.
+    """Give a generator the weights of an exported one, in whichever precision they are stored.
 
     Raises UserError where there is no exported model, or one of another size.
     """
     if not (Path(folder) / "saved_model.pb").is_file():
         raise UserError(f"there is no SavedModel at {folder} to start from; name another with --set start=FOLDER")
+    for variable, value in paired(generator.weights, tf.saved_model.load(folder).weights, folder):
+        variable.assign(tf.cast(value, variable.dtype))
+
+
+def paired(own: list[Any], saved: list[tf.Variable], folder: str) -> list[tuple[Any, tf.Variable]]:
+    """Keras variables and the exported ones of the same place in the network.
+
+    Raises UserError where kinds or shapes of the two do not agree.
+    """
 
     def place(name: str) -> tuple[str, str, int]:
         """ "conv2d_3/kernel:0" -> ("conv2d", "kernel", 3). Counters depend on what a process built before."""
@@ -22,9 +32,8 @@ def take_weights(generator: keras.Model, folder: str) -> None:
         kind, _, number = layer.rpartition("_")
         return (kind, weight, int(number)) if number.isdigit() else (layer, weight, 0)
 
-    saved = sorted(tf.saved_model.load(folder).weights, key=lambda v: place(v.name))
-    own = sorted(generator.weights, key=lambda v: place(v.path))
-    if [(*place(v.name)[:2], tuple(v.shape)) for v in saved] != [(*place(v.path)[:2], tuple(v.shape)) for v in own]:
+    theirs = sorted(saved, key=lambda v: place(v.name))
+    ours = sorted(own, key=lambda v: place(v.path))
+    if [(*place(v.name)[:2], tuple(v.shape)) for v in theirs] != [(*place(v.path)[:2], tuple(v.shape)) for v in ours]:
         raise UserError(f"{folder} holds another generator than this one; start from one of the same width and blocks")
-    for variable, value in zip(own, saved, strict=True):
-        variable.assign(value)
+    return list(zip(ours, theirs, strict=True))

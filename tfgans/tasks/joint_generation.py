@@ -34,7 +34,7 @@ def measure(model: Exported, subject: Subject) -> Measured:
     subject.without_tests()
     test, train = domains_of(subject, "test"), domains_of(subject, "train")
     n = min(subject.n, len(one(test, "a")), len(one(test, "b")))
-    drawn = model.sample_pairs(n, SAMPLE_SEED)
+    drawn = model.sample(n, seed=SAMPLE_SEED)
     made = {side: to_uint8(drawn[side]) for side in ("a", "b")}
     name = subject.label
     rows: list[Row] = []
@@ -64,7 +64,7 @@ def measure_run(run: Run, model: Exported, subject: Subject) -> list[Row]:
 
 def sheet(model: Exported, subject: Subject, run: Run | None = None) -> np.ndarray:
     """Rows of samples of a, below each the same latents as b."""
-    return _rows(model.sample_pairs(5 * COLUMNS, SAMPLE_SEED))
+    return _rows(model.sample(5 * COLUMNS, seed=SAMPLE_SEED))
 
 
 def preview(model: Adversarial, examples: Examples, recipe: Recipe) -> Callable[[], np.ndarray]:

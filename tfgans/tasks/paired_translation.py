@@ -43,7 +43,7 @@ def measure(model: Exported, subject: Subject) -> Measured:
     if not test.aligned:
         raise UserError(f"the test images of {subject.recipe.dataset} are no pairs: file names do not agree")
     sources, target = list(test.by_role["source"].values()), one(test, "target")
-    made = translated(lambda *each: model.translate(*each, seed=SAMPLE_SEED), *sources)
+    made = translated(lambda *each: model.call("translate", *each, SAMPLE_SEED), *sources)
     name = subject.label
     place = {"test": name}
     protocol = {
@@ -77,7 +77,7 @@ def sheet(model: Exported, subject: Subject, run: Run | None = None) -> np.ndarr
     """Test examples, not selected: a row of sources, one of translations, one of targets."""
     test = domains_of(subject, "test", SHOWN)
     sources, target = list(test.by_role["source"].values()), one(test, "target")
-    made = translated(lambda *each: model.translate(*each, seed=SAMPLE_SEED), *sources)
+    made = translated(lambda *each: model.call("translate", *each, SAMPLE_SEED), *sources)
     if target.palette is not None and made.shape[-1] == 1:
         made = target.palette.colours(made)
     rows = [coloured(images) for images in (shown(sources[0]), made, shown(target))]

@@ -16,7 +16,7 @@ from tfgans.errors import UserError
 from tfgans.features.squeezenet import SqueezeNetFeatures, squeezenet_distance
 from tfgans.images import grid, to_uint8
 from tfgans.inference.exported import Exported
-from tfgans.inference.tiling import fill_array, restore_array
+from tfgans.inference.tiling import pictures_of, restore_array
 from tfgans.metrics.legibility import HEIGHTS, letters_read
 from tfgans.metrics.names import cell
 from tfgans.recipe import Recipe
@@ -69,7 +69,8 @@ def restoration(
     example = pair(degradation)({"image": tf.constant(image, tf.float32) / 127.5 - 1.0}, tf.constant([0, seed]))
     poor = example["source"]
     if "fill" in model.endpoints:
-        restored = fill_array(model, to_uint8((poor.numpy() + 1) / 2), hole_of(degradation, image, seed))
+        given = to_uint8((poor.numpy() + 1) / 2)
+        restored = pictures_of(model, "fill").apply(given, hole_of(degradation, image, seed))
     else:
         restored = restore_array(model, to_uint8((poor.numpy() + 1) / 2))
     before = tf.broadcast_to(bicubic_up(poor, degrade(degradation).factor), tf.shape(example["target"]))
@@ -87,10 +88,10 @@ def measure(model: Exported, subject: Subject) -> Measured:
 
     Enlarged images are compared on Y, without BORDER pixels, beside bicubic enlargement; also by the power at the
     frequencies that were lost (`high_frequency`) and by the letters that can be read (`legibility`). Others are
-    compared in all channels, beside the input. These, and images scaled to one size, are compared as a set too: the
-    Frechet distance of their features. What is coloured also gets `colour_scores`, what has a hole `hole_scores`. Scores that
-    an image does not have (the PSNR of a gray original and its equal source, the hues of a gray image) are left out of
-    the means.
+    compared in all channels, beside the input. These, and images scaled to one size, are compared as sets, too, by the
+    Frechet distance of their features. What is coloured also gets `colour_scores`, what has a hole `hole_scores`.
+    Scores that an image does not have (the PSNR of a gray original and its equal source, the hues of a gray image) are
+    left out of the means.
 
     Raises UserError for test sets that are not there or carry the same name, and for other features.
     """

@@ -1,5 +1,6 @@
 """Two-way translation between domains: as sets in both directions, round trips, and pairs where file names agree."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -40,7 +41,7 @@ def measure(model: Exported, subject: Subject) -> Measured:
         "pairs": test.aligned,
         "asked_features": subject.features,
     }
-    ways = {"a_to_b": model.a_to_b, "b_to_a": model.b_to_a}
+    ways = {name: functools.partial(model.call, name) for name in ("a_to_b", "b_to_a")}
     for direction, here, there in DIRECTIONS:
         back = "b_to_a" if direction == "a_to_b" else "a_to_b"
         source, target = one(test, here), one(test, there)
@@ -80,7 +81,7 @@ def measure_run(run: Run, model: Exported, subject: Subject) -> list[Row]:
 def sheet(model: Exported, subject: Subject, run: Run | None = None) -> np.ndarray:
     """Test images, not selected: rows of a, a as b and back; below them of b, b as a and back."""
     test = domains_of(subject, "test", SHOWN)
-    ways = {"a_to_b": model.a_to_b, "b_to_a": model.b_to_a}
+    ways = {name: functools.partial(model.call, name) for name in ("a_to_b", "b_to_a")}
     rows = []
     for direction, here, _ in DIRECTIONS:
         back = "b_to_a" if direction == "a_to_b" else "a_to_b"

@@ -1,9 +1,9 @@
 """What a training leaves behind while it goes: history, TensorBoard events, samples, checkpoints."""
 
+import dataclasses
 import signal
 import sys
 import time
-from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -12,37 +12,45 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from tfgans import data
+from tfgans import data, tasks
 from tfgans.adversarial import Adversarial
-from tfgans.data.degrade import bicubic_up, degrade, pair
 from tfgans.errors import Diverged
-from tfgans.images import sheet, write_png
-from tfgans.inference.exported import traversal
+from tfgans.images import write_png
 from tfgans.run import Run
 from tfgans.training.environment import duration
-from tfgans.training.setup import recipe_of
-
-PREVIEW_SEED = 20140610  # of the fixed latents in the sample grids
+from tfgans.training.setup import batches, recipe_of
 
 
 class Recorder(keras.callbacks.Callback):
     """Keeps the run folder while `fit` goes: history, events, samples, checkpoints; stops on NaN and Ctrl-C."""
 
     def __init__(
-        self, run: Run, model: Adversarial, source: data.ImageSet, start: int, steps: int, every: int, seconds: float
+        self,
+        run: Run,
+        model: Adversarial,
+        source: data.ImageSet | data.Domains,
+        start: int,
+        steps: int,
+        every: int,
+        seconds: float,
     ):
         super().__init__()
         self.run, self.step, self.steps, self.every = run, start, steps, every
         self.interrupted = False
-        self.recipe = recipe_of(run.config)
-        self.preview = Preview(model, source, self.recipe.degradation)
+        self.recipe, self.source = recipe_of(run.config), source
+        self.masks = "fill" in model.endpoints()
+        self.preview = tasks.get(run.config["task"]).preview(model, self.examples, self.recipe)
         self.rows = [row for row in run.read_history() if row["step"] <= start]  # later ones will be made again
         self.began = time.perf_counter() - seconds
         self.events = tf.summary.create_file_writer(str(run.path / "events"))
         self.bar = tqdm(total=steps, initial=start, unit="step", dynamic_ncols=True, disable=not sys.stderr.isatty())
         self.marked = (start, time.perf_counter())
-        self.source = source
         self.images_per_step = self.recipe.batch_size * (model.group or 1)
+
+    def examples(self, n: int) -> dict[str, tf.Tensor]:
+        """A batch of `n` training examples, the same ones at each call."""
+        few = dataclasses.replace(self.recipe, batch_size=n)
+        return next(iter(batches(few, self.source, tasks.PREVIEW_SEED, None, 0, 1, self.masks)))
 
     def interruptible(self) -> "Interruptible":
         return Interruptible(self)
@@ -92,7 +100,7 @@ class Recorder(keras.callbacks.Callback):
         self.marked = (self.step, time.perf_counter())
 
     def _picture(self) -> None:
-        picture = self.preview.picture()
+        picture = self.preview()
         write_png(self.run.samples / f"step-{self.step:08d}.png", picture)
         with self.events.as_default(step=self.step):
             tf.summary.image("samples", picture[None])
@@ -136,54 +144,3 @@ class Interruptible:
 
     def __exit__(self, *error: Any) -> None:
         self.restore()
-
-
-class Preview:
-    """The same latents (and labels) at every call: a grid that shows the training's progress.
-
-    Of points: many of them, over real ones.
-    Of latent codes: categories as columns, the first continuous code rising down the rows. Of a restoration: a row of
-    sources (enlarged to the targets' size), a row of restored images, a row of targets.
-    """
-
-    def __init__(self, model: Adversarial, source: data.ImageSet | None = None, degradation: str = "") -> None:
-        seed = tf.constant(PREVIEW_SEED)
-        points = source is not None and source.points
-        self.real = (source.images[:1000] + 1) / 2 if source is not None and points else None
-        if model.kind == "restoration":
-            if source is None:
-                raise ValueError("the preview of a restoration needs the images to restore")
-            self.columns = min(6, len(source))
-            self.sample = tf.function(_restorations(model, source, degradation, self.columns))
-            return
-        if model.kind == "conditional":
-            self.columns = min(model.classes, 10)
-            n = 1000 if points else 10 * self.columns
-            labels = tf.constant([i % model.classes for i in range(n)], tf.int32)
-            self.sample = tf.function(lambda: model.sample(labels, seed))
-        elif model.kind == "codes":
-            self.columns = min(model.categories, 10)
-            rows = [tf.constant(codes[: self.columns]) for codes in traversal(model.categories, model.continuous)]
-            sample = tf.function(model.sample)  # one seed for all rows: a column differs in its code alone
-            self.sample = lambda: tf.concat([sample(codes, seed) for codes in rows], axis=0)
-        else:
-            self.columns = 10
-            n = 1000 if points else 10 * self.columns
-            self.sample = tf.function(lambda: model.sample(tf.constant(n), seed))
-
-    def images(self) -> np.ndarray:
-        """(rows * columns, h, w, c) in [0, 1]."""
-        return self.sample().numpy()
-
-    def picture(self) -> np.ndarray:
-        return sheet(self.images(), self.columns, self.real)
-
-
-def _restorations(model: Adversarial, source: data.ImageSet, degradation: str, n: int) -> Callable[[], tf.Tensor]:
-    """() -> `n` sources, `n` restored images and `n` targets: float32 (3 n, h, w, c) in [0, 1], of the same crops."""
-    crops = data.batches(
-        source, n, seed=PREVIEW_SEED, steps=1, image_shape=model.image_shape, transform=pair(degradation)
-    )
-    poor, target = (next(iter(crops))[key] for key in ("source", "target"))
-    shown = tf.broadcast_to(bicubic_up(poor, degrade(degradation).factor), tf.shape(target))
-    return lambda: tf.concat([(shown + 1.0) / 2.0, model.restore((poor + 1.0) / 2.0), (target + 1.0) / 2.0], axis=0)

@@ -13,6 +13,7 @@ import tensorflow as tf
 from tfgans import data, models
 from tfgans.adversarial import Adversarial, Fall, HoldThenLinear
 from tfgans.data.degrade import degrade, pair
+from tfgans.endpoint import Endpoint
 from tfgans.errors import UserError
 from tfgans.recipe import Recipe
 
@@ -60,6 +61,21 @@ def build(name: str, recipe: Recipe, seed: int, precision: str = "float32", jit_
     model.compile(jit_compile=jit_compile, **optimizers)
     model.begin()
     return model
+
+
+def inputs_of(endpoints: dict[str, Endpoint]) -> dict[str, list[str]]:
+    """The names of each endpoint's inputs, as run and card keep them."""
+    return {name: list(each.inputs) for name, each in endpoints.items()}
+
+
+def told_of(source: data.ImageSet | data.Domains) -> dict[str, Any]:
+    """What a run keeps of its data for exports: names of classes and of domains, the colours of a palette."""
+    told: dict[str, Any] = {"class_names": list(source.class_names)}
+    if isinstance(source, data.Domains):
+        told["domains"] = [names[0] for names in source.roles.values()]
+        palettes = [each.palette for each in source.sets.values() if each.palette is not None]
+        told["palette"] = palettes[0].rgb.tolist() if palettes else None
+    return {name: value for name, value in told.items() if value}
 
 
 def learning_rate(model: Adversarial, player: str, recipe: Recipe) -> Any:

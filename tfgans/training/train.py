@@ -13,6 +13,7 @@ from tfgans.errors import UserError
 from tfgans.files import plain
 from tfgans.recipe import PRECISIONS, Recipe
 from tfgans.run import Run
+from tfgans.tasks import task_of
 from tfgans.training.autotune import choose_mode
 from tfgans.training.callbacks import Recorder
 from tfgans.training.environment import commit, machine
@@ -22,10 +23,12 @@ from tfgans.training.setup import (
     build,
     check_batches,
     fit_classes,
+    inputs_of,
     load_source,
     native_shape,
     network_of,
     recipe_of,
+    told_of,
 )
 
 FORMAT = 2  # of runs whose checkpoints hold learning rates that fall by themselves
@@ -116,6 +119,8 @@ def train(
     }
     model = build(name, recipe, seed, *mode)  # before the folder: the data may not fit it
     check_batches(name, model, recipe, batches(recipe, source, seed, model.group, 0, 1))
+    endpoints = model.endpoints()
+    config |= {"task": task_of(endpoints, recipe), "endpoints": inputs_of(endpoints), **told_of(source)}
     config["parameters"] = {
         player: sum(math.prod(w.shape) for w in model.weights_of(player)) for player in model.players
     }

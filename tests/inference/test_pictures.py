@@ -1,149 +1,26 @@
-"""`tfgans restore`: tiles against the whole, formats, orientation, transparency, and what must not happen to files."""
+"""Picture files: formats, orientation, transparency, and what must not happen to files."""
 
 import io
-import shutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from inference_models import declare, double, photograph, save, twice
 from PIL import Image
-from skimage.color import rgb2lab
 
-from tfgans import cli
-from tfgans.card import ROOT
+from tfgans import cli, endpoint
 from tfgans.data.colour import lab_to_rgb, rgb_to_lab
-from tfgans.errors import UserError
-from tfgans.images import to_uint8
-from tfgans.inference.export import export
-from tfgans.inference.exported import Exported
+from tfgans.endpoint import Array, Endpoint
 from tfgans.inference.image_files import QUALITY, STRIP, Picture, read_picture, write_picture
-from tfgans.inference.restore import SHEET, restore_files
-from tfgans.inference.tiling import (
-    MARGIN,
-    RAMP,
-    TILE,
-    count_tiles,
-    factor_of,
-    overlap_of,
-    restore_array,
-    restored_strips,
-    tile_starts,
-    tile_weights,
-)
-from tfgans.models.srgan import SRGAN, build_generator
-
-
-def save(folder: Path, restore: Callable[[tf.Tensor], tf.Tensor], channels: int) -> Path:
-    """A SavedModel with the endpoint `restore`."""
-    module = tf.Module()
-    signature = [tf.TensorSpec((None, None, None, channels), tf.float32, "images")]
-    module.restore = tf.function(restore, input_signature=signature)
-    tf.saved_model.save(module, str(folder), signatures={"restore": module.restore.get_concrete_function()})
-    return folder
+from tfgans.inference.pictures import SHEET, fill_files, restore_files, translate_files
 
 
 @pytest.fixture(scope="module")
 def doubler(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that repeats each pixel twice in both directions."""
-    folder = tmp_path_factory.mktemp("doubler") / "m"
-    return save(folder, lambda x: tf.repeat(tf.repeat(x, 2, axis=1), 2, axis=2), 3)
-
-
-@pytest.fixture(scope="module")
-def network(tmp_path_factory: pytest.TempPathFactory) -> Exported:
-    """SRGAN's generator with one block, untrained."""
-    keras.utils.set_random_seed(0)
-    model = SRGAN(image_shape=(32, 32, 3), width=4, blocks=1, discriminator_width=4, content="none")
-    return Exported(export(model, tmp_path_factory.mktemp("network") / "m"))
-
-
-def photograph(height: int, width: int, channels: int = 3, seed: int = 0) -> np.ndarray:
-    """Smooth noise, uint8 (height, width, channels); (height, width) for one channel."""
-    coarse = np.random.default_rng(seed).integers(0, 256, (height // 8 + 2, width // 8 + 2, channels), dtype=np.uint8)
-    planes = [
-        Image.fromarray(coarse[..., k]).resize((width, height), Image.Resampling.BICUBIC) for k in range(channels)
-    ]
-    return np.stack([np.asarray(plane) for plane in planes], axis=-1).squeeze()
-
-
-def twice(pixels: np.ndarray) -> np.ndarray:
-    return pixels.repeat(2, axis=0).repeat(2, axis=1)
-
-
-# --- tiles ------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("n", [1, 31, 32, 33, 48, 49, 100, 1000])
-def test_tiles_cover_and_their_weights_sum_to_one(n: int) -> None:
-    overlap, ramp = overlap_of(32)
-    assert (overlap, ramp) == (16, 8)
-    starts = tile_starts(n, 32, overlap)
-    tile = min(n, 32)
-    assert starts[0] == 0 and starts[-1] + tile == n
-    assert all(a < b <= a + 32 - overlap for a, b in zip(starts, starts[1:], strict=False))
-    total, touched = np.zeros(4 * n), np.zeros(4 * n)
-    for start, weight in zip(starts, tile_weights(starts, tile, ramp, 4), strict=True):
-        total[4 * start : 4 * (start + tile)] += weight
-        touched[4 * start : 4 * (start + tile)] += weight > 0
-        inner = slice(None if start == 0 else 4 * 4, None if start + tile == n else -4 * 4)
-        assert (weight[: 4 * 4] == 0).all() or start == 0
-        assert weight[inner].max() == 1
-    np.testing.assert_allclose(total, 1, atol=1e-6)
-    assert touched.max() <= 2
-
-
-@pytest.mark.parametrize("positive", [False, True])
-def test_the_margin_is_beyond_the_reach_of_the_generator(positive: bool) -> None:
-    """What lies beyond a tile's edge changes nothing visible inside the margin, even if no weights cancel out."""
-    assert overlap_of(TILE) == (2 * MARGIN + RAMP, RAMP)
-    generator = build_generator(1, width=4, blocks=16)
-    if positive:
-        for layer in generator.layers:
-            layer.set_weights([np.abs(w) if w.ndim == 4 else w for w in layer.get_weights()])
-    images = np.random.default_rng(0).uniform(-1, 1, (1, 24, 80, 1)).astype(np.float32)
-    cut = generator(images[:, :, :60]).numpy()
-    whole = generator(images).numpy()[:, :, : 4 * 60]
-    change = np.abs(cut - whole).max(axis=(0, 1, 3)) / np.ptp(whole)
-    assert change[-4:].max() > 0.01 and change[: 4 * (60 - MARGIN)].max() < 0.1 / 255
-
-
-def test_tiles_equal_the_whole(network: Exported) -> None:
-    pixels = photograph(130, 170)
-    assert count_tiles(130, 170, 80) == 3 * 4
-    whole = network.restore(pixels[None].astype(np.float32) / 255)[0]
-    assert whole.shape == (520, 680, 3) and whole.std() > 0.01
-    tiled = restore_array(network, pixels, tile=80)  # shared 40, faded 16, 12 left: beyond the reach of one block
-    assert tiled.dtype == np.uint8 and tiled.shape == whole.shape
-    assert np.abs(tiled.astype(int) - to_uint8(whole).astype(int)).max() <= 1
-    assert (tiled != to_uint8(whole)).mean() < 0.01
-
-
-def test_tiles_that_disagree_are_blended(tmp_path: Path) -> None:
-    """A model that paints each tile in the brightness of its first pixel: without blending there would be a step."""
-    flat = save(tmp_path / "m", lambda x: tf.ones_like(x) * x[:, :1, :1], 3)
-    ramp = np.broadcast_to(np.linspace(0, 255, 200).astype(np.uint8)[None, :, None], (40, 200, 3))
-    made = restore_array(Exported(flat), ramp, tile=64).astype(int)
-    steps = np.abs(np.diff(made[20, :, 0]))
-    assert 2 < steps.max() < 8 and made[20, :, 0].max() - made[20, :, 0].min() > 100
-
-
-def test_progress_counts_tiles_and_strips_are_small(network: Exported) -> None:
-    calls: list[int] = []
-    pixels = photograph(130, 90)
-    strips = list(restored_strips(network, pixels, 4, 64, lambda: calls.append(1)))
-    assert len(calls) == count_tiles(130, 90, 64) > 1
-    assert max(map(len, strips)) <= 64 and sum(map(len, strips)) == 520
-
-
-def test_factor_is_found(network: Exported, doubler: Path, tmp_path: Path) -> None:
-    assert factor_of(network) == 4 and factor_of(Exported(doubler)) == 2
-    odd = save(tmp_path / "odd", lambda x: x[:, ::2, ::2], 3)
-    with pytest.raises(UserError, match="whole factors"):
-        factor_of(Exported(odd))
+    return save(tmp_path_factory.mktemp("doubler") / "m", double, 3)
 
 
 # --- files ------------------------------------------------------------------------------------------------------------
@@ -249,21 +126,6 @@ def test_colours_of_16_bits_are_noticed(tmp_path: Path) -> None:
     assert picture.unread == "the lower 8 of 16 bits"
 
 
-def test_pictures_of_another_size_than_whole_ones_in_training_are_noticed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    for side in (4, 28):
-        Image.fromarray(photograph(side, side, 1)).save(f"{side}.png")
-    restore_files("resgan-mnist", [Path("4.png"), Path("28.png")], output=Path("out"))
-    (message,) = [record.getMessage() for record in caplog.records]
-    assert message.startswith("28.png has 28x28 pixels; resgan-mnist learned to restore whole pictures of 4x4")
-    shutil.copytree(ROOT / "saved_models/resgan-mnist", "model")
-    Path("model/card.json").write_text("{")
-    done, failed = restore_files("model", [Path("4.png")], output=Path("again"))
-    assert not failed and done[0].read_bytes() == Path("out/4.png").read_bytes(), "a model needs no card to restore"
-
-
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("suffix", ["png", "tif"])
 def test_orientation_is_applied(doubler: Path, tmp_path: Path, suffix: str, orientation: int) -> None:
@@ -325,13 +187,6 @@ def test_strips_of_a_png_decode_exactly(channels: int) -> None:
     assert made.info["icc_profile"] == b"profile"
 
 
-def test_a_model_of_gray_images_restores_the_channels_of_a_picture(tmp_path: Path) -> None:
-    gray = save(tmp_path / "m", lambda x: 1.0 - x, 1)
-    for channels in (1, 3):
-        pixels = photograph(20, 30, channels).reshape(20, 30, channels)
-        np.testing.assert_array_equal(restore_array(Exported(gray), pixels), 255 - pixels)
-
-
 @pytest.fixture(scope="module")
 def colourizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that gives gray images the colours a = 5, b = 15, and remembers no size."""
@@ -344,32 +199,6 @@ def colourizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save(tmp_path_factory.mktemp("colourizer") / "m", colour, 1)
 
 
-@pytest.mark.parametrize("height, width, channels", [(20, 30, 1), (70, 41, 3), (700, 90, 3)])
-def test_colours_are_laid_on_the_pictures_own_lightness(
-    colourizer: Path, height: int, width: int, channels: int
-) -> None:
-    pixels = (60 + 0.5 * photograph(height, width, channels)).astype(np.uint8).reshape(height, width, channels)
-    made = rgb2lab(restore_array(Exported(colourizer), pixels))
-    own = rgb2lab(np.broadcast_to(pixels, (height, width, 3)))
-    assert made.shape == own.shape
-    np.testing.assert_allclose(made[..., 0], own[..., 0], atol=0.6)  # of 8 bits
-    np.testing.assert_allclose(made[..., 1:].mean((0, 1)), [5, 15], atol=0.3)
-    assert np.abs(made[..., 1:] - [5, 15]).max() < 2
-
-
-def test_a_model_of_one_size_restores_images_of_that_size(tmp_path: Path) -> None:
-    """As dense layers do: 2x3 pixels to 4x6, upside down."""
-    backwards = tf.constant(np.eye(18, dtype=np.float32).reshape(18, 6, 3)[:, ::-1].reshape(18, 18))
-
-    def restore(x: tf.Tensor) -> tf.Tensor:
-        turned = tf.reshape(tf.reshape(x, (tf.shape(x)[0], -1)) @ backwards, (-1, 2, 3, 3))
-        return tf.repeat(tf.repeat(turned, 2, axis=1), 2, axis=2)
-
-    model = Exported(save(tmp_path / "m", restore, 3))
-    pixels = photograph(2, 3)
-    np.testing.assert_array_equal(restore_array(model, pixels), twice(pixels[::-1, ::-1]))
-
-
 def test_a_gray_file_becomes_a_coloured_one(colourizer: Path, tmp_path: Path) -> None:
     Image.fromarray(photograph(40, 30, 1)).save(tmp_path / "a.jpg", icc_profile=b"of gray")
     Image.fromarray(photograph(40, 30, 2), "LA").save(tmp_path / "b.png")
@@ -379,6 +208,151 @@ def test_a_gray_file_becomes_a_coloured_one(colourizer: Path, tmp_path: Path) ->
     first, sheet, second = (Image.open(done[i]) for i in (0, 1, 2))
     assert (first.mode, second.mode) == ("RGB", "RGBA") and "icc_profile" not in first.info
     assert sheet.size == (30 + 4 + 30, 40)
+
+
+# --- fill and translate -----------------------------------------------------------------------------------------------
+
+
+def image_spec(channels: int) -> dict[str, Array]:
+    return {"images": endpoint.images(channels)}
+
+
+MASKS = Array((None, None, None, 1), "bool", 0, 1, "mask")
+
+
+@pytest.fixture(scope="module")
+def filler(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that makes all red of windows of 32 pixels with holes of 16."""
+
+    def fill(images: tf.Tensor, masks: tf.Tensor) -> tf.Tensor:
+        return tf.ones_like(images) * [1.0, 0.0, 0.0] + 0.0 * tf.cast(masks, tf.float32)
+
+    rules = Endpoint({**image_spec(3), "masks": MASKS}, image_spec(3), size=(32, 32), hole=16)
+    return declare(tmp_path_factory.mktemp("filler") / "filler", {"fill": (fill, rules)}, task="inpainting")
+
+
+@pytest.fixture(scope="module")
+def animals(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A two-way model: horses become negatives, zebras get darker."""
+    both = {
+        "a_to_b": (lambda images: 1.0 - images, Endpoint(image_spec(3), image_spec(3), multiple=4)),
+        "b_to_a": (lambda images: images / 2.0, Endpoint(image_spec(3), image_spec(3), multiple=4)),
+    }
+    return declare(tmp_path_factory.mktemp("animals") / "animals", both, domains=["horse", "zebra"])
+
+
+@pytest.fixture(scope="module")
+def painter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A one-way model with noise that makes gray images of label maps of three classes."""
+    ids = Array((None, None, None, 1), "int32", 0, 3, "classes")
+    rules = Endpoint({"labels": ids, "seed": endpoint.number()}, image_spec(1))
+
+    def translate(labels: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        return tf.cast(labels, tf.float32) / 3.0 + tf.cast(seed, tf.float32) / 255.0
+
+    palette = [[255, 0, 0], [0, 255, 0], [0, 0, 255]]
+    folder = tmp_path_factory.mktemp("painter") / "painter"
+    return declare(folder, {"translate": (translate, rules)}, palette=palette, domains=["label", "image"])
+
+
+def test_a_transparent_hole_is_filled_and_all_else_stays(filler: Path, album: Path) -> None:
+    pixels = photograph(60, 80, 4, seed=3)
+    pixels[..., 3] = 255
+    pixels[20:30, 70:80, 3] = 0
+    Image.fromarray(pixels).save("a.png")
+    done, failed = fill_files(filler, [Path("a.png"), Path("z.png")], output=Path("out"), sheet=True)
+    assert failed == [
+        "z.png: has no hole: make it transparent there, or give --mask FILE, a picture that is light there"
+    ]
+    with Image.open(done[0]) as made:
+        assert made.mode == "RGB"
+        filled = np.asarray(made)
+    expected = pixels[..., :3].copy()
+    expected[20:30, 70:80] = [255, 0, 0]
+    np.testing.assert_array_equal(filled, expected)
+    with Image.open(done[1]) as sheet:
+        assert tuple(np.asarray(sheet)[25, 75]) == (127, 127, 127), "the hole as it was"
+
+
+def test_the_light_pixels_of_a_mask_are_the_hole(
+    filler: Path, album: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    marked = np.zeros((20, 30, 3), np.uint8)
+    marked[:, :4, 0] = 255  # red is light
+    marked[:, 4:8] = 30
+    Image.fromarray(marked).save("mask.png")
+    assert call(["fill", filler, "a.png", "--mask", "mask.png"], monkeypatch) == 0
+    assert capsys.readouterr().out.split() == ["filled/a.png"]
+    expected = photograph(20, 30)
+    expected[:, :4] = [255, 0, 0]
+    np.testing.assert_array_equal(np.asarray(Image.open("filled/a.png")), expected)
+    Image.fromarray(marked[:10]).save("other.png")
+    assert call(["fill", filler, "a.png", "--mask", "other.png", "--force"], monkeypatch) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == "tfgans: a.png: has 30x20 pixels, and the mask 30x10"
+    Image.fromarray(0 * marked).save("dark.png")
+    assert call(["fill", filler, "a.png", "--mask", "dark.png", "--force"], monkeypatch) == 2
+    assert "dark.png marks no hole" in capsys.readouterr().err
+    assert call(["fill", filler, "a.png", "--mask", "text.jpg", "--force"], monkeypatch) == 2
+    assert "text.jpg: is not a picture" in capsys.readouterr().err
+
+
+def test_a_large_hole_is_filled_with_a_warning(filler: Path, album: Path, caplog: pytest.LogCaptureFixture) -> None:
+    marked = np.zeros((20, 30), np.uint8)
+    marked[:, 5:23] = 255
+    Image.fromarray(marked).save("mask.png")
+    done, failed = fill_files(filler, [Path("a.png")], mask=Path("mask.png"), output=Path("out"))
+    assert not failed and (np.asarray(Image.open(done[0]))[:, 5:23] == [255, 0, 0]).all()
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert message == "a.png has a hole 20 pixels wide; the model fills up to 16, so it was filled at a smaller size"
+
+
+def test_pictures_are_translated_both_ways(animals: Path, album: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = photograph(20, 30)
+    for to, expected in (([], 255 - pixels), (["--to", "zebra"], 255 - pixels), (["--to", "horse"], pixels // 2)):
+        assert call(["translate", animals, "a.png", "--force", *to], monkeypatch) == 0
+        assert np.abs(np.asarray(Image.open("translated/a.png")).astype(int) - expected).max() <= 1
+
+
+def test_label_maps_are_translated(painter: Path, album: Path, caplog: pytest.LogCaptureFixture) -> None:
+    ids = np.random.default_rng(0).integers(0, 3, (12, 10), dtype=np.uint8)
+    Image.fromarray(ids).save("ids.png")
+    palette = np.eye(3, dtype=np.uint8) * 255
+    Image.fromarray(palette[ids]).save("colours.png")
+    Image.fromarray(palette[ids] // 2 + 40).save("far.png")
+    Image.fromarray(ids + 1).save("beyond.png")
+    names = ["ids.png", "colours.png", "far.png", "beyond.png"]
+    done, failed = translate_files(painter, [Path(n) for n in names], seed=5, output=Path("out"), sheet=True)
+    assert failed == ["beyond.png: holds ids up to 3; the model has the classes 0-2"]
+    for path in done[::2]:
+        with Image.open(path) as made:
+            assert made.mode == "L"
+            np.testing.assert_array_equal(np.asarray(made), ids * 85 + 5)
+    assert [record.getMessage() for record in caplog.records] == [
+        "far.png: 100% of its pixels have colours far from those of the model's palette"
+    ]
+
+
+def test_a_command_that_the_model_has_not_names_those_it_has(
+    filler: Path,
+    animals: Path,
+    painter: Path,
+    doubler: Path,
+    album: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for arguments, says in (
+        (["restore", filler, "a.png"], "filler has no endpoint 'restore'; use tfgans fill"),
+        (["fill", animals, "a.png"], "animals has no endpoint 'fill'; use tfgans translate"),
+        (["translate", doubler, "a.png"], "m has no endpoint 'translate'; use tfgans restore"),
+        (["generate", animals], "animals has no endpoint 'sample'; use tfgans translate"),
+        (["translate", animals, "a.png", "--to", "cow"], "animals translates into horse or zebra, not 'cow'"),
+        (["translate", painter, "a.png", "--to", "label"], "painter makes image; leave --to out"),
+        (["fill", filler, "a.png", "--tile", "64"], "this model works on whole pictures; leave --tile out"),
+    ):
+        assert call(arguments, monkeypatch) == 2
+        assert capsys.readouterr().err == f"tfgans: {says}\n"
+    assert not any(Path(name).exists() for name in ("restored", "filled", "translated"))
 
 
 # --- the command ------------------------------------------------------------------------------------------------------
@@ -416,7 +390,7 @@ def test_bad_files_are_reported_and_the_others_done(
     printed = capsys.readouterr()
     assert printed.out.split() == ["restored/a.png", "restored/z.png"]
     report = printed.err[printed.err.index("tfgans: ") :].splitlines()
-    assert report[0] == "tfgans: 4 of 6 pictures were not restored:" and len(report) == 5
+    assert report[0] == "tfgans: 4 pictures were not restored:" and len(report) == 5
     for line, (name, why) in zip(
         report[1:],
         [("cut.png", ""), ("text.jpg", "is not a picture"), ("nowhere.png", "no such file"), ("folder", "is a folder")],

@@ -1,0 +1,149 @@
+"""Exported models for Python: arrays or Pillow images in, the same kind out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from tfgans.errors import UserError
+from tfgans.inference.exported import Exported
+from tfgans.inference.label_maps import checked
+from tfgans.inference.tiling import Pictures, pictures_of
+
+Picture = Any  # a Pillow image, or an array of uint8 or of floats in [0, 1]: (h, w), (h, w, c) or (n, h, w, c)
+
+
+class Model:
+    """An exported model. `tfgans.load` opens one.
+
+    Its methods are those of its endpoints: a method that the model lacks raises `tfgans.errors.UserError`. Pictures
+    are Pillow images, or arrays of uint8 or of floats in [0, 1], (h, w), (h, w, c) or (n, h, w, c), of any size. What
+    is made of them is of the same kind: a Pillow image, uint8, or float32.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.exported = Exported(path)
+
+    def __repr__(self) -> str:
+        return f"<tfgans model {self.exported.path.name}: {', '.join(self.exported.endpoints)}>"
+
+    def sample(
+        self,
+        n: int | None = None,
+        *,
+        labels: Sequence[int] | None = None,
+        codes: np.ndarray | None = None,
+        seed: int = 0,
+    ) -> Any:
+        """New images, float32 (n, h, w, c) in [0, 1]: `n` of them, or one for each label or row of codes.
+
+        `n` is 1 by default. Of a model of labels it is how many of each; without `labels` they are of all. A model of
+        two domains returns a dictionary, "a" and "b".
+        """
+        model = self.exported
+        model.need("sample")
+        if labels is not None and not model.conditional:
+            raise UserError(f"{model.path.name} takes no labels")
+        if codes is not None and not model.codes:
+            raise UserError(f"{model.path.name} takes no codes")
+        if model.conditional:
+            if labels is None and model.classes is None:
+                raise UserError(f"{model.path.name} does not declare how many labels it has; name some")
+            asked = np.array(range(model.classes or 0) if labels is None else labels, np.int32)
+            wrong = [int(label) for label in asked.ravel() if label < 0 or label >= (model.classes or 2**31)]
+            if wrong:
+                raise UserError(f"{model.path.name} has the labels 0-{(model.classes or 0) - 1}, not {wrong[0]}")
+            return model.sample(labels=np.tile(asked, n or 1), seed=seed)
+        if codes is not None:
+            return model.sample(codes=np.asarray(codes, np.float32), seed=seed)
+        return model.sample(n=1 if n is None else n, seed=seed)
+
+    def restore(self, image: Picture) -> Picture:
+        """A picture restored, enlarged or coloured. Transparency is left out."""
+        return self._apply(pictures_of(self.exported, "restore"), image)
+
+    def fill(self, image: Picture, mask: Picture | None = None) -> Picture:
+        """A picture with its holes filled: where `mask` is light (or True), or, without one, where it is transparent.
+
+        Known pixels stay as they are.
+        """
+        pictures = pictures_of(self.exported, "fill")
+        several = as_arrays(image)
+        if mask is not None:
+            masks = [parted(each)[0].max(axis=-1) >= half(each) for each in as_arrays(mask)]
+            masks = masks * len(several) if len(masks) == 1 else masks
+        elif any(each.shape[-1] not in (2, 4) for each in several):
+            raise UserError("this picture has no transparency; give a mask that is light in the hole")
+        else:
+            masks = [each[..., -1] < opaque(each) for each in several]
+        sides = [each.shape[:2] for each in several]
+        if sides != [each.shape for each in masks]:
+            raise UserError(f"masks of {[each.shape for each in masks]} pixels do not fit pictures of {sides}")
+        return self._apply(pictures, image, masks)
+
+    def translate(self, image: Picture, to: str | None = None, *, seed: int = 0) -> Picture:
+        """A picture in another domain: `to`, of a two-way model, or its second one.
+
+        Of a model of label maps the picture is an array of ids, integers (h, w), (h, w, 1) or (n, h, w, 1); what is
+        made of it is uint8.
+        """
+        return self._apply(pictures_of(self.exported, self.exported.translation(to), seed), image)
+
+    def _apply(self, pictures: Pictures, image: Picture, masks: list[np.ndarray] | None = None) -> Picture:
+        if pictures.given.encoding == "classes":
+            several = [checked(each, int(pictures.given.high)) for each in as_arrays(image, ids=True)]
+        else:
+            several = [parted(each)[0] for each in as_arrays(image)]
+        made = [pictures.apply(each, masks[i] if masks else None) for i, each in enumerate(several)]
+        if isinstance(image, Image.Image):
+            return Image.fromarray(made[0][..., 0] if made[0].shape[-1] == 1 else made[0])
+        rank = np.ndim(image)
+        if rank == 4:
+            return np.stack(made)
+        return made[0][..., 0] if rank == 2 and made[0].shape[-1] == 1 else made[0]
+
+
+def as_arrays(image: Picture, ids: bool = False) -> list[np.ndarray]:
+    """The pictures in an image or array, each uint8 or float32 (h, w, c); bool becomes uint8, ids stay as they are.
+
+    Raises UserError for what is no picture.
+    """
+    if isinstance(image, Image.Image):
+        transparent = image.has_transparency_data
+        if not ids and image.mode not in ("L", "LA", "RGB", "RGBA"):
+            gray = image.mode in ("1", "La")
+            image = image.convert(("LA" if gray else "RGBA") if transparent else "L" if gray else "RGB")
+        elif not ids and transparent and image.mode in ("L", "RGB"):  # by a colour that stands for it
+            image = image.convert("RGBA")
+    array = np.asarray(image)
+    array = array.astype(np.uint8) * 255 if array.dtype == bool else array
+    if array.ndim not in (2, 3, 4) or (array.ndim > 2 and not 1 <= array.shape[-1] <= 4):
+        raise UserError(f"a picture is (h, w), (h, w, c) or (n, h, w, c), not {array.shape}")
+    if ids:
+        if not np.issubdtype(array.dtype, np.integer) or (array.ndim > 2 and array.shape[-1] != 1):
+            raise UserError(f"a label map holds integers, (h, w) or (h, w, 1), not {array.dtype} {array.shape}")
+    elif np.issubdtype(array.dtype, np.floating):
+        array = array.astype(np.float32)
+        if array.size and (array.min() < 0 or array.max() > 1):
+            raise UserError(f"floats are in [0, 1]; these reach from {array.min():g} to {array.max():g}")
+    elif array.dtype != np.uint8:
+        raise UserError(f"a picture holds uint8, or floats in [0, 1], not {array.dtype}")
+    array = array[..., None] if array.ndim == 2 else array
+    return list(array) if array.ndim == 4 else [array]
+
+
+def parted(array: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """A picture (h, w, c) as its colours and, where it has one, its alpha channel (h, w)."""
+    return (array[..., :-1], array[..., -1]) if array.shape[-1] in (2, 4) else (array, None)
+
+
+def opaque(array: np.ndarray) -> float:
+    """The largest value of an array's kind."""
+    return 255 if array.dtype == np.uint8 else 1.0
+
+
+def half(array: np.ndarray) -> float:
+    """What is light, of an array's kind."""
+    return 128 if array.dtype == np.uint8 else 0.5

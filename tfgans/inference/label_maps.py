@@ -1,0 +1,40 @@
+"""Label maps from picture files: ids as they are, or the colours of a palette."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from tfgans.errors import UserError
+
+FAR = 48.0  # in RGB: what is farther from every colour of a palette was hardly painted with it
+
+
+def read_label_map(path: str | Path, classes: int, palette: list[list[int]] | None = None) -> tuple[np.ndarray, str]:
+    """The ids in a file, int32 (h, w, 1), and what does not go well with them, in a line.
+
+    A gray picture holds ids, and one with a colour table does so where no palette is given. Coloured ones are read by
+    the nearest colour of `palette`, an (r, g, b) for each id.
+
+    Raises UserError for ids that are not below `classes`, or colours without a palette.
+    """
+    with Image.open(path) as image:
+        ids_alone = image.mode in ("1", "L", "I", "I;16", "I;16B", "I;16L") or (image.mode == "P" and palette is None)
+        pixels = np.asarray(image if ids_alone else image.convert("RGB"))
+    if ids_alone:
+        return checked(pixels, classes)[..., None], ""
+    if palette is None:
+        raise UserError("is in colours, and the model has no palette; give gray pictures whose pixels are the ids")
+    colours, where = np.unique(pixels.reshape(-1, 3), axis=0, return_inverse=True)
+    squares = ((colours[:, None].astype(np.int64) - np.array(palette, np.int64)) ** 2).sum(-1)
+    distances = np.sqrt(squares.min(axis=1))[where]
+    far = float((distances > FAR).mean())
+    note = f"{far:.0%} of its pixels have colours far from those of the model's palette" if far > 0.01 else ""
+    return squares.argmin(axis=1).astype(np.int32)[where].reshape(*pixels.shape[:2], 1), note
+
+
+def checked(ids: np.ndarray, classes: int) -> np.ndarray:
+    """Ids as int32. Raises UserError for those that are not below `classes`."""
+    if ids.size and (ids.min() < 0 or ids.max() >= classes):
+        raise UserError(f"holds ids up to {ids.max()}; the model has the classes 0-{classes - 1}")
+    return ids.astype(np.int32)
