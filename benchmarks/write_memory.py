@@ -52,7 +52,9 @@ def write(way: str, kind: str, path: str, height: int, width: int) -> None:
         return
     import pyvips  # holds the array and streams from it to the file
 
-    pixels = np.concatenate(list(strips(height, width)))
+    pixels = np.empty((height, width, 3), np.uint8)
+    for i, strip in enumerate(strips(height, width)):
+        pixels[64 * i : 64 * i + 64] = strip
     options = {"Q": 95, "subsample_mode": "off"} if kind == "JPEG" else {"compression": 6}
     pyvips.Image.new_from_memory(pixels.data, width, height, 3, "uchar").write_to_file(path, **options)
 
