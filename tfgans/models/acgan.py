@@ -2,9 +2,6 @@
 
 The generator is told a class; the discriminator is not: it says of an image whether it is real and, by a second output,
 of which class it is. Both players want the class to be read correctly, of real and of generated images.
-
-The recipe `mnist_survey` is another version of the same idea: the noise is multiplied by an embedding of the label
-rather than concatenated with it, and the classifier has one class more, which stands for "generated".
 """
 
 from typing import Any
@@ -59,8 +56,8 @@ def build_discriminator(image_shape: tuple[int, int, int], outcomes: int, width:
 class ACGAN(Adversarial):
     """Equations 2 and 3: the discriminator maximizes L_S + L_C, the generator L_C - L_S.
 
-    `embed` multiplies the noise by the label's embedding; `fake_class` gives generated images a class of their own in
-    the discriminator's eyes (the generator goes on asking for the class it was told).
+    With `embed` the noise is multiplied by the label's embedding, not concatenated with the label. With `fake_class`
+    the classifier has one class more, which stands for "generated"; the generator still asks for the class it was told.
     """
 
     players = {"g_optimizer": ("generator",), "d_optimizer": ("discriminator",)}
@@ -90,9 +87,8 @@ class ACGAN(Adversarial):
         return {"image": endpoint.image(n, self.image_shape), "label": endpoint.label(n, self.classes)}
 
     def endpoints(self) -> dict[str, endpoint.Endpoint]:
-        return endpoint.generator(
-            self.image_shape, endpoint.latents(self.latent_dim, normal=True), classes=self.classes
-        )
+        latents = endpoint.latents(self.latent_dim, normal=True)
+        return endpoint.generator(self.image_shape, latents, classes=self.classes)
 
     def fake(self, labels: tf.Tensor) -> tf.Tensor:
         z = keras.random.normal((labels.shape[0], self.latent_dim), seed=self.seed_generator)
@@ -110,10 +106,8 @@ class ACGAN(Adversarial):
     def generator_loss(self, labels: tf.Tensor) -> dict[str, tf.Tensor]:
         """-L_C of the generated images, and -log D(G(c, z)) in place of L_S: the loss that does not saturate."""
         on_fake, fake_class = self.discriminator(self.fake(labels), training=True)
-        return {
-            "g_loss": self.bce(tf.ones_like(on_fake), on_fake),
-            "g_class_loss": self.cross_entropy(labels, fake_class),
-        }
+        g_loss = self.bce(tf.ones_like(on_fake), on_fake)
+        return {"g_loss": g_loss, "g_class_loss": self.cross_entropy(labels, fake_class)}
 
     def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         real, labels = batch["image"], batch["label"]

@@ -79,9 +79,8 @@ class CDCGAN(Adversarial):
         return {"image": endpoint.image(n, self.image_shape), "label": endpoint.label(n, self.classes)}
 
     def endpoints(self) -> dict[str, endpoint.Endpoint]:
-        return endpoint.generator(
-            self.image_shape, endpoint.latents(self.latent_dim, normal=True), classes=self.classes
-        )
+        latents = endpoint.latents(self.latent_dim, normal=True)
+        return endpoint.generator(self.image_shape, latents, classes=self.classes)
 
     def updates(self, player: str) -> dict[int, int]:
         return {0: self.generator_steps if player == "g_optimizer" else 1}
