@@ -62,7 +62,7 @@ BAD = [
     ("train dcgan --batch-size -3", "'batch_size' must be at least 1"),
     ("train dcgan --every 0", "--every must be at least 1"),
     ("train dcgan --set d_optimizer.learning_rate=-1e-4", "'d_optimizer.learning_rate' must be above 0"),
-    ("train srgan --dataset folder:nowhere", "name yours with folder:PATH"),
+    ("train srgan --dataset folder:nowhere --set content=none", "name yours with folder:PATH"),
     ("train dcgan --seed -1", "--seed takes 0 to"),
     ("train dcgan --precision float8", "--precision takes float32"),
     ("train dcgan --jit maybe", "--jit takes on, off or auto"),

@@ -141,7 +141,7 @@ def test_a_toy_goes_from_a_folder_to_the_table(
 
     # the command line, on a picture whose sides no layer likes
     picture(np.random.default_rng(5), 50).resize((51, 37)).save(tmp_path / "odd.png")
-    options = ["--to", Exported(saved).declaration["domains"]["a"]] if toy == "two_way" else []
+    options = ["--to", Exported(saved).declaration["domains"][0]] if toy == "two_way" else []
     done = tfgans("translate", saved, "odd.png", "-o", "out", *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
     with Image.open(tmp_path / "out" / "odd.png") as made_picture:

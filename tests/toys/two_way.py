@@ -52,8 +52,9 @@ class TwoWay(Adversarial):
         self.generator_ba = build_generator(channels, width, "generator_ba")
         self.discriminator_a = build_discriminator(channels, width, "discriminator_a")
         self.discriminator_b = build_discriminator(channels, width, "discriminator_b")
-        self.pool_a = ImagePool(pool, image_shape, self.seed_generator)
-        self.pool_b = ImagePool(pool, image_shape, self.seed_generator)
+        self.pool_a, self.pool_b = ImagePool(pool), ImagePool(pool)
+        for each in (self.pool_a, self.pool_b):
+            each.build((None, *image_shape))
 
     def batch_spec(self, n: int) -> dict[str, Array]:
         return {key: Array((n, *self.image_shape)) for key in ("a", "b")}
@@ -82,7 +83,8 @@ class TwoWay(Adversarial):
     def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         a, b = batch["a"], batch["b"]
         made_a, made_b = self.minimize("g_optimizer", lambda: self.generator_losses(a, b))
-        fakes = self.pool_a(tf.stop_gradient(made_a)), self.pool_b(tf.stop_gradient(made_b))
+        pools = ((self.pool_a, made_a), (self.pool_b, made_b))
+        fakes = tuple(each.exchange(tf.stop_gradient(made), self.seed_generator) for each, made in pools)
         self.minimize("d_optimizer", lambda: self.discriminator_loss((a, b), fakes))
         return self.logs()
 
