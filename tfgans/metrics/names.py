@@ -39,6 +39,11 @@ MEASURES = {
     "neighbour_classes": "Classes among the nearest training images",
     "neighbour_largest_class": "Largest share of a class among them",
     "neighbour_distance": "Distance to the nearest training image (pixels in [0, 1])",
+    "l1": "L1 (images in [0, 1])",
+    "pixel_accuracy": "Accuracy per pixel",
+    "class_accuracy": "Accuracy per class",
+    "mean_iou": "Mean IoU of the classes",
+    "same_class": "Share of pairs in which the judge reads the same class",
 }
 OF = {
     "model": "",

@@ -5,21 +5,16 @@ import re
 from tfgans.card import judges, measured, saved
 from tfgans.errors import UserError
 from tfgans.files import ROOT
-from tfgans.tasks import generation, mode_coverage, restoration, small_restoration
+from tfgans.tasks import TASKS, get
 
 BEGIN, END = "<!-- results: written by python -m tfgans.reports -->", "<!-- end of results -->"
 
 
 def results_table() -> str:
-    """The results of all models as Markdown. Of restorations those that are kept: others are in the ledger."""
+    """The results of all models as Markdown."""
     every, kept = measured(), saved()
-    tables = [
-        generation.table(every),
-        _gallery(),
-        mode_coverage.table(every),
-        restoration.table(kept),
-        small_restoration.table(kept),
-    ]
+    tables = [task.table(every if task.SHOWS_ALL else kept) for task in map(get, TASKS)]
+    tables.insert(1, _gallery())
     read = [f"{name} ({100 * card['test_accuracy']:.2f}% on test)" for name, card in judges().items()]
     note = f"Features and labels: {', '.join(read)}. The floor is real training images scored in the same way."
     return "\n\n".join("\n".join(lines) for lines in [*tables, [note]] if lines)

@@ -5,7 +5,7 @@
 * `sheet(model, subject, run) -> uint8 picture`: what the model makes, not selected, for its card;
 * `preview(model, examples, recipe) -> () -> uint8 picture`: the same inputs at each call, for samples/ of a run;
 * `features_of(card) -> str | None`: the features to measure in again, where none are named;
-* `table(cards) -> lines of Markdown`: its columns of the README.
+* `table(cards) -> lines of Markdown`: its columns of the README; `SHOWS_ALL` whether also of cards without a model.
 
 `task_of` decides the task of a model when it is trained; config.yaml, SavedModel and card keep it.
 """

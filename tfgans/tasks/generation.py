@@ -22,6 +22,7 @@ from tfgans.tasks import FEWEST, PREVIEW_SEED, SAMPLE_SEED, Examples, Measured, 
 NEIGHBOURS = 1_000  # samples whose nearest training images are looked up
 CANVASES = 500  # samples of which each stage of the drawing is measured
 CODES = ("turns", "thickens", "widens")  # effects of continuous codes on digits
+SHOWS_ALL = True  # in the README, also cards without a model
 
 
 def features_of(card: Card) -> str | None:

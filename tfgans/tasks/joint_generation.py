@@ -12,6 +12,7 @@ from tfgans.card import Card, Row
 from tfgans.features import load_features
 from tfgans.images import grid, to_uint8
 from tfgans.inference.exported import Exported
+from tfgans.metrics.names import cell
 from tfgans.recipe import Recipe
 from tfgans.run import Run
 from tfgans.tasks import PREVIEW_SEED, SAMPLE_SEED, Examples, Measured, Subject, row
@@ -19,6 +20,7 @@ from tfgans.tasks.small_restoration import coarse
 from tfgans.tasks.translation import between, between_sets, coloured, domains_of, one
 
 COLUMNS = 10
+SHOWS_ALL = False  # in the README, also cards without a model
 
 
 def features_of(card: Card) -> str | None:
@@ -78,3 +80,18 @@ def _rows(drawn: dict[str, np.ndarray]) -> np.ndarray:
     for first in range(0, len(drawn["a"]), COLUMNS):
         rows += [coloured(drawn[side][first : first + COLUMNS]) for side in ("a", "b")]
     return grid(np.concatenate(rows), COLUMNS)
+
+
+def table(cards: dict[str, Card]) -> list[str]:
+    """The lines of the README's table of models of pairs; none without cards."""
+    lines = []
+    for name, card in cards.items():
+        if card.task != "joint_generation":
+            continue
+        columns = [cell(card.per_seed("same_class"), 1, 100), cell(card.per_seed("l1", where="agreement"), 3)]
+        for side in ("a", "b"):
+            columns += [cell(card.per_seed("kernel_distance", of, where=side), 3) for of in ("model", "train")]
+        counts = f"{len(card.training_seeds)} | {card.protocol['n_fake']:,}"
+        lines.append(f"| [{name}](saved_models/{name}/card.json) | {' | '.join(columns)} | {counts} |")
+    head = "| model | same class % | L1 of f(a) and b | kernel distance of a | floor | of b | floor | seeds | n |"
+    return [head, "|---" * 9 + "|", *lines] if lines else []

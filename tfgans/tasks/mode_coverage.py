@@ -22,6 +22,7 @@ from tfgans.tasks.generation import preview_samples
 
 WITHIN = 3.0  # sigma: a sample that lies nearer to a mean is of high quality
 POINTS = 1_000  # in a preview
+SHOWS_ALL = True  # in the README, also cards without a model
 
 
 def features_of(card: Card) -> str | None:

@@ -11,6 +11,7 @@ from tfgans.data.palettes import palette as palette_of
 from tfgans.errors import UserError
 from tfgans.images import grid, to_uint8
 from tfgans.inference.exported import Exported
+from tfgans.metrics.names import cell
 from tfgans.recipe import Recipe
 from tfgans.run import Run
 from tfgans.tasks import SAMPLE_SEED, Examples, Measured, Subject
@@ -25,6 +26,8 @@ from tfgans.tasks.translation import (
     shown,
     translated,
 )
+
+SHOWS_ALL = False  # in the README, also cards without a model
 
 
 def features_of(card: Card) -> str | None:
@@ -103,3 +106,22 @@ def preview(model: Adversarial, examples: Examples, recipe: Recipe) -> Callable[
         return grid(np.concatenate([coloured(each) for each in three]).astype(np.float32) / 255, SHOWN)
 
     return rows
+
+
+def table(cards: dict[str, Card]) -> list[str]:
+    """The lines of the README's table of paired translations; none without cards."""
+    lines = []
+    for name, card in cards.items():
+        if card.task != "paired_translation":
+            continue
+        (test,) = card.protocol["tests"]
+        columns = [f"{test} ({card.protocol['n_images'][test]:,})"]
+        columns += [cell(card.per_seed("l1", of), 3) for of in ("model", "input")]
+        columns += [cell(card.per_seed("psnr")), cell(card.per_seed("ssim"), 3)]
+        columns += [cell(card.per_seed(each), 1, 100) for each in ("pixel_accuracy", "class_accuracy", "mean_iou")]
+        columns += [cell(card.per_seed("kernel_distance", of)) for of in ("model", "train")]
+        lines.append(
+            f"| [{name}](saved_models/{name}/card.json) | {' | '.join(columns)} | {len(card.training_seeds)} |"
+        )
+    head = "| model | images | L1 | input | PSNR dB | SSIM | pixels % | classes % | IoU % | kernel distance | floor | seeds |"
+    return [head, "|---" * 12 + "|", *lines] if lines else []

@@ -32,6 +32,7 @@ Test = tuple[str, str]  # the name of a data set and its split
 Size = tuple[int, int] | None  # height and width to which images are scaled; None: their own
 Place = tuple[str, str, str | None]  # measure, of, where
 Scores = dict[Place, float]
+SHOWS_ALL = False  # in the README, also cards without a model
 
 
 def features_of(card: Card) -> str | None:

@@ -27,6 +27,7 @@ from tfgans.tasks import Examples, Measured, Subject, judge_of, restoration, row
 BATCH = 250
 COLUMNS = 10  # of the sheet
 COARSE = 64  # numbers in a coarse image, at most, for it to be read by a network without convolutions
+SHOWS_ALL = False  # in the README, also cards without a model
 
 
 def features_of(card: Card) -> str | None:

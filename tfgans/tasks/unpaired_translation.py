@@ -11,12 +11,14 @@ from tfgans.adversarial import Adversarial
 from tfgans.card import Card, Row
 from tfgans.images import grid
 from tfgans.inference.exported import Exported
+from tfgans.metrics.names import cell
 from tfgans.recipe import Recipe
 from tfgans.run import Run
 from tfgans.tasks import Examples, Measured, Subject, row
 from tfgans.tasks.translation import SHOWN, between, between_sets, coloured, domains_of, one, translated
 
 DIRECTIONS = (("a_to_b", "a", "b"), ("b_to_a", "b", "a"))
+SHOWS_ALL = False  # in the README, also cards without a model
 
 
 def features_of(card: Card) -> str | None:
@@ -104,3 +106,29 @@ def preview(model: Adversarial, examples: Examples, recipe: Recipe) -> Callable[
         return [a, there, model.b_to_a(there), b, back, model.a_to_b(back)]
 
     return lambda: grid(np.concatenate([coloured(each.numpy()) for each in rows()]), SHOWN)
+
+
+def table(cards: dict[str, Card]) -> list[str]:
+    """The lines of the README's table of unpaired translations, one a direction; none without cards."""
+    lines = []
+    for name, card in cards.items():
+        if card.task != "unpaired_translation":
+            continue
+        (test,) = card.protocol["tests"]
+        for direction, here, there in DIRECTIONS:
+            count = card.protocol["n_images"][f"{test} {there}"]
+            columns = [f"{test} ({count:,})", f"{here} to {there}"]
+            found: list[tuple[str, str, str, str | None]]
+            found = [("kernel_distance", of, direction, None) for of in ("model", "input", "train")]
+            found += [("l1", of, direction, None) for of in ("model", "input")]
+            found += [("l1", "model", "round_trip", here), ("l1", "model", "identity", there)]
+            for measure, of, way, where in found:
+                columns.append(cell(card.values(measure, of, test, where, way), 3))
+            lines.append(
+                f"| [{name}](saved_models/{name}/card.json) | {' | '.join(columns)} | {len(card.training_seeds)} |"
+            )
+    head = (
+        "| model | images | direction | kernel distance | input | floor | L1 to the partner | input | round trip "
+        "| identity | seeds |"
+    )
+    return [head, "|---" * 11 + "|", *lines] if lines else []

@@ -3,7 +3,6 @@
 import dataclasses
 import inspect
 import sys
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -142,10 +141,6 @@ def _large_enough(source: data.ImageSet, shape: tuple[int, int, int]) -> data.Im
 
 def native_shape(dataset: str, data_dir: str | None, download: bool) -> tuple[int, ...]:
     """The shape to train on when another data set than the recipe's is given: its own where that can be generated."""
-    if data.is_domains(dataset):
-        place = dataset.partition(":")[2]
-        folder = Path(place).expanduser().is_dir()
-        return (256, 256, 3) if folder else native_shape(place.split(",")[0], data_dir, download)
     if not dataset.startswith("folder:"):
         example = data.load(dataset, "train", data_dir=data_dir, download=download, limit=1)
         shape = tuple(example.image(0).shape)

@@ -80,7 +80,8 @@ def train(
         dataset = settings.pop("dataset")
     if dataset and dataset != recipe.dataset:
         settings["dataset"] = dataset
-        if "image_shape" in recipe.model and not recipe.degradation:  # whose image_shape is the crop
+        crops = recipe.degradation or data.is_domains(dataset)  # then image_shape is that of the crops
+        if "image_shape" in recipe.model and not crops:
             settings.setdefault("image_shape", native_shape(dataset, data_dir, download))
     recipe = recipe.override(settings)
     network_of(name, recipe)  # before the data are read: settings may not make a model
