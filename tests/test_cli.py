@@ -153,4 +153,4 @@ def test_list_names_every_gan_and_recipe(monkeypatch: pytest.MonkeyPatch, capsys
     printed = capsys.readouterr().out
     for name, (_, _, paper) in models.MODELS.items():
         assert name in printed and paper in printed
-        assert all(key in printed for key in models.module(name).RECIPES)
+        assert all(key in printed for key in models.recipes(name))

@@ -4,7 +4,6 @@
 folder, goes on for STEPS steps and writes the state beside it as `*.npz`, unless that is there.
 """
 
-import dataclasses
 import os
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tfgans import models
@@ -25,49 +25,38 @@ STEPS = 2
 
 
 def tiny(recipe: Recipe) -> Recipe:
-    """The recipe with batches of 4, and every integer argument of the model whose name contains "width" at 12.
-
-    Glimpses are at most 3. Restorations also get small crops (parts, holes), two blocks, one step of pre-training and
-    no content network; the unrolled look two steps ahead.
-    """
-    narrow = {
-        name: min(12, value)
-        for name, value in recipe.model.items()
-        if "width" in name and isinstance(value, int) and not isinstance(value, bool)
-    }
-    if "unroll" in recipe.model:
-        narrow["unroll"] = min(2, recipe.model["unroll"])
-    if "glimpses" in recipe.model:
-        narrow["glimpses"] = min(3, recipe.model["glimpses"])
-    if recipe.degradation:
-        side = 28 if recipe.model.get("factor") == 7 else 32
-        narrow["image_shape"] = (side, side, recipe.model["image_shape"][2])
-        narrow |= {"classes": min(10, recipe.model["classes"])} if "classes" in recipe.model else {}
-        small = {"blocks": 2, "pretrain_steps": 1, "content": "none", "part": 8}
-        narrow |= {name: value for name, value in small.items() if name in recipe.model}
-    degradation = "mask:8" if recipe.degradation.startswith("mask") else recipe.degradation
-    model = {**recipe.model, **narrow}
-    return dataclasses.replace(recipe, model=model, batch_size=BATCH, steps=8, degradation=degradation)
+    """A recipe of the registry at a size that trains in a second (`models.tiny`)."""
+    return next(models.tiny(*case) for case in cases() if models.recipe(*case) == recipe)
 
 
 def cases() -> list[tuple[str, str]]:
     """(GAN, recipe) of the whole registry."""
-    return [(name, key) for name in models.MODELS for key in models.module(name).RECIPES]
+    return [(name, key) for name in models.MODELS for key in models.recipes(name)]
 
 
 def distinct_cases() -> list[tuple[str, str]]:
     """`cases` without those that are like an earlier one but for what `tiny` makes equal."""
-    found = {(name, repr(tiny(models.recipe(name, key)).model)): (name, key) for name, key in reversed(cases())}
+    found = {(name, repr(models.tiny(name, key).model)): (name, key) for name, key in reversed(cases())}
     return sorted(found.values(), key=cases().index)
 
 
 def first_cases() -> list[tuple[str, str]]:
     """(GAN, its first recipe)."""
-    return [(name, next(iter(models.module(name).RECIPES))) for name in models.MODELS]
+    return [(name, models.default(name)) for name in models.MODELS]
+
+
+def usual_cases() -> list[tuple[str, str]]:
+    """`cases` whose tiny recipe their file holds: the first ones, and those that differ from them in what they run."""
+    return [case for case in cases() if models.has_tiny(*case)]
+
+
+def marks(name: str, key: str) -> list[pytest.MarkDecorator]:
+    """Of a case: what is not usual is slow."""
+    return [] if models.has_tiny(name, key) else [pytest.mark.slow]
 
 
 def tiny_model(name: str, key: str, precision: str = "float32", jit_compile: bool = False) -> Any:
-    return build(name, tiny(models.recipe(name, key)), 7, precision, jit_compile)
+    return build(name, models.tiny(name, key), 7, precision, jit_compile)
 
 
 def all_players(model: Any) -> int:

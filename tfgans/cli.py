@@ -27,7 +27,7 @@ DataDir = Annotated[str | None, typer.Option(help="where TensorFlow Datasets kee
 
 @app.command()
 def train(
-    name: Annotated[str, typer.Argument(help="a GAN: see 'tfgans list'")],
+    name: Annotated[str, typer.Argument(help="a GAN (see 'tfgans list'), or a Python file with a .yaml beside it")],
     recipe: Annotated[
         str | None, typer.Option("--recipe", "--task", help="one of the GAN's recipes, or tasks; the first by default")
     ] = None,
@@ -217,7 +217,7 @@ def list_() -> None:
             others.append(f"{folder} (not measured yet, so it has no card)")
     for name, (_, line, paper) in models.MODELS.items():
         print(f"{name:14} {line}; {paper}")
-        print(f"{'':14} recipes: {', '.join(models.module(name).RECIPES)}")
+        print(f"{'':14} recipes: {', '.join(models.recipes(name))}")
         for folder, card in saved.items():
             if card.get("gan") == name:
                 print(f"{'':14} saved:   {folder}")
@@ -256,7 +256,7 @@ def _import_tensorflow() -> None:
 
 @app.callback()
 def _before() -> None:
-    if "--help" not in sys.argv:
+    if "--help" not in sys.argv and sys.argv[1:] != ["list"]:
         _import_tensorflow()
 
 

@@ -1,28 +1,65 @@
-"""What reproduces a result: the data set, the model's arguments, the optimizers, how long."""
+"""A recipe: what reproduces a result. Read from `recipes/<gan>.yaml`, checked, changed by settings."""
 
 import dataclasses
-import difflib
+import re
+import typing
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from tfgans.errors import UserError
 from tfgans.files import plain
+from tfgans.signatures import arguments, refuse_unknown, typed
 
-STAGES = ("pretrain_steps", "early_steps", "unroll")  # counts that may be 0: a training can do without
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+PAIRINGS = ("aligned", "shuffled", "halves")
+ZERO = ("pretrain_steps", "early_steps", "unroll")  # counts that may be 0: training works without them
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with numbers as people write them; `on`, `off`, `yes`, `no` and dates are text.
+
+    PyYAML follows YAML 1.1, where `2e-4` is text, `off` is False and `1:30` is 90.
+    """
+
+    yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag == "tag:yaml.org,2002:merge"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+_EXPONENT = r"[eE][-+]?[0-9]+"
+_FLOAT = rf"[-+]?(?:(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)(?:{_EXPONENT})?|[0-9][0-9_]*{_EXPONENT}|\.inf)|\.nan"
+for _tag, _pattern, _first in (
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("int", r"[-+]?(?:0|[1-9][0-9_]*)", "-+0123456789"),
+    ("float", _FLOAT, "-+.0123456789"),
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), list(_first))
+
+
+def load(text: str) -> Any:
+    """What a YAML text holds. Raises yaml.YAMLError where it is none."""
+    return yaml.load(text, _Loader)
 
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """Everything that `tfgans train NAME` needs; the defaults of a model's file give the numbers on its card.
+    """Everything that `tfgans train NAME` needs.
 
-    `optimizers` maps each player to the arguments of a Keras optimizer, its class under "name" (Adam if absent).
+    `model` holds the arguments of the model's class. `optimizers` maps each player to the arguments of a Keras
+    optimizer, its class under "name" (Adam if absent).
     `decay` is the share of the run, at its end, over which all learning rates fall linearly to zero.
+    `keep` is how many checkpoints are kept, the newest ones; a run makes 20.
     `degradation` (`tfgans.data.degrade`) makes the source of a restoration: batches are then random crops of the
     model's `image_shape`, flipped at random, as `target`, and what the degradation leaves of them as `source`. Without
     `crop` whole images are scaled to `image_shape`; without `flip` none is flipped, as digits must not be.
-    `keep` is how many checkpoints are kept, the newest ones; a run makes 20.
-    `reported` is what the paper reports, `deviations` each difference from the paper, in a sentence.
+    `precision` is what the result was trained in; "" leaves it to the machine.
+    `pairing`, `sets`, `palette`, `load_shape` and `shapes` are arguments of `tfgans.data.load_domains`.
+    `reported` is what the paper reports, in rows: {"measure": "psnr", "test": "set5", "value": 29.40}.
+    `deviations` are the differences from the paper, a fact each. `notes` say why the numbers are what they are.
     """
 
     dataset: str
@@ -30,46 +67,129 @@ class Recipe:
     optimizers: dict[str, dict[str, Any]]
     batch_size: int
     steps: int
-    paper: str
+    paper: str = ""
     decay: float = 0.0
     keep: int = 3
     degradation: str = ""
     crop: bool = True
     flip: bool = True
-    reported: dict[str, Any] = dataclasses.field(default_factory=dict)
+    precision: str = ""
+    pairing: str = ""
+    sets: dict[str, Any] = dataclasses.field(default_factory=dict)
+    palette: str = ""
+    load_shape: tuple[int, ...] = ()
+    shapes: dict[str, tuple[int, ...]] = dataclasses.field(default_factory=dict)
+    reported: tuple[dict[str, Any], ...] = ()
     deviations: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def from_dict(cls, fields: Any, model: Any = None) -> "Recipe":
+        """The recipe of these fields, as a YAML file or a config.yaml holds them.
+
+        With a class of `model`, names and types are checked against its signature and those of the optimizers
+        (`checked`).
+
+        Raises:
+            UserError: a field that is unknown, absent or of another type.
+        """
+        if not isinstance(fields, dict):
+            raise UserError(f"a recipe is a mapping, not {fields!r}")
+        known = {field.name: field for field in dataclasses.fields(cls)}
+        refuse_unknown(fields, known, "key")
+        for name, field in known.items():
+            required = field.default is field.default_factory is dataclasses.MISSING
+            if required and name not in fields:
+                raise UserError(f"'{name}' is missing")
+        kinds = typing.get_type_hints(cls)
+        values = {name: typed(_tuples(value), kinds[name], name) for name, value in fields.items()}
+        values |= {name: tuple(_flat(values[name])) for name in ("deviations", "notes") if name in values}
+        for name, choices in (("precision", PRECISIONS), ("pairing", PAIRINGS)):
+            if values.get(name) and values[name] not in choices:
+                raise UserError(f"'{name}' is one of {', '.join(choices)}, not '{values[name]}'")
+        for row in values.get("reported", ()):
+            refuse_unknown(row, ("measure", "test", "value", "deviation"), "key of 'reported'")
+            if not {"measure", "value"} <= row.keys():
+                raise UserError(f"a row of 'reported' has a measure and a value, not {row}")
+        recipe = cls(**values)
+        recipe._check_numbers()
+        return recipe if model is None else recipe.checked(model)
+
+    def _check_numbers(self) -> None:
+        for name in ("batch_size", "steps", "keep"):
+            if getattr(self, name) < 1:
+                raise UserError(f"'{name}' must be at least 1, not {getattr(self, name)}")
+        if not 0 <= self.decay <= 1:
+            raise UserError(f"decay is a share of the run, from 0 to 1, not {self.decay}")
+        for player, settings in self.optimizers.items():
+            rate = settings.get("learning_rate", 1.0)
+            if not isinstance(rate, (int, float)) or not rate > 0:
+                raise UserError(f"'{player}.learning_rate' must be above 0, not {rate}")
+
+    def checked(self, model: Any) -> "Recipe":
+        """The recipe with its numbers in the types that a class of model takes.
+
+        Raises:
+            UserError: an argument that the class or an optimizer does not have, or of another type; a player that the
+                class does not have.
+        """
+        import keras
+
+        own = arguments(model, self.model, f"argument of {model.__name__}")
+        refuse_unknown(self.optimizers, model.players, f"player of {model.__name__}")
+        optimizers = {}
+        for player, settings in self.optimizers.items():
+            name = settings.get("name", "adam")
+            try:
+                optimizer = type(keras.optimizers.get(name))
+            except (ValueError, TypeError):
+                raise UserError(f"'{player}.name': Keras has no optimizer '{name}'") from None
+            given = {key: value for key, value in settings.items() if key != "name"}
+            given = arguments(optimizer, given, f"argument of Keras's {optimizer.__name__}", f"{player}.")
+            optimizers[player] = {key: given.get(key, value) for key, value in settings.items()}
+        return dataclasses.replace(self, model=own, optimizers=optimizers)
+
+    def reported_value(self, measure: str, test: str | None = None) -> Any:
+        """What the paper reports of a measure, on a test set where it has several; None where it reports nothing."""
+        found = (row["value"] for row in self.reported if row["measure"] == measure and row.get("test") == test)
+        return next(found, None)
+
+    def reported_names(self) -> dict[str, Any]:
+        """`reported` as {"psnr_set5": 29.40}."""
+        return {"_".join([row["measure"], *filter(None, [row.get("test")])]): row["value"] for row in self.reported}
 
     def override(self, settings: dict[str, Any]) -> "Recipe":
         """A copy with some settings changed.
 
-        A key is `steps`, `batch_size`, `decay`, `keep`, `dataset`, `degradation` where there is one, an argument of the
-        model (`width`), or an optimizer's (`d_optimizer.learning_rate`). A new value is converted to the type of the
-        old one.
+        A key is `steps`, `batch_size`, `decay`, `keep`, `dataset`, `degradation`, `pairing` or `palette` where the
+        recipe has them, an argument of the model (`width`), or an optimizer's (`d_optimizer.learning_rate`).
 
         Raises:
-            UserError: an unknown key, or a value of another type.
+            UserError: an unknown key, or a value of another type than the old one.
         """
         model, optimizers = dict(self.model), {k: dict(v) for k, v in self.optimizers.items()}
         own = {name: getattr(self, name) for name in ("dataset", "batch_size", "steps", "decay", "keep")}
-        if self.degradation:
-            own["degradation"] = self.degradation
+        own |= {name: value for name in ("degradation", "pairing", "palette") if (value := getattr(self, name))}
         known = {name: (own, name) for name in own} | {name: (model, name) for name in model}
         known |= {
             f"{player}.{name}": (optimizers[player], name) for player in optimizers for name in optimizers[player]
         }
         for key, value in settings.items():
-            if key not in known:
-                near = difflib.get_close_matches(key, known, n=1)
-                hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(sorted(known))}"
-                raise UserError(f"this recipe has no setting '{key}'; {hint}")
+            refuse_unknown([key], sorted(known), "setting")
             place, name = known[key]
             place[name] = _like(place[name], value, key)
-        for player, arguments in optimizers.items():
-            if not arguments.get("learning_rate", 1.0) > 0:
-                raise UserError(f"'{player}.learning_rate' must be above 0, not {arguments['learning_rate']}")
-        if not 0 <= own["decay"] <= 1:
-            raise UserError(f"decay is a share of the run, from 0 to 1, not {own['decay']}")
-        return dataclasses.replace(self, model=model, optimizers=optimizers, **own)
+        recipe = dataclasses.replace(self, model=model, optimizers=optimizers, **own)
+        recipe._check_numbers()
+        return recipe
+
+    def shrunk(self, usual: "Recipe", tiny: "Recipe") -> "Recipe":
+        """The recipe with what `tiny` changes of `usual`; of two numbers the smaller one."""
+        changes = {
+            field.name: _smaller(getattr(self, field.name), getattr(usual, field.name), getattr(tiny, field.name))
+            for field in dataclasses.fields(self)
+            if field.name in ("model", "batch_size", "steps", "degradation")
+        }
+        return dataclasses.replace(self, **changes)
 
     def departures(self, training: dict[str, Any]) -> list[str]:
         """Where the settings of a training (`model`, `optimizers`, `steps`, ... of a card) are others, a sentence each.
@@ -84,6 +204,29 @@ class Recipe:
         return [f"Here {name} is {own!r}, not {usual!r}." for name, own, usual in pairs if plain(own) != plain(usual)]
 
 
+def read_recipes(path: Path) -> dict[str, Recipe]:
+    """The recipes of a YAML file, in its order. Keys that begin with a dot hold what others share.
+
+    Raises:
+        UserError: not YAML, no recipe, or a recipe that is wrong.
+    """
+    try:
+        entries = load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path} cannot be read: {reason}") from None
+    recipes = {}
+    for key, fields in entries.items() if isinstance(entries, dict) else ():
+        if not str(key).startswith("."):
+            try:
+                recipes[str(key)] = Recipe.from_dict(fields)
+            except UserError as error:
+                raise UserError(f"{path.name}, recipe '{key}': {error}") from None
+    if not recipes:
+        raise UserError(f"{path} holds no recipe; it maps names to recipes")
+    return recipes
+
+
 def parse_settings(settings: list[str]) -> dict[str, Any]:
     """["width=32", "image_shape=[32, 32, 1]"] -> {"width": 32, ...}; values are read as YAML."""
     parsed = {}
@@ -92,10 +235,41 @@ def parse_settings(settings: list[str]) -> dict[str, Any]:
         if not separator:
             raise UserError(f"--set takes key=value, not '{setting}'")
         try:
-            parsed[key.strip()] = yaml.safe_load(value)
+            parsed[key.strip()] = load(value)
         except yaml.YAMLError:
             raise UserError(f"--set {key.strip()}: '{value}' cannot be read as a value") from None
     return parsed
+
+
+def _tuples(value: Any) -> Any:
+    """The value with tuples in the place of lists."""
+    if isinstance(value, dict):
+        return {key: _tuples(one) for key, one in value.items()}
+    return tuple(_tuples(one) for one in value) if isinstance(value, (list, tuple)) else value
+
+
+def _flat(values: Any) -> list[str]:
+    """["a", ["b", "c"]] -> ["a", "b", "c"]: YAML shares lists only whole."""
+    flat: list[str] = []
+    for value in values:
+        if isinstance(value, tuple):
+            flat += _flat(value)
+        elif isinstance(value, str):
+            flat.append(value)
+        else:
+            raise UserError(f"deviations and notes are texts, not {value!r}")
+    return flat
+
+
+def _smaller(own: Any, usual: Any, tiny: Any) -> Any:
+    if usual == tiny:
+        return own
+    if isinstance(own, dict):
+        return {name: _smaller(value, usual.get(name), tiny.get(name)) for name, value in own.items()}
+    if isinstance(own, tuple) and len(own) == len(tiny):
+        return tuple(map(_smaller, own, usual, tiny))
+    both = isinstance(own, (int, float)) and isinstance(tiny, (int, float))
+    return min(own, tiny) if both and not isinstance(own, bool) else tiny
 
 
 def _like(old: Any, new: Any, key: str) -> Any:
@@ -106,15 +280,13 @@ def _like(old: Any, new: Any, key: str) -> Any:
     elif isinstance(old, bool) or isinstance(new, bool):
         fits = isinstance(old, bool) and isinstance(new, bool)
     elif isinstance(old, float):
-        try:
-            return float(new)  # YAML reads 1e-4 as a string
-        except (TypeError, ValueError):
-            fits = False
+        fits = isinstance(new, (int, float))
+        new = float(new) if fits else new
     else:
         fits = old is None or isinstance(new, type(old))
     if not fits:
         raise UserError(f"'{key}' takes a value like {old!r}, not {new!r}")
-    least = 0 if key in STAGES else 1
+    least = 0 if key in ZERO else 1
     if isinstance(old, int) and not isinstance(old, bool) and old >= 1 and new < least:
         raise UserError(f"'{key}' must be at least {least}, not {new}")
     return new

@@ -15,6 +15,7 @@ import yaml
 
 from tfgans.errors import UserError
 from tfgans.files import whole, write_text, write_yaml
+from tfgans.recipe import load
 
 try:
     import fcntl
@@ -72,7 +73,7 @@ class Run:
 
     @property
     def config(self) -> dict[str, Any]:
-        return yaml.safe_load((self.path / "config.yaml").read_text(encoding="utf-8"))
+        return load((self.path / "config.yaml").read_text(encoding="utf-8"))
 
     def update_config(self, **values: Any) -> None:
         write_yaml(self.path / "config.yaml", {**self.config, **values})
@@ -138,6 +139,9 @@ class Run:
         """The compiled model of a checkpoint, optimizers and random state included."""
         import keras
 
+        from tfgans import models
+
+        models.module(self.config["gan"])  # registers the class
         return keras.models.load_model(self.checkpoint(step))
 
     # -- history ----------------------------------------------------------------------------------------------------

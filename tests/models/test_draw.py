@@ -160,7 +160,7 @@ def test_gradients_are_clipped() -> None:
         moved = [w.numpy() - old for w, old in zip(model.trainable_variables, before, strict=True)]
         length = np.sqrt(sum(float((m**2).sum()) for m in moved))
         assert length == pytest.approx(moves, rel=1e-3) if moves else length > 1
-    for recipe in models.module("draw").RECIPES.values():
+    for recipe in models.recipes("draw").values():
         assert recipe.optimizers["draw_optimizer"]["global_clipnorm"] == 5.0
 
 

@@ -18,7 +18,6 @@ from tfgans.images import to_uint8
 from tfgans.inference.export import export
 from tfgans.inference.exported import Exported
 from tfgans.models.srgan import (
-    RECIPES,
     SRGAN,
     PixelShuffle,
     build_discriminator,
@@ -34,7 +33,7 @@ SMALL = dict(image_shape=(32, 32, 3), width=4, blocks=1, discriminator_width=4, 
 
 
 def small(**changes: Any) -> Recipe:
-    recipe = RECIPES["photos"]
+    recipe = models.recipes("srgan")["photos"]
     return dataclasses.replace(recipe, model={**recipe.model, **SMALL, "pretrain_steps": 3, **changes}, batch_size=2)
 
 
@@ -321,14 +320,15 @@ def test_restore_is_the_generator_of_any_size(tmp_path: Path) -> None:
 
 
 def test_recipes() -> None:
-    document, paper = RECIPES["document"], RECIPES["paper"]
+    recipes = models.recipes("srgan")
+    document, paper = recipes["document"], recipes["paper"]
     assert document.model["image_shape"] == (256, 256, 3) and document.batch_size == 1
     assert document.optimizers["g_optimizer"]["beta_1"] == document.optimizers["d_optimizer"]["beta_1"] == 0.97
     assert document.model["pretrain_steps"] == 5_000 and document.steps == 25_000
     assert paper.batch_size == 16 and paper.steps - paper.model["pretrain_steps"] == 200_000
     for key, own in (("srresnet", {"content"}), ("scratch", {"pretrain_steps"})):
-        model, photos = RECIPES[key].model, RECIPES["photos"].model
+        model, photos = recipes[key].model, recipes["photos"].model
         assert {name for name in model if model[name] != photos[name]} == own
-    assert RECIPES["srresnet"].steps == RECIPES["srresnet"].model["pretrain_steps"]
-    assert RECIPES["scratch"].steps == RECIPES["photos"].steps - RECIPES["photos"].model["pretrain_steps"]
-    assert tiny(RECIPES["paper"]).model["content"] == "none"
+    assert recipes["srresnet"].steps == recipes["srresnet"].model["pretrain_steps"]
+    assert recipes["scratch"].steps == recipes["photos"].steps - recipes["photos"].model["pretrain_steps"]
+    assert tiny(recipes["paper"]).model["content"] == "none"

@@ -12,13 +12,13 @@ from skimage.color import rgb2lab
 from tiny import batch_of, go_on
 from typer.testing import CliRunner
 
-from tfgans import cli
+from tfgans import cli, models
 from tfgans.data.degrade import degrade
 from tfgans.errors import UserError
 from tfgans.inference.export import export
 from tfgans.inference.exported import Exported
 from tfgans.layers import window_starts
-from tfgans.models.unet_gan import RECIPES, Partition, UNetGAN, build_discriminator, enlarge, widths
+from tfgans.models.unet_gan import Partition, UNetGAN, build_discriminator, enlarge, widths
 from tfgans.recipe import Recipe
 from tfgans.training.setup import build
 
@@ -26,7 +26,7 @@ SMALL = dict(image_shape=(16, 16, 3), part=8, width=4, discriminator_width=4)
 
 
 def small(task: str = "colorize", **changes: Any) -> Recipe:
-    recipe = RECIPES[task]
+    recipe = models.recipe("unet_gan", task)
     return dataclasses.replace(recipe, model={**recipe.model, **SMALL, **changes}, batch_size=4)
 
 
@@ -100,7 +100,7 @@ def test_each_part_is_made_with_its_own_image() -> None:
 
 def test_parameters_are_those_of_the_document() -> None:
     """Trainable ones of both networks, for colourization at 256x256: the document's 4,081,027 within 1%."""
-    full = UNetGAN(**{**RECIPES["colorize"].model, "image_shape": (256, 256, 3)})
+    full = UNetGAN(**{**models.recipe("unet_gan", "colorize").model, "image_shape": (256, 256, 3)})
     down = [1, 32, 64, 128, 128, 128, 128]  # 64 pixels to a vector: six halvings; 4x4 kernels, then gamma and beta
     encoder = sum(16 * a * b + 2 * b for a, b in zip(down, down[1:], strict=False))
     up = [(256, 128), (256, 128), (256, 128), (256, 64), (128, 32), (64, 16)]  # two vectors, then with skips

@@ -1,5 +1,6 @@
 """Runs: what they write, that they go on after real kills to the same bits, and how they stop."""
 
+import dataclasses
 import shutil
 import signal
 import subprocess
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
-from tiny import differences, state, tiny
+from tiny import differences, state
 
 from tfgans import data, models
 from tfgans.errors import Diverged, UserError
@@ -22,7 +23,7 @@ from tfgans.run import Run
 from tfgans.training import autotune as modes
 from tfgans.training import profile
 from tfgans.training.autotune import choose_mode
-from tfgans.training.environment import duration
+from tfgans.training.environment import duration, has_bfloat16
 from tfgans.training.profile import count_flops
 from tfgans.training.setup import fit_classes, recipe_of
 from tfgans.training.train import resume, train
@@ -337,7 +338,7 @@ def test_auto_takes_the_fastest_mode(
         return times[mode] / 1000 * (3 if (round_ + mode) % 3 == 0 else 1)  # the machine is busy now and then
 
     monkeypatch.setattr(modes, "timed", timed)
-    recipe = tiny(models.recipe("gan"))
+    recipe = dataclasses.replace(models.tiny("gan"), precision="")
     source = data.load(f"folder:{pictures}", image_shape=(28, 28, 1))
     mode, timings = choose_mode("gan", recipe, source, 0, "auto", "auto")
     assert mode == chosen
@@ -348,11 +349,43 @@ def test_auto_takes_the_fastest_mode(
 def test_the_chosen_mode_is_recorded_and_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pictures: Path) -> None:
     seconds = iter([1.0, 1.0] + 20 * [1.0, 0.5])
     monkeypatch.setattr(modes, "timed", lambda step, batch: next(seconds))
+    undecided = dataclasses.replace(models.recipe("gan"), precision="")
+    monkeypatch.setattr(models, "recipe", lambda *_: undecided)
     run = train_gan(tmp_path / "run", pictures, {"steps": 2}, precision="auto")
     assert run.config["precision"] == "mixed_bfloat16" and run.config["jit_compile"] is False
     assert run.config["mode_timings_ms"] == {"float32": 1000.0, "mixed_bfloat16": 500.0}
     keras.config.set_dtype_policy("mixed_bfloat16")
     assert run.load(2).generator.layers[1].compute_dtype == "bfloat16"
+
+
+@pytest.mark.parametrize(
+    "asked, has, chosen",
+    [
+        ("auto", True, ("mixed_bfloat16", False)),
+        ("auto", False, ("float32", False)),
+        ("mixed_bfloat16", False, ("mixed_bfloat16", False)),
+        ("float32", True, ("float32", False)),
+    ],
+)
+def test_auto_is_what_the_card_was_trained_in(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], asked: str, has: bool, chosen: tuple[str, bool]
+) -> None:
+    monkeypatch.setattr(modes, "has_bfloat16", lambda: has)
+    recipe, source = models.tiny("dcgan"), data.load("photos", image_shape=(28, 28, 1), limit=4)
+    assert recipe.precision == "mixed_bfloat16"
+    assert choose_mode("dcgan", recipe, source, 0, asked, "auto") == (chosen, {})
+    warned = asked == "auto" and not has
+    expected = "this processor has no instructions for bfloat16: training in float32\n"
+    assert capsys.readouterr().err == (expected if warned else "")
+
+
+@pytest.mark.parametrize(
+    "flags, expected",
+    [("avx512f avx512_bf16 fma", True), ("amx_bf16 amx_tile", True), ("asimd bf16", True), ("avx2 avx512f", False)],
+)
+def test_instructions_for_bfloat16(tmp_path: Path, flags: str, expected: bool) -> None:
+    (tmp_path / "cpuinfo").write_text(f"model name : some\nflags : fpu {flags}\n")
+    assert has_bfloat16(tmp_path / "cpuinfo") is expected and not has_bfloat16(tmp_path / "absent")
 
 
 def gan_step_flops(n: int = 4, width: int = 12, latent: int = 100, pixels: int = 784, pieces: int = 5) -> int:

@@ -17,7 +17,7 @@ from tfgans.run import Run
 def with_sources(card: dict[str, Any]) -> dict[str, Any]:
     """The card with what its recipe says: the paper, what that reports, and where the training departs from it."""
     recipe = models.recipe(card["gan"], card["recipe"])
-    said = {"paper": recipe.paper, "reported": plain(recipe.reported)}
+    said = {"paper": recipe.paper, "reported": recipe.reported_names()}
     return {**card, **said, "deviations": [*recipe.deviations, *recipe.departures(card)]}
 
 

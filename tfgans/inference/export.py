@@ -122,10 +122,9 @@ def export_run(path: str | Path, folder: str | Path | None = None, force: bool =
         raise UserError(f"{path} has no checkpoint yet; train it first with 'tfgans resume {path}'")
     config = run.config
     dataset = str(config["recipe"]["dataset"]).replace("folder:", "").rstrip("/").split("/")[-1]
-    folder = Path(folder or Path("saved_models") / f"{config['gan']}-{dataset}")
+    folder = Path(folder or Path("saved_models") / f"{models.label(config['gan'])}-{dataset}")
     if (folder / "saved_model.pb").exists() and not force:
         raise UserError(f"{folder} holds a model already; give another folder with -o, or --force to replace it")
     refuse_other(folder)
-    models.module(config["gan"])  # registers the class
     keras.config.set_dtype_policy("float32")
     return export(run.load(step), folder)

@@ -1,14 +1,22 @@
-"""The registry: name -> module. A module holds one `Adversarial` model and its RECIPES."""
+"""The registry: name -> module and recipes. A path of a Python file, with a .yaml beside it, goes in place of a name.
+
+A module holds one `Adversarial` model; it is imported when it is asked for. Recipes are read without it.
+"""
 
 import difflib
+import functools
+import hashlib
 import importlib
+import importlib.util
+import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from tfgans.errors import UserError
-from tfgans.recipe import Recipe
+from tfgans.recipe import Recipe, read_recipes
 
-# name -> (class name, one line, paper). The modules are imported when they are asked for.
+# name -> (class name, one line, paper)
 MODELS = {
     "gan": ("GAN", "multilayer perceptrons", "Goodfellow 2014, arXiv:1406.2661"),
     "dcgan": ("DCGAN", "deep convolutional networks", "Radford 2015, arXiv:1511.06434"),
@@ -34,27 +42,136 @@ MODELS = {
     ),
     "unet_gan": ("UNetGAN", "colourization and inpainting with a partitioned U-Net", "Zhang and Zhou (report)"),
 }
+RECIPES = Path(__file__).parent.parent / "recipes"
 
 
-def module(name: str) -> ModuleType:
-    """The module of a GAN. Raises UserError for a name that is not there."""
-    if name not in MODELS:
-        near = difflib.get_close_matches(name, MODELS, n=1)
+def canonical(gan: str) -> str:
+    """The name of a GAN, or the absolute path of its file: the same from every working folder.
+
+    Raises:
+        UserError: there is no GAN of that name, or no such file, or no .yaml beside it.
+    """
+    if gan.endswith(".py"):
+        path = Path(gan).expanduser().resolve()
+        for needed in (path, path.with_suffix(".yaml")):
+            if not needed.is_file():
+                raise UserError(f"there is no file {needed}; a GAN of your own is NAME.py with NAME.yaml beside it")
+        return str(path)
+    if gan not in MODELS:
+        near = difflib.get_close_matches(gan, MODELS, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(MODELS)}"
-        raise UserError(f"there is no GAN '{name}'; {hint}")
-    return importlib.import_module(f"tfgans.models.{name}")
+        raise UserError(f"there is no GAN '{gan}'; {hint}")
+    return gan
 
 
-def model_class(name: str) -> Any:
-    """The `Adversarial` subclass of a GAN."""
-    return getattr(module(name), MODELS[name][0])
+def label(gan: str) -> str:
+    """What folders are named after: the name, or the file's without its suffix."""
+    return Path(gan).stem if gan.endswith(".py") else gan
 
 
-def recipe(name: str, key: str | None = None) -> Recipe:
+def module(gan: str) -> ModuleType:
+    """The module of a GAN."""
+    gan = canonical(gan)
+    if gan in MODELS:
+        return importlib.import_module(f"tfgans.models.{gan}")
+    # the name is stable, for checkpoints hold it, and does not hide another module
+    name = f"{label(gan)}_{hashlib.sha256(gan.encode()).hexdigest()[:8]}"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, gan)
+        assert spec is not None and spec.loader is not None
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        try:
+            spec.loader.exec_module(sys.modules[name])
+        except BaseException as error:
+            del sys.modules[name]
+            if not isinstance(error, (SyntaxError, ImportError)):
+                raise
+            raise UserError(f"{gan} cannot be imported: {error}") from error
+        _register(sys.modules[name])
+    return sys.modules[name]
+
+
+def _register(found: ModuleType) -> None:
+    """Make the layers and models of a file known to Keras, which loads no others from checkpoints."""
+    import keras
+
+    for name, each in vars(found).items():
+        own = isinstance(each, type) and issubclass(each, keras.Layer) and each.__module__ == found.__name__
+        if own and keras.saving.get_registered_name(each) == name:
+            keras.saving.register_keras_serializable(package=found.__name__)(each)
+
+
+def model_class(gan: str) -> Any:
+    """The `Adversarial` subclass of a GAN. Raises UserError for a file that defines none, or several."""
+    gan = canonical(gan)
+    found = module(gan)
+    if gan in MODELS:
+        return getattr(found, MODELS[gan][0])
+    from tfgans.adversarial import Adversarial
+
+    own = [
+        each
+        for each in vars(found).values()
+        if isinstance(each, type) and issubclass(each, Adversarial) and each.__module__ == found.__name__
+    ]
+    if len(own) != 1:
+        names = f"several: {', '.join(each.__name__ for each in own)}" if own else "none"
+        raise UserError(f"{gan} must define one subclass of tfgans.adversarial.Adversarial; it defines {names}")
+    return own[0]
+
+
+def recipes(gan: str) -> dict[str, Recipe]:
+    """The recipes of a GAN in the order of its file, the default first; without the tiny ones."""
+    return {key: made for key, made in _read(gan).items() if not _is_tiny(key)}
+
+
+def recipe(gan: str, key: str | None = None) -> Recipe:
     """A recipe of a GAN; the first one in its file where `key` is None."""
-    recipes = module(name).RECIPES
+    found = recipes(gan)
     if key is None:
-        return next(iter(recipes.values()))
-    if key not in recipes:
-        raise UserError(f"'{name}' has no recipe '{key}'; there are: {', '.join(recipes)}")
-    return recipes[key]
+        key = default(gan)
+    if key not in found:
+        raise UserError(f"'{label(gan)}' has no recipe '{key}'; there are: {', '.join(found)}")
+    return found[key]
+
+
+def default(gan: str) -> str:
+    """The key of the first recipe of a GAN."""
+    found = next(iter(recipes(gan)), None)
+    if found is None:
+        raise UserError(f"'{label(gan)}' has no recipe but tiny ones")
+    return found
+
+
+def tiny(gan: str, key: str | None = None) -> Recipe:
+    """A recipe of a GAN at a size that trains in a second, for tests.
+
+    The file's `tiny` is the first recipe's, `tiny_KEY` that of KEY. Of the others, what `tiny` changes of the first one
+    is changed.
+    """
+    found, first = _read(gan), default(gan)
+    if "tiny" not in found:
+        raise UserError(f"'{label(gan)}' has no recipe 'tiny'")
+    if key is None or key == first:
+        return found["tiny"]
+    return found.get(f"tiny_{key}") or recipe(gan, key).shrunk(found[first], found["tiny"])
+
+
+def has_tiny(gan: str, key: str) -> bool:
+    """Whether the file holds a tiny form of a recipe: what differs from the others enough to be tested always."""
+    return key == default(gan) or f"tiny_{key}" in _read(gan)
+
+
+def _read(gan: str) -> dict[str, Recipe]:
+    gan = canonical(gan)
+    path = RECIPES / f"{gan}.yaml" if gan in MODELS else Path(gan).with_suffix(".yaml")
+    return _read_version(path, path.stat().st_mtime_ns if path.is_file() else 0)
+
+
+@functools.cache
+def _read_version(path: Path, changed: int) -> dict[str, Recipe]:
+    return read_recipes(path)
+
+
+def _is_tiny(key: str) -> bool:
+    return key == "tiny" or key.startswith("tiny_")

@@ -13,7 +13,6 @@ from keras import layers
 from tfgans import endpoint
 from tfgans.adversarial import Adversarial
 from tfgans.layers import BatchNormalization, halvings
-from tfgans.recipe import Recipe
 
 INIT = keras.initializers.RandomNormal(stddev=0.02)  # appendix A
 
@@ -123,44 +122,3 @@ class ACGAN(Adversarial):
     def generate(self, latents: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         """One image in [0, 1] per row of latents (n, d) and label (n,)."""
         return (self.generator([latents, labels], training=False) + 1.0) / 2.0
-
-
-MODEL = dict(image_shape=(28, 28, 1), classes=10, latent_dim=100, width=48, dropout=0.1, embed=False, fake_class=False)
-OPTIMIZERS = dict(
-    g_optimizer=dict(learning_rate=2e-4, beta_1=0.5),
-    d_optimizer=dict(learning_rate=2e-4, beta_1=0.5),
-)
-SIZES = (
-    "The paper has no MNIST: networks as our DCGAN's, three convolutions of 48 to 192 channels in each; batches of 128 "
-    "in place of 100.",
-    "Dropout of 0.1 before the last layer in place of 0.5 after every one.",
-    "The learning rates fall linearly to zero over the second half.",
-)
-
-RECIPES = {
-    "mnist": Recipe(
-        dataset="mnist",
-        model=MODEL,
-        optimizers=OPTIMIZERS,
-        batch_size=128,
-        steps=9_380,
-        paper="arXiv:1610.09585",
-        decay=0.5,
-        deviations=SIZES,
-    ),
-    # noise times embedding, and a softmax over the classes and "generated": a common reading of the paper in Keras
-    "mnist_survey": Recipe(
-        dataset="mnist",
-        model=dict(MODEL, embed=True, fake_class=True),
-        optimizers=OPTIMIZERS,
-        batch_size=128,
-        steps=9_380,
-        paper="arXiv:1610.09585",
-        decay=0.5,
-        deviations=(
-            *SIZES,
-            "The noise is multiplied by a learned embedding of the label in place of being concatenated with it.",
-            "The discriminator classifies generated images as one further class, not as the one they were asked for.",
-        ),
-    ),
-}

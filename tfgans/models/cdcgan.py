@@ -14,7 +14,6 @@ from keras import layers
 from tfgans import endpoint
 from tfgans.adversarial import Adversarial
 from tfgans.layers import BatchNormalization, halvings
-from tfgans.recipe import Recipe
 
 
 def build_generator(image_shape: tuple[int, int, int], classes: int, latent_dim: int, width: int) -> keras.Model:
@@ -116,41 +115,3 @@ class CDCGAN(Adversarial):
     def generate(self, latents: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         """One image in [0, 1] per row of latents (n, d) and label (n,)."""
         return (self.generator([latents, labels], training=False) + 1.0) / 2.0
-
-
-MODEL = dict(image_shape=(28, 28, 1), classes=10, latent_dim=100, width=48, dropout=0.1, generator_steps=2)
-OPTIMIZERS = dict(
-    g_optimizer=dict(learning_rate=2e-4, beta_1=0.5),
-    d_optimizer=dict(learning_rate=4e-4, beta_1=0.5),
-)
-
-RECIPES = {
-    "mnist": Recipe(
-        dataset="mnist",
-        model=MODEL,
-        optimizers=OPTIMIZERS,
-        batch_size=128,
-        steps=9_380,
-        paper="Bohnstedt, Generation of Real Looking Images Using GANs",
-        decay=0.5,
-        deviations=(
-            "The report gives no sizes nor learning rates; ours fall linearly to zero over the second half.",
-            "The report holds the discriminator back twice, by a lower learning rate, too. Ours has twice the "
-            "generator's rate: at 0.9 of it one of three seeds ended with classes of one image, at 0.5 within 1,000 "
-            "steps.",
-            "Dropout of 0.1, before the discriminator's last layer: with 0.3 the samples of a class were too alike.",
-            "Three convolutions in each network in place of two, and batch normalization in the discriminator: with "
-            "dropout of 0.3 either was needed against classes of one image. Neither was tried again with 0.1.",
-        ),
-    ),
-    "mnist5k": Recipe(
-        dataset="mnist5k",
-        model=MODEL,
-        optimizers=OPTIMIZERS,
-        batch_size=128,
-        steps=2_000,
-        paper="Bohnstedt, Generation of Real Looking Images Using GANs",
-        decay=0.5,
-        deviations=("4,500 training digits in place of 60,000: the demonstration.",),
-    ),
-}

@@ -14,7 +14,6 @@ from keras import layers
 from tfgans import endpoint
 from tfgans.adversarial import Adversarial
 from tfgans.layers import Maxout
-from tfgans.recipe import Recipe
 
 
 def build_generator(
@@ -104,32 +103,3 @@ class CGAN(Adversarial):
     def generate(self, latents: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         """One image in [0, 1] per row of latents (n, d) and label (n,)."""
         return (self.generator([latents, labels], training=False) + 1.0) / 2.0
-
-
-RECIPES = {
-    "mnist": Recipe(
-        dataset="mnist",
-        model=dict(
-            image_shape=(28, 28, 1),
-            classes=10,
-            latent_dim=100,
-            generator_width=1200,
-            discriminator_width=240,
-            generator_dropout=0.0,
-            discriminator_dropout=0.5,
-        ),
-        optimizers=dict(
-            g_optimizer=dict(learning_rate=2e-4, beta_1=0.5),
-            d_optimizer=dict(learning_rate=2e-4, beta_1=0.5),
-        ),
-        batch_size=100,
-        steps=20_000,
-        paper="arXiv:1411.1784",
-        reported={"Parzen window log-likelihood (nats, table 1)": "132 +- 1.8"},
-        deviations=(
-            "Adam (2e-4, beta_1 0.5) in place of SGD with a growing momentum and a decaying rate; 33 epochs.",
-            "Dropout in the discriminator only; images in [-1, 1] with a tanh output in place of [0, 1] and a sigmoid.",
-            "The paper's Parzen-window likelihood is not computed: it was found unreliable (arXiv:1511.01844).",
-        ),
-    )
-}

@@ -17,7 +17,6 @@ from tfgans import endpoint
 from tfgans.adversarial import Adversarial
 from tfgans.errors import UserError
 from tfgans.layers import BatchNormalization, halvings
-from tfgans.recipe import Recipe
 
 VARIANTS = ("gan", "dcgan", "wgan", "cgan")
 CLIP = 0.01  # of WGAN
@@ -174,75 +173,3 @@ class CoarseGAN(Adversarial):
     def restore(self, images: tf.Tensor) -> tf.Tensor:
         """(n, h / factor, w / factor, c) coarse images in [0, 1] -> (n, h, w, c) in [0, 1]."""
         return (self.generator(images * 2.0 - 1.0, training=False) + 1.0) / 2.0
-
-
-ADAM = dict(learning_rate=2e-4, beta_1=0.5)
-RMSPROP = dict(name="rmsprop", learning_rate=5e-5, epsilon=1e-16)  # Keras's 1e-7 stands still where gradients are small
-DEVIATIONS = (
-    "The report does not say how its baselines restore: each takes the coarse image in the place of noise.",
-    "CGAN is conditioned on the coarse image, which is what there is when an image is to be restored, not on labels.",
-    "The accuracy is that of a classifier trained on real images beside the GAN; the report does not say what reads.",
-    "G's loss has 100 times the mean absolute difference from the original besides, as pix2pix's has; WGAN's, whose "
-    "critic's clipped weights make small gradients, 10 times. With 10 times and a rate of 2e-4 GAN's and DCGAN's "
-    "generators ignored the coarse digits: after 800 steps a judge read 12% and 10% of restored training digits, in "
-    "float32 GAN's 10%. With 100 times and 5e-4 it read 54% of GAN's and, after 1,500 steps, 67% of DCGAN's; GAN's 50% "
-    "with 1,000 times and 2e-4: it is the weight.",
-    "G's rate is ResGAN's (digits: 5e-4, photographs: 1e-3), but falls over the second half only, ResGAN's over the "
-    "last four fifths. WGAN's both are its paper's and stay; RMSprop's rho is Keras's 0.9 in place of 0.99.",
-    "Without ResGAN's blocks, and with one convolution less in D, the convolutional networks are smaller than its own "
-    "(DCGAN's on digits: G 150,049 and D 79,441 parameters, ResGAN's 506,026 and 403,835); GAN's two dense "
-    "ones together are larger.",
-)
-OF_CGAN = (
-    "On photographs D learns at 5e-5: at 2e-4, seeing the coarse image, it won (G's loss was 4.6 in the end), and the "
-    "judge read 41% of restored CIFAR-10 test images; at 5e-5 55%.",
-)
-
-
-OF_FACES = (
-    "A width of 32 in place of 48: on faces about as many parameters as ResGAN has; the dense GAN still has five times "
-    "as many.",
-)
-OF_SHORT = ("Half as many steps as the others have; each has five of the critic.",)
-
-
-def _recipe(variant: str, dataset: str, shape: tuple[int, int, int], factor: int, classes: int, steps: int) -> Recipe:
-    wgan, digits = variant == "wgan", dataset == "mnist"
-    wins, faces = variant == "cgan" and not digits, not classes
-    short = wgan and faces
-    g_optimizer = RMSPROP if wgan else ADAM | dict(learning_rate=5e-4 if digits else 1e-3)
-    d_optimizer = RMSPROP if wgan else ADAM | dict(learning_rate=5e-5 if wins else 2e-4)
-    return Recipe(
-        dataset=dataset,
-        model=dict(
-            image_shape=shape,
-            factor=factor,
-            classes=classes,
-            variant=variant,
-            width=32 if faces else 48,
-            critic_steps=5 if wgan else 1,
-            pixel_weight=10.0 if wgan else 100.0,
-        ),
-        optimizers=dict(g_optimizer=g_optimizer, d_optimizer=d_optimizer) | (dict(c_optimizer=ADAM) if classes else {}),
-        batch_size=64,
-        steps=steps // 2 if short else steps,
-        paper="Generative Adversarial Network based on Resnet for Conditional Image Restoration (report)",
-        decay=0.0 if wgan else 0.5,
-        degradation=f"pool:{factor}",
-        crop=False,
-        flip=not digits,
-        deviations=DEVIATIONS + (OF_CGAN if wins else ()) + (OF_FACES if faces else ()) + (OF_SHORT if short else ()),
-    )
-
-
-DATASETS = (
-    ("mnist", (28, 28, 1), 7, 10, 7_035),
-    ("cifar10", (32, 32, 3), 4, 10, 3_910),
-    ("cifar100", (32, 32, 3), 4, 100, 3_910),
-    ("folder:data/faces", (64, 64, 3), 8, 0, 3_000),
-)
-RECIPES = {
-    f"{variant}_{dataset.split('/')[-1]}": _recipe(variant, dataset, shape, factor, classes, steps)
-    for dataset, shape, factor, classes, steps in DATASETS
-    for variant in VARIANTS
-}

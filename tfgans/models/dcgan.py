@@ -14,7 +14,6 @@ from keras import layers
 from tfgans import endpoint
 from tfgans.adversarial import Adversarial
 from tfgans.layers import BatchNormalization, halvings
-from tfgans.recipe import Recipe
 
 INIT = keras.initializers.RandomNormal(stddev=0.02)  # section 4
 
@@ -112,41 +111,3 @@ class DCGAN(Adversarial):
     def generate(self, latents: tf.Tensor) -> tf.Tensor:
         """One image in [0, 1] per row of latents (n, d)."""
         return (self.generator(latents, training=False) + 1.0) / 2.0
-
-
-MODEL = dict(image_shape=(28, 28, 1), latent_dim=100, width=48, dropout=0.0, generator_steps=1)
-
-RECIPES = {
-    "mnist": Recipe(
-        dataset="mnist",
-        model=MODEL,
-        optimizers=dict(
-            g_optimizer=dict(learning_rate=2e-4, beta_1=0.5),
-            d_optimizer=dict(learning_rate=2e-4, beta_1=0.5),
-        ),
-        batch_size=128,
-        steps=9_380,
-        paper="arXiv:1511.06434",
-        decay=0.5,
-        deviations=(
-            "28x28 images: three transposed convolutions from 7x7x96 in place of four from 4x4x1024.",
-            "4x4 kernels (divisible by the stride: no checkerboard) in place of 5x5; normal in place of uniform noise.",
-            "The learning rates fall linearly to zero over the second half.",
-        ),
-    ),
-    # the settings that Bohnstedt's report gives its DCGAN: its claim is that they collapse
-    "mnist_report": Recipe(
-        dataset="mnist",
-        model=dict(MODEL, dropout=0.3, generator_steps=2),
-        optimizers=dict(g_optimizer=dict(learning_rate=1e-4), d_optimizer=dict(learning_rate=5e-5)),
-        batch_size=128,
-        steps=9_380,
-        paper="Bohnstedt, Generation of Real Looking Images Using GANs",
-        decay=0.5,
-        reported={"modes": 1},
-        deviations=(
-            "Learning rates and the number of generator steps are not given there; these are our reading.",
-            "The learning rates fall linearly to zero over the second half, as in the cDCGAN that it is compared with.",
-        ),
-    ),
-}

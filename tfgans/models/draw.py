@@ -15,7 +15,6 @@ from keras import layers, ops
 
 from tfgans import endpoint
 from tfgans.adversarial import Adversarial
-from tfgans.recipe import Recipe
 
 State = tuple[tf.Tensor, ...]
 
@@ -248,53 +247,3 @@ class DRAW(Adversarial):
         codes, start = tf.transpose(latents, (1, 0, 2)), self.beginning(tf.shape(latents)[0])[0]
         (state,) = self.repeat(lambda t, state: (self.decode(codes[t], state),), start)
         return tf.sigmoid(state[0])
-
-
-MODEL = dict(image_shape=(28, 28, 1), latent_dim=100, width=256, glimpses=64, attention=True, read_size=2, write_size=5)
-OPTIMIZERS = dict(draw_optimizer=dict(learning_rate=1e-3, beta_1=0.5, global_clipnorm=5.0))
-WINDOWS = (
-    "The windows begin as grids of wide filters over the whole image; the paper does not say how its own begin. With "
-    "biases of zero the reading window looked at the black corners, and after 4,690 steps the codes said nothing (206 "
-    "nats)."
-)
-TRAINING = (
-    "The paper names Adam but no rates: 1e-3, beta_1 0.5, falling linearly to zero over the second half; gradients are "
-    "clipped to a norm of 5.",
-    "Training digits are binarized anew in every batch, test digits once with a fixed seed, in place of the fixed "
-    "binarization of the benchmark.",
-)
-
-RECIPES = {
-    "mnist": Recipe(
-        dataset="mnist",
-        model=MODEL,
-        optimizers=OPTIMIZERS,
-        batch_size=128,
-        steps=9_380,
-        paper="arXiv:1502.04623",
-        decay=0.5,
-        reported={"bound on -log p (nats, table 2)": "80.97"},
-        deviations=(WINDOWS, *TRAINING),
-    ),
-    "mnist_short": Recipe(
-        dataset="mnist",
-        model=dict(MODEL, glimpses=16),
-        optimizers=OPTIMIZERS,
-        batch_size=128,
-        steps=14_070,
-        paper="arXiv:1502.04623",
-        decay=0.5,
-        deviations=("16 glimpses in place of 64.", WINDOWS, *TRAINING),
-    ),
-    "mnist_no_attention": Recipe(
-        dataset="mnist",
-        model=dict(MODEL, glimpses=16, attention=False),
-        optimizers=OPTIMIZERS,
-        batch_size=128,
-        steps=14_070,
-        paper="arXiv:1502.04623",
-        decay=0.5,
-        reported={"bound on -log p (nats, table 2)": "87.40"},
-        deviations=("16 glimpses in place of 64.", *TRAINING),
-    ),
-}

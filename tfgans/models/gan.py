@@ -14,7 +14,6 @@ from keras import layers
 from tfgans import endpoint
 from tfgans.adversarial import Adversarial
 from tfgans.layers import Maxout
-from tfgans.recipe import Recipe
 
 
 def build_generator(image_shape: tuple[int, int, int], latent_dim: int, width: int) -> keras.Model:
@@ -97,39 +96,3 @@ class GAN(Adversarial):
     def generate(self, latents: tf.Tensor) -> tf.Tensor:
         """One image in [0, 1] per row of latents (n, d)."""
         return (self.generator(latents, training=False) + 1.0) / 2.0
-
-
-RECIPES = {
-    "mnist": Recipe(
-        dataset="mnist",
-        model=dict(image_shape=(28, 28, 1), latent_dim=100, generator_width=1200, discriminator_width=240, dropout=0.5),
-        optimizers=dict(
-            g_optimizer=dict(learning_rate=2e-4, beta_1=0.5),
-            d_optimizer=dict(learning_rate=2e-4, beta_1=0.5),
-        ),
-        batch_size=100,
-        steps=20_000,
-        paper="arXiv:1406.2661",
-        reported={"Parzen window log-likelihood (nats, table 1)": "225 +- 2"},
-        deviations=(
-            "Adam (2e-4, beta_1 0.5) in place of SGD with a growing momentum; 33 epochs.",
-            "Images in [-1, 1] and a tanh output in place of [0, 1] and a sigmoid.",
-            "The paper's Parzen-window likelihood is not computed: it was found unreliable (arXiv:1511.01844).",
-        ),
-    ),
-    # points of the plane (tfgans.data.points): what a plain GAN makes of many modes, in a minute
-    "gaussians8": Recipe(
-        dataset="gaussians8",
-        model=dict(image_shape=(1, 1, 2), latent_dim=100, generator_width=128, discriminator_width=128, dropout=0.0),
-        optimizers=dict(
-            g_optimizer=dict(learning_rate=2e-4, beta_1=0.5),
-            d_optimizer=dict(learning_rate=2e-4, beta_1=0.5),
-        ),
-        batch_size=256,
-        steps=10_000,
-        paper="arXiv:1406.2661",
-        deviations=(
-            "Not in the paper: the ring of eight Gaussians of arXiv:1611.02163, with small networks and no dropout.",
-        ),
-    ),
-}

@@ -15,7 +15,6 @@ from keras import layers
 from tfgans import endpoint
 from tfgans.adversarial import Adversarial
 from tfgans.layers import BatchNormalization, halvings
-from tfgans.recipe import Recipe
 
 
 def build_generator(image_shape: tuple[int, int, int], inputs: int, width: int, dense_width: int) -> keras.Model:
@@ -170,42 +169,3 @@ class InfoGAN(Adversarial):
     def generate(self, latents: tf.Tensor, codes: tf.Tensor) -> tf.Tensor:
         """One image in [0, 1] per row of latents (n, d) and codes (n, c)."""
         return (self.generator(tf.concat([codes, latents], axis=1), training=False) + 1.0) / 2.0
-
-
-RECIPES = {
-    "mnist": Recipe(
-        dataset="mnist",
-        model=dict(
-            image_shape=(28, 28, 1),
-            latent_dim=62,
-            categories=10,
-            continuous=2,
-            width=64,
-            dense_width=512,
-            recognition_width=128,
-            category_weight=1.0,
-            continuous_weight=1.0,
-            noise=0.5,
-        ),
-        optimizers=dict(
-            g_optimizer=dict(learning_rate=1e-3, beta_1=0.5),
-            d_optimizer=dict(learning_rate=2e-4, beta_1=0.5),
-        ),
-        batch_size=128,
-        steps=9_380,
-        paper="arXiv:1606.03657",
-        decay=0.5,
-        reported={"error of the category as a classifier of test digits (section 7.2)": "5%"},
-        deviations=(
-            "Hidden dense layers of 512 in place of 1,024 units: the model stays under 16 MB.",
-            "Lambda is 1, the paper's default, for the continuous codes, too, for which it recommends a smaller one; "
-            "their Gaussian has a fixed deviation, as in the authors' code.",
-            "Leaky ReLUs with a slope of 0.01 in place of 0.1.",
-            "Q reads generated images through Gaussian noise of deviation 0.5 (images lie in [-1, 1]), so that codes "
-            "must change images visibly: without, Q read the continuous codes nearly perfectly from details, and after "
-            "the whole training neither thickened digits (rank correlations with their ink 0.13 and -0.07).",
-            "Images in [-1, 1] and a tanh output.",
-            "The learning rates fall linearly to zero over the second half.",
-        ),
-    )
-}

@@ -14,7 +14,6 @@ from tfgans import endpoint
 from tfgans.adversarial import Adversarial
 from tfgans.layers import BatchNormalization, halvings
 from tfgans.models.dcgan import build_generator
-from tfgans.recipe import Recipe
 
 INIT = keras.initializers.RandomNormal(stddev=0.02)  # of the DCGAN paper, section 4
 
@@ -88,23 +87,3 @@ class LSGAN(Adversarial):
     def generate(self, latents: tf.Tensor) -> tf.Tensor:
         """One image in [0, 1] per row of latents (n, d)."""
         return (self.generator(latents, training=False) + 1.0) / 2.0
-
-
-RECIPES = {
-    "mnist": Recipe(
-        dataset="mnist",
-        model=dict(image_shape=(28, 28, 1), latent_dim=100, width=48),
-        optimizers=dict(
-            g_optimizer=dict(learning_rate=2e-4, beta_1=0.5),
-            d_optimizer=dict(learning_rate=2e-4, beta_1=0.5),
-        ),
-        batch_size=128,
-        steps=9_380,
-        paper="arXiv:1611.04076",
-        decay=0.5,
-        deviations=(
-            "The networks, learning rates and length of our DCGAN, so that the two differ in the loss alone.",
-            "The learning rates fall linearly to zero over the second half.",
-        ),
-    ),
-}

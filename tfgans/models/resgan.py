@@ -15,7 +15,6 @@ from tfgans import endpoint
 from tfgans.adversarial import Adversarial
 from tfgans.errors import UserError
 from tfgans.layers import BatchNormalization, Bilinear, halvings
-from tfgans.recipe import Recipe
 
 
 def strides(factor: int) -> list[int]:
@@ -204,81 +203,3 @@ class ResGAN(Adversarial):
     def restore(self, images: tf.Tensor) -> tf.Tensor:
         """(n, h, w, c) coarse images in [0, 1] -> (n, factor h, factor w, c) in [0, 1]."""
         return (self.generator(images * 2.0 - 1.0, training=False) + 1.0) / 2.0
-
-
-MODEL = dict(
-    attributes=False, width=32, blocks=2, discriminator_width=48, join="concat", enlarging="nearest", smoothing=0.1
-)
-PAPER = "Generative Adversarial Network based on Resnet for Conditional Image Restoration (report)"
-DEVIATIONS = (
-    "The report gives no layers, sizes nor rates: these are ours.",
-    "Classes by a softmax; the report has independent attributes throughout (`attributes`), as CelebA's are.",
-    "The classifier learns from real images alone, a tenth of its targets smoothed; G's adversarial loss does not "
-    "saturate.",
-    "The rates fall linearly to zero over the last four fifths of the training.",
-)
-OF_DIGITS = (
-    "G learns at 2.5 times D's rate, its class loss counts twice, and a tenth of the classifier's targets is smoothed: "
-    "of nine settings, tried for 1,500 steps, a judge read most restored training digits with these. With the class "
-    "loss times 4 D's own classifier read more, and the judge fewer.",
-    "G's loss has 10 times the mean absolute difference from the original besides: after 1,500 steps a judge read 85% "
-    "of restored training digits with it, 81% without.",
-)
-OF_PHOTOS = (
-    "G's loss has 30 times the mean absolute difference from the original besides, and the class loss counts a fifth: "
-    "without, CIFAR-10's photographs had glaring colours or black blots after 900 steps.",
-    "G learns at 1e-3, five times D's rate: after 500 steps a judge read 63% of restored CIFAR-10 training images, "
-    "with G at D's rate 51% (PSNR 20.6 and 19.8 dB), with 10 times the pixel difference; with 30 times 61%, 20.8 dB.",
-    "A mean of 2x2 pixels follows transposed convolutions whose windows overlap, against checkerboards.",
-)
-OF_FACES = (
-    "On faces that is 100 times the difference, as its baselines have it: with 30 times a grid of two pixels lay over "
-    "restored faces.",
-    "G and D are narrower than for CIFAR: with 10 times the pixel difference and D's width doubled, restored faces "
-    "were glaring and nearly the same one after 3,000 steps.",
-    "What passes by is enlarged bilinearly: with repeated pixels restored faces kept 8x8 blocks after 300 steps.",
-)
-
-
-def _recipe(
-    dataset: str,
-    shape: tuple[int, int, int],
-    factor: int,
-    classes: int,
-    steps: int,
-    degradation: str = "",
-    **more: Any,
-) -> Recipe:
-    digits = dataset == "mnist"
-    rate, class_weight, pixel_weight = (5e-4, 2.0, 10.0) if digits else (1e-3, 0.2, 30.0)
-    faces = more.get("enlarging") == "bilinear"
-    own = dict(image_shape=shape, factor=factor, classes=classes, class_weight=class_weight, pixel_weight=pixel_weight)
-    return Recipe(
-        dataset=dataset,
-        model={**MODEL, **own, **more},
-        optimizers=dict(
-            g_optimizer=dict(learning_rate=rate, beta_1=0.5), d_optimizer=dict(learning_rate=2e-4, beta_1=0.5)
-        ),
-        batch_size=64,
-        steps=steps,
-        paper=PAPER,
-        decay=0.8,
-        degradation=degradation or f"pool:{factor}",
-        crop=False,
-        flip=not digits,
-        deviations=DEVIATIONS + (OF_DIGITS if digits else OF_PHOTOS) + (OF_FACES if faces else ()),
-    )
-
-
-FACES: dict[str, Any] = dict(discriminator_width=16, width=16, enlarging="bilinear", pixel_weight=100.0)
-RECIPES = {
-    "mnist": _recipe("mnist", (28, 28, 1), 7, 10, 7_035),
-    "cifar10": _recipe("cifar10", (32, 32, 3), 4, 10, 3_910),
-    "cifar100": _recipe("cifar100", (32, 32, 3), 4, 100, 3_910),
-    "faces": _recipe("folder:data/faces", (64, 64, 3), 8, 0, 3_000, **FACES),
-    # the report's further work
-    "mnist_occluded": _recipe("mnist", (28, 28, 1), 7, 10, 7_035, "occlude:14+pool:7"),
-    "mnist_noisy": _recipe("mnist", (28, 28, 1), 7, 10, 7_035, "pool:7+noise:0.1"),
-    # 40 attributes; tested on a data set of the same form
-    "celeb_a": _recipe("celeb_a", (64, 64, 3), 8, 40, 30_000, attributes=True, **FACES),
-}

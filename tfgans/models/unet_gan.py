@@ -17,7 +17,6 @@ from tfgans.adversarial import Adversarial, Fall
 from tfgans.data.colour import lab_to_rgb, rgb_to_lab
 from tfgans.errors import UserError
 from tfgans.layers import BatchNormalization, in_windows
-from tfgans.recipe import Recipe
 
 CHANNELS = {"colorize": (1, 2), "inpaint": (3, 3)}  # of what the generator is given and what it makes
 HOLE = 32  # pixels a side of the holes that inpainting is trained on
@@ -318,84 +317,3 @@ class UNetGAN(Adversarial):
         small = tf.image.resize(given, tf.maximum(1, tf.cast(tf.round(scale * sides), tf.int32)), antialias=True)
         colours = tf.image.resize(self.windowed(small), size, antialias=True)
         return (lab_to_rgb(LAB * tf.concat([given + 1.0, colours], -1)) + 1.0) / 2.0
-
-
-MODEL = dict(
-    image_shape=(128, 128, 3),
-    task="colorize",
-    part=64,
-    width=32,
-    discriminator_width=32,
-    adversarial="bce",
-    pooling=False,
-    pretrain_steps=3_000,
-    rate_after=0.2,
-    lambda_start=100.0,
-    lambda_end=75.0,
-    lambda_steps=5_000,
-    early_steps=500,
-    early_discriminator_steps=3,
-    missing_weight=16.0,
-)
-OPTIMIZERS = dict(
-    g_optimizer=dict(learning_rate=1e-3, beta_1=0.5),
-    d_optimizer=dict(learning_rate=1e-4, beta_1=0.5),
-)
-PAPER = "Zhang and Zhou, A Generative Adversarial Network Model For Different Image Generation Tasks"
-DEVIATIONS = (
-    "8,000 scenes of Intel's image classification set, random crops of 128x128, in place of 8,000 of Places365 at 256.",
-    "Kernels, filters, the parts' size, optimizers, batch size, steps and lambda are not given there: these are ours, "
-    "chosen so that both networks together have its number of parameters at 256x256 (4,081,027).",
-    "The generator's adversarial loss does not saturate.",
-    "With both rates at 2e-4 and lambda falling to 10, colours jumped from one check to the next, from blue to red, "
-    "once lambda was below about 55. With D at 1e-4 and lambda falling to 50, a checkerboard with periods of 2, 4 and "
-    "8 pixels showed in skies. So lambda falls to 75, and a mean of 2x2 pixels follows each transposed convolution.",
-)
-
-RECIPES = {
-    "colorize": Recipe(
-        dataset="folder:data/scenes",
-        model=MODEL,
-        optimizers=OPTIMIZERS,
-        batch_size=16,
-        steps=9_000,
-        paper=PAPER,
-        decay=0.25,
-        degradation="lightness",
-        reported={"parameters": 4_081_027},
-        deviations=DEVIATIONS,
-    ),
-    "inpaint": Recipe(
-        dataset="folder:data/scenes",
-        model=dict(
-            MODEL, task="inpaint", pretrain_steps=4_500, lambda_start=400.0, lambda_end=300.0, lambda_steps=2_500
-        ),
-        optimizers=OPTIMIZERS,
-        batch_size=16,
-        steps=7_000,
-        paper=PAPER,
-        decay=0.25,
-        degradation="mask:32:0",
-        reported={"parameters": 4_081_027},
-        deviations=(
-            *DEVIATIONS,
-            "The zero of the hole is that of pixels, black.",
-            "In the L1 loss the hole's pixels, one in 16, count 16 times. Counted once, holes were filled with one "
-            "colour, no better than the mean, after 4,000 steps: the gradient of the pixels around drowned theirs.",
-            "Lambda is four times that of colourization. With the same, blots appeared in holes, and PSNR in them fell "
-            "below that of pre-training.",
-        ),
-    ),
-    # a sixth of it, for what is to be compared: --set adversarial=none, pooling=true, part=128, ...
-    "ablation": Recipe(
-        dataset="folder:data/scenes",
-        model=dict(MODEL, pretrain_steps=1_000, lambda_steps=2_000, early_steps=300),
-        optimizers=OPTIMIZERS,
-        batch_size=8,
-        steps=3_000,
-        paper=PAPER,
-        decay=0.25,
-        degradation="lightness",
-        deviations=(*DEVIATIONS, "3,000 steps of 8 images, for comparisons."),
-    ),
-}

@@ -15,7 +15,6 @@ from tfgans import endpoint
 from tfgans.adversarial import Adversarial
 from tfgans.errors import UserError
 from tfgans.layers import BatchNormalization
-from tfgans.recipe import Recipe
 
 POINT = (1, 1, 2)  # see tfgans.data.points
 EXTENT = 4.0  # a stored coordinate of 1 in `gaussians8`: points come scaled down by the 4 of the paper's discriminator
@@ -168,74 +167,3 @@ class UnrolledGAN(Adversarial):
     def generate(self, latents: tf.Tensor) -> tf.Tensor:
         """One image in [0, 1] per row of latents (n, d)."""
         return tf.clip_by_value((self.generator(latents, training=False) + 1.0) / 2.0, 0.0, 1.0)  # points have no tanh
-
-
-RING = dict(
-    image_shape=POINT,
-    latent_dim=256,
-    generator_width=128,
-    discriminator_width=128,
-    unroll=10,
-    saturating=True,
-)
-RING_OPTIMIZERS = dict(
-    g_optimizer=dict(learning_rate=1e-3, beta_1=0.5),
-    d_optimizer=dict(learning_rate=1e-3, beta_1=0.5),
-)
-RING_DEVIATIONS = (
-    "Learning rates of 1e-3, falling linearly to zero over the second half, in place of 1e-4.",
-    "Tried and left: the networks of the authors' demonstration (poolio/unrolled_gan; tanh, two hidden layers in D). "
-    "With them a GAN without unrolling found six to eight modes, too, at the rates at which ten steps find all.",
-    "Tried and left: a discriminator of 256 units. With ten steps 95 to 96% of the samples then lay within three sigma "
-    "in each of five trainings, but a GAN without unrolling found all modes, too, in two of five.",
-    "Tried and left: 40,000 steps. Of the samples 88 and 94% lay within three sigma in two trainings, and fewer after "
-    "the last 4,000 steps, as the rates fell to zero, than before them.",
-)
-
-RECIPES = {
-    "gaussians8": Recipe(
-        dataset="gaussians8",
-        model=RING,
-        optimizers=RING_OPTIMIZERS,
-        batch_size=512,
-        steps=25_000,
-        decay=0.5,
-        paper="arXiv:1611.02163",
-        deviations=RING_DEVIATIONS,
-    ),
-    # figure 2, second row: the same without unrolling
-    "gaussians8_plain": Recipe(
-        dataset="gaussians8",
-        model=dict(RING, unroll=0),
-        optimizers=RING_OPTIMIZERS,
-        batch_size=512,
-        steps=25_000,
-        decay=0.5,
-        paper="arXiv:1611.02163",
-        deviations=RING_DEVIATIONS,
-    ),
-    "stacked_mnist": Recipe(
-        dataset="stacked_mnist",
-        model=dict(
-            image_shape=(28, 28, 3),
-            latent_dim=256,
-            generator_width=64,
-            discriminator_width=2,  # table 1: a quarter of the 8, 16 and 32 channels that mirror the generator's
-            unroll=5,
-            saturating=False,
-        ),
-        optimizers=dict(
-            g_optimizer=dict(learning_rate=2e-4, beta_1=0.5),
-            d_optimizer=dict(learning_rate=1e-3, beta_1=0.5),
-        ),
-        batch_size=64,
-        steps=20_000,
-        paper="arXiv:1611.02163",
-        deviations=(
-            "28x28 images from 4x4 by way of 7 and 14.",
-            "The discriminator's learning rate is five times the generator's, 1e-3 and 2e-4. With 2e-3 and 1e-3 it, "
-            "of 2, 4 and 8 channels, was at chance: within 300 steps when unrolled ten times, after 1,600 when not.",
-            "60,000 images, fixed, in place of fresh triples.",
-        ),
-    ),
-}

@@ -15,7 +15,6 @@ from tfgans import endpoint
 from tfgans.adversarial import Adversarial
 from tfgans.layers import BatchNormalization, halvings
 from tfgans.models.dcgan import build_generator
-from tfgans.recipe import Recipe
 
 INIT = keras.initializers.RandomNormal(stddev=0.02)  # of the DCGAN paper, section 4
 
@@ -110,24 +109,3 @@ class WGAN(Adversarial):
     def generate(self, latents: tf.Tensor) -> tf.Tensor:
         """One image in [0, 1] per row of latents (n, d)."""
         return (self.generator(latents, training=False) + 1.0) / 2.0
-
-
-# Keras adds epsilon under the root, to squares of gradients that are small here: 1e-16 is the authors' 1e-8 beside it
-RMSPROP = dict(name="rmsprop", learning_rate=5e-5, rho=0.99, epsilon=1e-16)
-
-RECIPES = {
-    "mnist": Recipe(
-        dataset="mnist",
-        model=dict(image_shape=(28, 28, 1), latent_dim=100, width=48, n_critic=5, clip=0.01),
-        optimizers=dict(g_optimizer=RMSPROP, d_optimizer=RMSPROP),
-        batch_size=64,
-        steps=10_000,
-        keep=20,
-        paper="arXiv:1701.07875",
-        deviations=(
-            "28x28 digits and our DCGAN's networks; the paper shows 64x64 bedrooms. 10,000 generator steps.",
-            "Five critic steps always; the authors' code takes 100 for each of the first 25 generator steps.",
-            "RMSprop with rho 0.99 and the epsilon of the authors' code; the paper does not say.",
-        ),
-    ),
-}

@@ -15,7 +15,6 @@ from tfgans import endpoint
 from tfgans.adversarial import Adversarial
 from tfgans.layers import halvings
 from tfgans.models.dcgan import build_generator
-from tfgans.recipe import Recipe
 
 
 def build_critic(image_shape: tuple[int, int, int], width: int) -> keras.Model:
@@ -106,24 +105,3 @@ class WGANGP(Adversarial):
     def generate(self, latents: tf.Tensor) -> tf.Tensor:
         """One image in [0, 1] per row of latents (n, d)."""
         return (self.generator(latents, training=False) + 1.0) / 2.0
-
-
-RECIPES = {
-    "mnist": Recipe(
-        dataset="mnist",
-        model=dict(image_shape=(28, 28, 1), latent_dim=100, width=48, n_critic=5, penalty=10.0),
-        optimizers=dict(
-            g_optimizer=dict(learning_rate=1e-4, beta_1=0.0, beta_2=0.9),
-            d_optimizer=dict(learning_rate=1e-4, beta_1=0.0, beta_2=0.9),
-        ),
-        batch_size=64,
-        steps=6_000,
-        keep=20,
-        paper="arXiv:1704.00028",
-        deviations=(
-            "28x28 digits and our DCGAN's generator; the paper's networks are for 32x32 images and larger ones.",
-            "6,000 generator steps in place of 100,000 and more.",
-            "The critic has no normalization; the paper recommends layer normalization for deeper ones.",
-        ),
-    ),
-}

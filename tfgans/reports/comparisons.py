@@ -13,7 +13,7 @@ REPORTED = {  # losses / accuracies, in the order of MODELS; faces are not Celeb
     "cifar100": ("9.53 / 21.2", "7.94 / 51.9", "7.98 / 38.4", "7.23 / 47.3", "6.55 / 61.2"),
     "faces": ("", "", "", "", ""),
 }
-CHANGES = {  # of the U-Net GAN's recipe "ablation": the card, what is different, and what else its row holds
+CHANGES = {  # of the U-Net GAN's recipes "ablation_...": the card, what is different, and what else its row holds
     "short": "nothing",
     "l1": "L1 alone",
     "l2": "squared differences in place of cross-entropy",

@@ -8,50 +8,14 @@ import inspect
 from pathlib import Path
 
 from tfgans.card import ROOT, SAMPLES, read_card
-from tfgans.reports.claims import BASELINES, CHAPTERS, READ, UNROLLED, Statement
+from tfgans.reports.claims import CHAPTERS, Statement
 from tfgans.reports.comparisons import compared
 from tfgans.reports.criteria import NOT_TESTED, PARTLY, REPRODUCED, VERDICTS, Card, Untestable
 
 Cards = dict[str, Card]
 
-ABLATIONS = {  # of the U-Net GAN
-    "short": (),
-    "l1": ("adversarial=none",),
-    "l2": ("adversarial=l2",),
-    "pooling": ("pooling=true",),
-    "whole": ("part=128",),
-    "scratch": ("pretrain_steps=0",),
-    "constant": ("lambda_end=100",),
-}
-RECIPES = {  # what trains a card, where it is not the default
-    "dcgan_report-mnist": "dcgan --recipe mnist_report",
-    "acgan_survey-mnist": "acgan --recipe mnist_survey",
-    "draw-mnist": "draw --recipe mnist_short",
-    "draw_no_attention-mnist": "draw --recipe mnist_no_attention",
-    "unrolled_plain-gaussians8": "unrolled --recipe gaussians8_plain",
-    **{
-        f"unrolled_{steps}-stacked_mnist": f"unrolled --recipe stacked_mnist --set unroll={steps}" for steps in UNROLLED
-    },
-    **{f"resgan-{dataset}": f"resgan --recipe {dataset}" for dataset in ("cifar10", "cifar100", "faces")},
-    "resgan_add-mnist": "resgan --set join=add",
-    "resgan_unguided-mnist": "resgan --set class_weight=0",
-    **{f"resgan_{harm}-mnist": f"resgan --recipe mnist_{harm}" for harm in ("occluded", "noisy")},
-    **{
-        f"unet_gan_{name}-scenes": " ".join(["unet_gan --recipe ablation", *(f"--set {change}" for change in changes)])
-        for name, changes in ABLATIONS.items()
-    },
-    **{
-        f"coarse_gan_{variant}-{dataset}": f"coarse_gan --recipe {variant}_{dataset}"
-        for variant in BASELINES
-        for dataset in (*READ, "faces")
-    },
-    "unet_gan-inpaint-scenes": "unet_gan --task inpaint",
-    "srresnet-photos": "srgan --recipe srresnet",
-    "srgan_scratch-photos": "srgan --recipe scratch",
-}
 # compared with, and of no use besides: these have a card and no model
 COMPARED = ("coarse_gan", "resgan_", "srgan_", "unet_gan_", "unrolled_plain")
-NUMBERS = {name for name in RECIPES if name.startswith(COMPARED)}
 ORDER = (
     "Where two models are compared, *reproduced* means true of every pair of their training seeds, with at least two "
     "seeds a side; *partly* true of the means only, or of single seeds; *not reproduced* not true of the means."
@@ -85,7 +49,8 @@ def tested(statement: Statement, cards: Cards, chapter: str) -> Claim:
     except Untestable as reason:
         verdict, numbers = NOT_TESTED, f"{reason}."
     command = "; ".join(
-        (_training if statement.retrain or name in NUMBERS else _measuring)(name, cards) for name in statement.needs
+        (_training if statement.retrain or name.startswith(COMPARED) else _measuring)(name, cards)
+        for name in statement.needs
     )
     criterion = " ".join(inspect.cleandoc(statement.test.__doc__ or "").split())
     return Claim(statement.source, statement.text, verdict, numbers, command, chapter, criterion, statement.setting)
@@ -110,12 +75,14 @@ def _protocol(card: Card | None) -> str:
 
 
 def _training(name: str, cards: Cards) -> str:
-    numbers = " ".join(map(str, cards.get(name, {}).get("training_seeds", [0])))
-    what = RECIPES.get(name, name.split("-")[0])
-    drawn = cards.get(name, {}).get("protocol", {}).get("n_fake", SAMPLES)
+    """Train the recipe of a card, or the default one of a GAN that has no card yet, with each seed, and measure."""
+    card = cards.get(name, {})
+    numbers = " ".join(map(str, card.get("training_seeds", [0])))
+    what = f"{card['gan']} --recipe {card['recipe']}" if "recipe" in card else name.split("-")[0]
+    drawn = card.get("protocol", {}).get("n_fake", SAMPLES)
     return (
         f"for s in {numbers}; do tfgans train {what} --seed $s --run runs/{name}-s$s; done; "
-        f"tfgans evaluate runs/{name}-s* --card saved_models/{name}{' --no-model' * (name in NUMBERS)}"
+        f"tfgans evaluate runs/{name}-s* --card saved_models/{name}{' --no-model' * name.startswith(COMPARED)}"
         f"{_protocol(cards.get(name))}{f' -n {drawn}' * (drawn != SAMPLES)}"
     )
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfgans import data
 from tfgans.recipe import Recipe
+from tfgans.training.environment import has_bfloat16
 from tfgans.training.profile import mode_name, timed
 from tfgans.training.setup import batches, build
 
@@ -16,13 +17,25 @@ from tfgans.training.setup import batches, build
 def choose_mode(
     name: str, recipe: Recipe, source: data.ImageSet, seed: int, precision: str, jit: str, rounds: int = 8
 ) -> tuple[tuple[str, bool], dict[str, float]]:
-    """The fastest of the allowed modes on this machine, and the time of a step in each, in milliseconds.
+    """Precision and whether XLA compiles, and the time of a step in each mode that was tried, in milliseconds.
 
-    The modes take turns and each keeps its fastest step, so that a busy moment does not decide. Plain float32 is left
-    only for a gain of 5%, and never for points, which lie closer together than 16 bits can tell.
+    What is "auto" is the recipe's precision, if it has one, without XLA on a processor; float32 takes the place of
+    bfloat16 where the processor has no instructions for it. Points train in float32: they lie closer together than 16
+    bits can tell.
+
+    What this leaves open is timed: the fastest mode is taken. The modes take turns and each keeps its fastest step, so
+    that a busy moment does not decide. Plain float32 is left only for a gain of 5%.
     """
     gpu = bool(tf.config.list_physical_devices("GPU"))
-    precision = "float32" if precision == "auto" and source.points else precision
+    if precision == "auto" and source.points:
+        precision = "float32"
+    elif precision == "auto" and recipe.precision:
+        precision = recipe.precision
+        if precision == "mixed_bfloat16" and not gpu and not has_bfloat16():
+            print("this processor has no instructions for bfloat16: training in float32", file=sys.stderr)
+            precision = "float32"
+    if jit == "auto" and recipe.precision and not gpu:
+        jit = "off"
     precisions = [precision] if precision != "auto" else ["float32", "mixed_float16" if gpu else "mixed_bfloat16"]
     modes = [(p, j) for p in precisions for j in ([False, True] if jit == "auto" else [jit == "on"])]
     if len(modes) == 1:

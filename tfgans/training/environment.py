@@ -31,6 +31,15 @@ def machine() -> dict[str, Any]:
     }
 
 
+def has_bfloat16(flags: str | Path = "/proc/cpuinfo") -> bool:
+    """Whether the processor multiplies bfloat16 (AVX512_BF16, AMX, or Arm's BF16), as Linux lists its flags."""
+    try:
+        words = Path(flags).read_text(encoding="utf-8").split()
+    except OSError:
+        return False
+    return not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(words)
+
+
 def commit() -> str | None:
     """The commit of the checkout this package runs from, with "+" where files differ from it."""
     root = Path(tfgans.__file__).parent.parent

@@ -1,6 +1,7 @@
 """From a recipe to what a training needs: a model, its images, its batches."""
 
 import dataclasses
+import inspect
 import sys
 from typing import Any
 
@@ -17,11 +18,14 @@ from tfgans.schedule import Fall, HoldThenLinear
 
 
 def recipe_of(config: dict[str, Any]) -> Recipe:
-    """The recipe of a run, from its config.yaml."""
-    base = models.recipe(config["gan"], config["recipe_key"])
-    fields = dict(config["recipe"])
-    fields["model"] = {k: tuple(v) if isinstance(v, list) else v for k, v in fields["model"].items()}
-    return Recipe(**fields, paper=base.paper, reported=base.reported, deviations=base.deviations)
+    """The recipe of a run, from its config.yaml: its settings, and what the recipe of that name holds besides."""
+    recipe = Recipe.from_dict({**config["recipe"], "precision": config.get("precision", "")})
+    try:
+        base = models.recipe(config["gan"], config["recipe_key"])
+    except UserError:  # a recipe that is no more
+        return recipe
+    told = ("paper", "reported", "deviations", "notes")
+    return dataclasses.replace(recipe, **{name: getattr(base, name) for name in told})
 
 
 def network_of(name: str, recipe: Recipe, seed: int = 0) -> Adversarial:
@@ -36,23 +40,23 @@ def network_of(name: str, recipe: Recipe, seed: int = 0) -> Adversarial:
 
 def _unbuildable(name: str, error: ValueError) -> UserError:
     reason = next((line.strip() for line in str(error).splitlines() if line.strip()), "ValueError")
-    return UserError(f"{name} cannot be built with these settings: {reason}")
+    return UserError(f"{models.label(name)} cannot be built with these settings: {reason}")
 
 
 def build(name: str, recipe: Recipe, seed: int, precision: str = "float32", jit_compile: bool = False) -> Adversarial:
     """A fresh compiled model. Every weight and every later random number follows from `seed`."""
+    models.model_class(name)  # before the seed: an import may draw random numbers
     keras.config.set_dtype_policy(precision)
     keras.utils.set_random_seed(seed)
     model = network_of(name, recipe, seed)
     optimizers = {}
-    for player, arguments in recipe.optimizers.items():
-        arguments = {"name": player, **arguments, "learning_rate": learning_rate(model, player, recipe)}
-        kind = recipe.optimizers[player].get("name", "adam")
-        try:
-            optimizers[player] = keras.optimizers.get({"class_name": kind, "config": {**arguments, "name": player}})
-        except ValueError as error:
-            raise _unbuildable(name, error) from error
-    model.compile(jit_compile=jit_compile, **optimizers)
+    try:
+        for player, arguments in recipe.optimizers.items():
+            own = {**arguments, "name": player, "learning_rate": learning_rate(model, player, recipe)}
+            optimizers[player] = keras.optimizers.get({"class_name": arguments.get("name", "adam"), "config": own})
+        model.compile(jit_compile=jit_compile, **optimizers)
+    except ValueError as error:
+        raise _unbuildable(name, error) from error
     model.begin()
     return model
 
@@ -118,16 +122,21 @@ def check_degradation(name: str, recipe: Recipe, model: Adversarial) -> None:
     if main not in ("restore", "fill"):
         return
     if not recipe.degradation:
-        raise UserError(f"'{name}' restores what a degradation spoils; name one with --set degradation=bicubic:4")
+        raise UserError(
+            f"'{models.label(name)}' restores what a degradation spoils; name one with --set degradation=bicubic:4"
+        )
     degradation = degrade(recipe.degradation)
     if degradation.factor != endpoint.scale:
         raise UserError(
-            f"'{recipe.degradation}' shrinks by {degradation.factor}, but '{name}' enlarges by {endpoint.scale}"
+            f"'{recipe.degradation}' shrinks by {degradation.factor}, "
+            f"but '{models.label(name)}' enlarges by {endpoint.scale}"
         )
     given = degradation(tf.zeros(recipe.model["image_shape"]), tf.zeros(2, tf.int32)).shape[-1]
     taken = endpoint.inputs["images"].shape[-1]
     if given != taken:
-        raise UserError(f"'{recipe.degradation}' leaves images of {given} channels, but {name} is given {taken}")
+        raise UserError(
+            f"'{recipe.degradation}' leaves images of {given} channels, but {models.label(name)} is given {taken}"
+        )
 
 
 def batch_signature(model: Adversarial, n: int) -> dict[str, tf.TensorSpec]:
@@ -141,23 +150,32 @@ def check_batches(name: str, model: Adversarial, recipe: Recipe, dataset: tf.dat
     given = dataset.element_spec
     for key, wanted in batch_signature(model, recipe.batch_size).items():
         if key not in given:
-            raise UserError(f"'{name}' needs '{key}' in its batches; {recipe.dataset} gives {', '.join(given)}")
+            raise UserError(
+                f"'{models.label(name)}' needs '{key}' in its batches; {recipe.dataset} gives {', '.join(given)}"
+            )
         found = given[key]
         if found.dtype != wanted.dtype or not found.shape.is_compatible_with(wanted.shape):
             raise UserError(
-                f"'{name}' needs '{key}' as {wanted.dtype.name} {wanted.shape}; "
+                f"'{models.label(name)}' needs '{key}' as {wanted.dtype.name} {wanted.shape}; "
                 f"{recipe.dataset} gives {found.dtype.name} {found.shape}"
             )
 
 
 def fit_classes(name: str, recipe: Recipe, source: data.ImageSet) -> Recipe:
-    """Give a model that has classes as many as the data have; attributes, where the data have those. A restoration can
-    do without (0), a conditional model cannot."""
+    """The recipe with as many classes as the data have; attributes, where they have those.
+
+    Without labels in the data there are 0 classes, unless the model samples from labels.
+
+    Raises:
+        UserError: the model needs labels and the data have none, or attributes in the place of classes.
+    """
     if "classes" not in recipe.model:
         return recipe
-    if source.labels is None and models.model_class(name).kind == "conditional":
+    sample = getattr(models.model_class(name), "sample", None)
+    if source.labels is None and sample and "labels" in inspect.signature(sample).parameters:
         raise UserError(
-            f"'{name}' needs labels and {recipe.dataset} has none; put the images into one folder per class"
+            f"'{models.label(name)}' needs labels and {recipe.dataset} has none; "
+            "put the images into one folder per class"
         )
     if source.labels is None:
         return dataclasses.replace(recipe, model={**recipe.model, "classes": 0})

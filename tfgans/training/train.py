@@ -11,6 +11,7 @@ from tfgans import data, models
 from tfgans.adversarial import Adversarial
 from tfgans.errors import UserError
 from tfgans.files import plain
+from tfgans.recipe import PRECISIONS, Recipe
 from tfgans.run import Run
 from tfgans.training.autotune import choose_mode
 from tfgans.training.callbacks import Recorder
@@ -28,9 +29,9 @@ from tfgans.training.setup import (
 )
 
 FORMAT = 2  # of runs whose checkpoints hold learning rates that fall by themselves
-PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
-# of the recipe, in config.yaml
+# of the recipe, in config.yaml; the second ones where they are set
 FIELDS = ("dataset", "model", "optimizers", "batch_size", "steps", "decay", "keep", "degradation", "crop", "flip")
+OPTIONAL = ("pairing", "sets", "palette", "load_shape", "shapes")
 
 
 def train(
@@ -48,8 +49,10 @@ def train(
     dry_run: bool = False,
     every: int | None = None,
 ) -> Run | None:
-    """Train a GAN from its recipe; None after a dry run.
+    """Train a GAN, a name or the path of a Python file, from its recipe; None after a dry run.
 
+    With `precision` "auto" it is the recipe's, or float32 where the processor lacks its instructions; where the recipe
+    has none, modes are timed (`choose_mode`).
     A run's folder is named after the recipe; where the data set is another than the recipe's, after that, and after the
     recipe too if it is not the first.
     `every` is the number of steps between checkpoints (and rows of the history); a twentieth of the run by default.
@@ -66,9 +69,9 @@ def train(
         raise UserError(f"--seed takes 0 to {2**31 - 1}, not {seed}")
     if every is not None and every < 1:
         raise UserError(f"--every must be at least 1, not {every}")
-    first = next(iter(models.module(name).RECIPES))
+    name, first = models.canonical(name), models.default(name)
     recipe_key = recipe_key or first
-    recipe = models.recipe(name, recipe_key)
+    recipe = _checked(name, recipe_key)
     settings = dict(settings or {})
     if dataset is None and isinstance(settings.get("dataset"), str):
         dataset = settings.pop("dataset")
@@ -81,7 +84,7 @@ def train(
     what = recipe_key
     if "dataset" in settings:
         what = recipe.dataset if recipe_key == first else f"{recipe_key}-{recipe.dataset}"
-    run_dir = Path(run_dir or Path("runs") / f"{name}-{what.replace(':', '-').replace('/', '-')}-s{seed}")
+    run_dir = Path(run_dir or Path("runs") / f"{models.label(name)}-{what.replace(':', '-').replace('/', '-')}-s{seed}")
     if not dry_run and run_dir.exists():
         Run(run_dir).refuse_existing()  # now rather than after the data were read
     source = load_source(recipe, data_dir, download)
@@ -93,7 +96,11 @@ def train(
     config = {
         "format": FORMAT,
         "gan": name,
-        "recipe": {field: plain(getattr(recipe, field)) for field in FIELDS},
+        "recipe": {
+            field: plain(value)
+            for field in (*FIELDS, *OPTIONAL)
+            if (value := getattr(recipe, field)) or field in FIELDS
+        },
         "recipe_key": recipe_key,
         "data_dir": data_dir,
         "seed": seed,
@@ -116,6 +123,15 @@ def train(
     with run.alone():
         _fit(run, source, model, start=0)
     return run
+
+
+def _checked(name: str, key: str) -> Recipe:
+    """A recipe whose names and types are those of the model and of the optimizers."""
+    recipe = models.recipe(name, key)
+    try:
+        return recipe.checked(models.model_class(name))
+    except UserError as error:
+        raise UserError(f"{models.label(name)}, recipe '{key}': {error}") from None
 
 
 def resume(path: str | Path, data_dir: str | None = None) -> Run:
