@@ -1,6 +1,7 @@
 """Bad input at the command line: exit code 2, one line, nothing touched."""
 
 import errno
+import subprocess
 import sys
 from pathlib import Path
 
@@ -154,3 +155,10 @@ def test_list_names_every_gan_and_recipe(monkeypatch: pytest.MonkeyPatch, capsys
     for name, (_, _, paper) in models.MODELS.items():
         assert name in printed and paper in printed
         assert all(key in printed for key in models.recipes(name))
+
+
+def test_list_starts_at_once() -> None:
+    code = "import sys; from tfgans import cli; sys.argv = ['tfgans', 'list']; cli.app(standalone_mode=False)"
+    code += "; print(*sys.modules)"
+    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "mnist_report" in made.stdout and "tensorflow" not in made.stdout.split()

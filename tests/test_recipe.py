@@ -268,34 +268,12 @@ def test_a_card_was_trained_with_its_recipe(name: str, key: str) -> None:
 # -- a GAN of one's own ------------------------------------------------------------------------------------------------
 
 OWN = """
-import keras
-import tensorflow as tf
-from tfgans import endpoint
-from tfgans.adversarial import Adversarial
 from tfgans.models.gan import GAN
 
-class Mine(Adversarial):
-    players = {"g_optimizer": ("generator",)}
-    terms = ("loss",)
-
+class Mine(GAN):
     def __init__(self, image_shape: tuple[int, int, int] = (8, 8, 1), level: float = 1.0, seed: int = 0, **kwargs):
-        super().__init__(seed=seed, **kwargs)
-        self.image_shape, self.level = image_shape, level
-        self.generator = keras.Sequential([keras.Input((2,)), keras.layers.Dense(64), keras.layers.Reshape((8, 8, 1))])
-
-    def batch_spec(self, n):
-        return {"image": endpoint.image(n, self.image_shape)}
-
-    def endpoints(self):
-        return {"sample": endpoint.generator(self.image_shape, endpoint.latents(2))["sample"]}
-
-    def train_step(self, batch):
-        made = lambda: self.generator(keras.random.normal((batch["image"].shape[0], 2), seed=self.seed_generator))
-        self.minimize("g_optimizer", lambda: {"loss": tf.reduce_mean((made() - self.level) ** 2)})
-        return self.logs()
-
-    def sample(self, n, seed):
-        return tf.sigmoid(self.generator(tf.random.stateless_normal((n, 2), (seed, 0))))
+        super().__init__(image_shape, 4, 8, 8, seed=seed, **kwargs)
+        self.level = level
 """
 RECIPES = """
 first: &first
@@ -304,7 +282,8 @@ first: &first
   steps: 4
   model: {{image_shape: [8, 8, 1], level: 1}}
   optimizers:
-    g_optimizer: {{learning_rate: 1e-3}}
+    g_optimizer: &adam {{learning_rate: 1e-3}}
+    d_optimizer: *adam
 bright:
   <<: *first
   model: {{image_shape: [8, 8, 1], level: 2}}
@@ -328,6 +307,7 @@ def test_a_gan_may_be_a_file(own: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_run_of_a_file_goes_on_from_elsewhere(own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tfgans.inference.export import export_run
     from tfgans.training.train import resume, train
 
     monkeypatch.chdir(own.parent)
@@ -341,6 +321,7 @@ def test_a_run_of_a_file_goes_on_from_elsewhere(own: Path, tmp_path: Path, monke
     for name in [name for name in sys.modules if name.startswith("mine_")]:
         monkeypatch.delitem(sys.modules, name)  # as in another process
     assert resume(path).latest() == 6 and type(Run(path).load(6)).__name__ == "Mine"
+    assert export_run(path).name.startswith("mine-")
 
 
 @pytest.mark.parametrize(
@@ -348,8 +329,7 @@ def test_a_run_of_a_file_goes_on_from_elsewhere(own: Path, tmp_path: Path, monke
     [
         (lambda own: own.unlink(), "there is no file"),
         (lambda own: own.with_suffix(".yaml").unlink(), "there is no file"),
-        (lambda own: own.write_text(OWN.split("class")[0]), "it defines none"),
-        (lambda own: own.write_text(OWN.replace("def endpoints", "def ends")), "Mine has no method endpoints"),
+        (lambda own: own.write_text("from tfgans.models.gan import GAN"), "it defines none"),
         (lambda own: own.write_text(OWN + "class Other(Mine):\n    pass\n"), "it defines several: Mine, Other"),
         (lambda own: own.write_text("class Mine("), "cannot be imported"),
         (lambda own: own.write_text("import nowhere_to_be_found"), "cannot be imported: No module"),
@@ -357,8 +337,11 @@ def test_a_run_of_a_file_goes_on_from_elsewhere(own: Path, tmp_path: Path, monke
         (lambda own: own.with_suffix(".yaml").write_text("tiny: {}"), "'dataset' is missing"),
         (lambda own: _edit(own, "level: 1}", "lvel: 1}"), "recipe 'first': there is no argument of Mine 'lvel'; did"),
         (lambda own: _edit(own, "level: 1}", "level: high}"), "'level' takes a number, not 'high'"),
-        (lambda own: _edit(own, "g_optimizer:", "d_optimizer:"), "no player of Mine 'd_optimizer'; did you mean"),
-        (lambda own: _edit(own, "    g_optimizer: {learning_rate: 1e-3}", "    {}"), "takes the optimizers"),
+        (lambda own: _edit(own, "g_optimizer:", "e_optimizer:"), "no player of Mine 'e_optimizer'; did you mean"),
+        (
+            lambda own: _edit(own, "    d_optimizer: *adam", ""),
+            "mine cannot be built with these settings: Mine takes the",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_file_is_one_line(own: Path, tmp_path: Path, change: Any, says: str) -> None:
