@@ -13,6 +13,7 @@ import tensorflow as tf
 from keras.src.utils import naming  # `reset_uids` is not public in Keras 3
 
 from tfgans.endpoint import Array, Endpoint
+from tfgans.errors import UserError
 
 Stages = tuple[tuple[str, int | None], ...]
 
@@ -111,11 +112,11 @@ class Adversarial(keras.Model):
 
     def batch_spec(self, n: int) -> dict[str, Array]:
         """The arrays of a batch of `n` examples, without the leading axis of `group`; every dimension is known."""
-        raise NotImplementedError
+        raise UserError(f"{type(self).__name__} has no method batch_spec(n); it says what a batch holds")
 
     def endpoints(self) -> dict[str, Endpoint]:
         """What the trained model does: the methods of these names, the main one first."""
-        raise NotImplementedError
+        raise UserError(f"{type(self).__name__} has no method endpoints(); it says what the trained model does")
 
     def updates(self, player: str) -> dict[int, int]:
         """How many times a step a player is updated: from step -> times. Before the first of these steps never."""

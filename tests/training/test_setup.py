@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tfgans import data, models
+from tfgans.adversarial import Adversarial
 from tfgans.errors import UserError
 from tfgans.training.profile import step_flops
 from tfgans.training.setup import batch_signature, batches, build, check_batches, network_of
@@ -56,6 +57,13 @@ def test_settings_that_make_no_model() -> None:
     without = {**recipe.optimizers, "d_optimizer": {"beta_1": 0.5}}
     with pytest.raises(UserError, match="no 'd_optimizer.learning_rate'"):
         build("gan", dataclasses.replace(recipe, optimizers=without), 0)
+
+
+def test_a_model_declares_its_batches_and_endpoints() -> None:
+    with pytest.raises(UserError, match=r"Adversarial has no method endpoints\(\)"):
+        Adversarial().endpoints()
+    with pytest.raises(UserError, match=r"Adversarial has no method batch_spec\(n\)"):
+        Adversarial().batch_spec(1)
 
 
 def test_flops_need_no_data_and_are_those_of_the_dearest_stage() -> None:

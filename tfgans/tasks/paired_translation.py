@@ -123,5 +123,5 @@ def table(cards: dict[str, Card]) -> list[str]:
         lines.append(
             f"| [{name}](saved_models/{name}/card.json) | {' | '.join(columns)} | {len(card.training_seeds)} |"
         )
-    head = "| model | images | L1 | input | PSNR dB | SSIM | pixels % | classes % | IoU % | kernel distance | floor | seeds |"
+    head = "| model | images | L1 | input | PSNR dB | SSIM | pixels % | classes % | IoU % | kernel | floor | seeds |"
     return [head, "|---" * 12 + "|", *lines] if lines else []

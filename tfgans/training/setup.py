@@ -50,14 +50,13 @@ def build(name: str, recipe: Recipe, seed: int, precision: str = "float32", jit_
     keras.utils.set_random_seed(seed)
     model = network_of(name, recipe, seed)
     optimizers = {}
-    for player, arguments in recipe.optimizers.items():
-        arguments = {"name": player, **arguments, "learning_rate": learning_rate(model, player, recipe)}
-        kind = recipe.optimizers[player].get("name", "adam")
-        try:
-            optimizers[player] = keras.optimizers.get({"class_name": kind, "config": {**arguments, "name": player}})
-        except ValueError as error:
-            raise _unbuildable(name, error) from error
-    model.compile(jit_compile=jit_compile, **optimizers)
+    try:
+        for player, arguments in recipe.optimizers.items():
+            own = {**arguments, "name": player, "learning_rate": learning_rate(model, player, recipe)}
+            optimizers[player] = keras.optimizers.get({"class_name": arguments.get("name", "adam"), "config": own})
+        model.compile(jit_compile=jit_compile, **optimizers)
+    except ValueError as error:
+        raise _unbuildable(name, error) from error
     model.begin()
     return model
 
@@ -157,16 +156,21 @@ def check_degradation(name: str, recipe: Recipe, model: Adversarial) -> None:
     if main not in ("restore", "fill"):
         return
     if not recipe.degradation:
-        raise UserError(f"'{name}' restores what a degradation spoils; name one with --set degradation=bicubic:4")
+        raise UserError(
+            f"'{models.label(name)}' restores what a degradation spoils; name one with --set degradation=bicubic:4"
+        )
     degradation = degrade(recipe.degradation)
     if degradation.factor != endpoint.scale:
         raise UserError(
-            f"'{recipe.degradation}' shrinks by {degradation.factor}, but '{name}' enlarges by {endpoint.scale}"
+            f"'{recipe.degradation}' shrinks by {degradation.factor}, "
+            f"but '{models.label(name)}' enlarges by {endpoint.scale}"
         )
     given = degradation(tf.zeros(recipe.model["image_shape"]), tf.zeros(2, tf.int32)).shape[-1]
     taken = endpoint.inputs["images"].shape[-1]
     if given != taken:
-        raise UserError(f"'{recipe.degradation}' leaves images of {given} channels, but {name} is given {taken}")
+        raise UserError(
+            f"'{recipe.degradation}' leaves images of {given} channels, but {models.label(name)} is given {taken}"
+        )
 
 
 def batch_signature(model: Adversarial, n: int) -> dict[str, tf.TensorSpec]:
@@ -180,11 +184,13 @@ def check_batches(name: str, model: Adversarial, recipe: Recipe, dataset: tf.dat
     given = dataset.element_spec
     for key, wanted in batch_signature(model, recipe.batch_size).items():
         if key not in given:
-            raise UserError(f"'{name}' needs '{key}' in its batches; {recipe.dataset} gives {', '.join(given)}")
+            raise UserError(
+                f"'{models.label(name)}' needs '{key}' in its batches; {recipe.dataset} gives {', '.join(given)}"
+            )
         found = given[key]
         if found.dtype != wanted.dtype or not found.shape.is_compatible_with(wanted.shape):
             raise UserError(
-                f"'{name}' needs '{key}' as {wanted.dtype.name} {wanted.shape}; "
+                f"'{models.label(name)}' needs '{key}' as {wanted.dtype.name} {wanted.shape}; "
                 f"{recipe.dataset} gives {found.dtype.name} {found.shape}"
             )
 
