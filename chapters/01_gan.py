@@ -22,10 +22,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
 
+import tfgans
 from tfgans import data, metrics
 from tfgans.models import gan
 from tfgans.reports.notebook import SMOKE, curves, finish, new_folder, over_time, results, show, sources, verdicts
-from tfgans.training.train import train
 
 folder = new_folder("01_gan")
 digits = data.load("mnist5k", "train")  # 4,500 digits that come with an installed package: nothing to download
@@ -88,11 +88,12 @@ sources(gan.GAN.train_step)
 
 # %%
 small = dict(generator_width=32, discriminator_width=8) if SMOKE else {}
-run = train(
+run = tfgans.train(
     "gan",
     dataset="mnist5k",
-    settings={"steps": 4 if SMOKE else 3_000, **small},
-    run_dir=folder / "run",
+    steps=4 if SMOKE else 3_000,
+    **small,
+    run=folder / "run",
     precision="float32",
     jit="off",
 )

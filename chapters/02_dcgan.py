@@ -24,10 +24,10 @@
 import numpy as np
 import tensorflow as tf
 
+import tfgans
 from tfgans import data
 from tfgans.models import dcgan
 from tfgans.reports.notebook import SMOKE, curves, new_folder, over_time, results, show, sources, verdicts
-from tfgans.training.train import train
 
 folder = new_folder("02_dcgan")
 real = data.load("mnist5k", "train").images.astype(np.float32) / 255
@@ -69,11 +69,12 @@ sources(dcgan.DCGAN.discriminator_loss, dcgan.DCGAN.generator_loss, dcgan.DCGAN.
 # the second half, which calms the last steps of the game.
 
 # %%
-run = train(
+run = tfgans.train(
     "dcgan",
     dataset="mnist5k",
-    settings={"steps": 4 if SMOKE else 1_500, **small},
-    run_dir=folder / "run",
+    steps=4 if SMOKE else 1_500,
+    **small,
+    run=folder / "run",
     precision="float32",
     jit="off",
 )

@@ -19,9 +19,9 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
+import tfgans
 from tfgans.models import lsgan
 from tfgans.reports.notebook import SMOKE, curves, finish, new_folder, over_time, results, sources, verdicts
-from tfgans.training.train import train
 
 folder = new_folder("03_lsgan")
 
@@ -60,11 +60,11 @@ sources(lsgan.build_discriminator, lsgan.LSGAN.discriminator_loss, lsgan.LSGAN.g
 # ## Training
 
 # %%
-run = train(
+run = tfgans.train(
     "lsgan",
     dataset="mnist5k",
-    settings={"steps": 4, "width": 8} if SMOKE else {"steps": 1_500, "width": 32},
-    run_dir=folder / "run",
+    **({"steps": 4, "width": 8} if SMOKE else {"steps": 1_500, "width": 32}),
+    run=folder / "run",
     precision="float32",
     jit="off",
 )

@@ -25,11 +25,11 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
+import tfgans
 from tfgans import card as cards
 from tfgans.evaluation.loss_vs_quality import QUALITY, read_quality
 from tfgans.models import wgan, wgan_gp
 from tfgans.reports.notebook import SMOKE, finish, new_folder, over_time, results, sources, verdicts
-from tfgans.training.train import train
 
 folder = new_folder("04_wgan")
 
@@ -100,8 +100,8 @@ sources(wgan_gp.build_critic, wgan_gp.WGANGP.critic_loss, wgan_gp.WGANGP.slope_l
 settings = {"steps": 4, "width": 8} if SMOKE else {"steps": 600, "width": 16}
 common = dict(dataset="mnist5k", precision="float32", jit="off")
 runs = {
-    "clipped": train("wgan", settings=settings, run_dir=folder / "wgan", **common),
-    "penalty": train("wgan_gp", settings=settings, run_dir=folder / "wgan_gp", **common),
+    "clipped": tfgans.train("wgan", run=folder / "wgan", **settings, **common),
+    "penalty": tfgans.train("wgan_gp", run=folder / "wgan_gp", **settings, **common),
 }
 for name, run in runs.items():
     over_time(run, folder / f"over_time_{name}.png")

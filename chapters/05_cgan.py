@@ -17,10 +17,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
 
+import tfgans
 from tfgans import data, metrics
 from tfgans.models import cgan
 from tfgans.reports.notebook import SMOKE, curves, finish, new_folder, over_time, results, show, sources, verdicts
-from tfgans.training.train import train
 
 folder = new_folder("05_cgan")
 digits = data.load("mnist5k", "train")
@@ -53,11 +53,12 @@ sources(cgan.CGAN.discriminator_loss, cgan.CGAN.generator_loss, cgan.CGAN.train_
 
 # %%
 small = dict(generator_width=36, discriminator_width=10) if SMOKE else {}
-run = train(
+run = tfgans.train(
     "cgan",
     dataset="mnist5k",
-    settings={"steps": 4 if SMOKE else 3_000, **small},
-    run_dir=folder / "run",
+    steps=4 if SMOKE else 3_000,
+    **small,
+    run=folder / "run",
     precision="float32",
     jit="off",
 )

@@ -28,12 +28,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
 
+import tfgans
 from tfgans import card as cards
 from tfgans import data, metrics, models
 from tfgans.models import cdcgan
 from tfgans.reports import ledger as claims
 from tfgans.reports.notebook import SMOKE, curves, finish, new_folder, over_time, results, show, sources, verdicts
-from tfgans.training.train import train
 
 folder = new_folder("06_cdcgan")
 digits = data.load("mnist5k", "train")
@@ -80,9 +80,9 @@ for name, recipe in recipes.items():
 common = dict(dataset="mnist5k", precision="float32", jit="off")
 settings = {"steps": 4, "width": 8} if SMOKE else {"steps": 1_000, "width": 32}
 runs = {
-    "DCGAN, report's": train("dcgan", recipe_key="mnist_report", run_dir=folder / "a", settings=settings, **common),
-    "DCGAN, decent": train("dcgan", recipe_key="mnist", run_dir=folder / "b", settings=settings, **common),
-    "cDCGAN": train("cdcgan", recipe_key="mnist5k", run_dir=folder / "c", settings=settings, **common),
+    "DCGAN, report's": tfgans.train("dcgan", recipe="mnist_report", run=folder / "a", **settings, **common),
+    "DCGAN, decent": tfgans.train("dcgan", recipe="mnist", run=folder / "b", **settings, **common),
+    "cDCGAN": tfgans.train("cdcgan", recipe="mnist5k", run=folder / "c", **settings, **common),
 }
 over_time(runs["cDCGAN"], folder / "over_time.png")
 

@@ -18,10 +18,10 @@
 import numpy as np
 import tensorflow as tf
 
+import tfgans
 from tfgans import data, metrics
 from tfgans.models import infogan
 from tfgans.reports.notebook import SMOKE, curves, new_folder, over_time, results, show, sources, verdicts
-from tfgans.training.train import train
 
 folder = new_folder("07_infogan")
 
@@ -53,11 +53,12 @@ sources(infogan.InfoGAN.train_step)
 
 # %%
 small = {"width": 8, "dense_width": 32} if SMOKE else {"width": 32, "dense_width": 256}
-run = train(
+run = tfgans.train(
     "infogan",
     dataset="mnist5k",
-    settings={"steps": 4 if SMOKE else 1_500, **small},
-    run_dir=folder / "run",
+    steps=4 if SMOKE else 1_500,
+    **small,
+    run=folder / "run",
     precision="float32",
     jit="off",
 )

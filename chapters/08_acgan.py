@@ -17,10 +17,10 @@
 import numpy as np
 import tensorflow as tf
 
+import tfgans
 from tfgans import data, metrics
 from tfgans.models import acgan
 from tfgans.reports.notebook import SMOKE, curves, new_folder, over_time, results, show, sources, verdicts
-from tfgans.training.train import train
 
 folder = new_folder("08_acgan")
 
@@ -42,8 +42,8 @@ sources(acgan.ACGAN.train_step)
 common = dict(dataset="mnist5k", precision="float32", jit="off")
 settings = {"steps": 4, "width": 8} if SMOKE else {"steps": 1_200, "width": 32}
 runs = {
-    "paper": train("acgan", settings=settings, run_dir=folder / "paper", **common),
-    "survey": train("acgan", recipe_key="mnist_survey", settings=settings, run_dir=folder / "survey", **common),
+    "paper": tfgans.train("acgan", run=folder / "paper", **settings, **common),
+    "survey": tfgans.train("acgan", recipe="mnist_survey", run=folder / "survey", **settings, **common),
 }
 curves(runs, folder / "curves.png")
 asked = np.tile(np.arange(10, dtype=np.int32), 20)

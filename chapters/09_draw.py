@@ -23,11 +23,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
 
+import tfgans
 from tfgans import card as cards
 from tfgans import data, metrics
 from tfgans.models import draw
 from tfgans.reports.notebook import SMOKE, finish, new_folder, over_time, results, show, sources, verdicts
-from tfgans.training.train import train
 
 folder = new_folder("09_draw")
 
@@ -71,11 +71,12 @@ sources(draw.DRAW.encode, draw.DRAW.decode, draw.DRAW.parts_of_bound, draw.DRAW.
 
 # %%
 small = {"glimpses": 2, "width": 8} if SMOKE else {"glimpses": 10, "width": 128}
-run = train(
+run = tfgans.train(
     "draw",
     dataset="mnist5k",
-    settings={"steps": 4 if SMOKE else 1_500, **small},
-    run_dir=folder / "run",
+    steps=4 if SMOKE else 1_500,
+    **small,
+    run=folder / "run",
     precision="float32",
     jit="off",
 )

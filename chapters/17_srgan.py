@@ -18,12 +18,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
 
+import tfgans
 from tfgans import data, metrics
 from tfgans.data.degrade import bicubic_down, bicubic_up
 from tfgans.metrics import legibility as writing
 from tfgans.models import srgan
 from tfgans.reports.notebook import SMOKE, curves, finish, new_folder, over_time, results, show, sources, verdicts
-from tfgans.training.train import train
 
 folder = new_folder("17_srgan")
 
@@ -58,12 +58,8 @@ before, steps = (2, 4) if SMOKE else (600, 900)
 common = dict(dataset="photos", precision="float32", jit="off")
 settings = {"content": "none", "pixel_weight": 0.0, "content_weight": 1.0, "discriminator_width": 8, **small}
 runs = {
-    "two stages": train(
-        "srgan", run_dir=folder / "a", settings={**settings, "pretrain_steps": before, "steps": steps}, **common
-    ),
-    "from scratch": train(
-        "srgan", run_dir=folder / "b", settings={**settings, "pretrain_steps": 0, "steps": steps}, **common
-    ),
+    "two stages": tfgans.train("srgan", run=folder / "a", pretrain_steps=before, steps=steps, **settings, **common),
+    "from scratch": tfgans.train("srgan", run=folder / "b", pretrain_steps=0, steps=steps, **settings, **common),
 }
 over_time(runs["two stages"], folder / "over_time.png", shown=3)
 curves(runs, folder / "curves.png")

@@ -20,11 +20,11 @@
 import numpy as np
 import tensorflow as tf
 
+import tfgans
 from tfgans import data, metrics
 from tfgans.data.degrade import degrade
 from tfgans.models import unet_gan
 from tfgans.reports.notebook import SMOKE, curves, new_folder, over_time, results, show, sources, verdicts
-from tfgans.training.train import train
 
 folder = new_folder("18_unet_gan")
 photos = data.load("photos", "test", image_shape=(128, 128, 3), limit=5).images
@@ -81,7 +81,7 @@ else:
     settings |= {"pretrain_steps": 100, "early_steps": 30, "lambda_steps": 200}
 runs = {}
 for task, change in {"colorize": {}, "inpaint": {"degradation": "mask:8:0" if SMOKE else "mask:16:0"}}.items():
-    runs[task] = train("unet_gan", recipe_key=task, settings=settings | change, run_dir=folder / task, **small)
+    runs[task] = tfgans.train("unet_gan", recipe=task, run=folder / task, **settings, **change, **small)
     over_time(runs[task], folder / f"over_time_{task}.png")
 curves(runs, folder / "curves.png")
 

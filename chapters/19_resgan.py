@@ -20,6 +20,7 @@
 # %%
 import numpy as np
 
+import tfgans
 from tfgans import data
 from tfgans.features import load_features
 from tfgans.inference.export import export_run
@@ -27,7 +28,6 @@ from tfgans.inference.exported import Exported
 from tfgans.models import coarse_gan, resgan
 from tfgans.reports.notebook import SMOKE, curves, new_folder, over_time, results, show, sources, verdicts
 from tfgans.tasks.small_restoration import coarse, coarse_accuracy, enlarged, restored
-from tfgans.training.train import train
 
 folder = new_folder("19_resgan")
 train_set, test_set = (data.load("mnist5k", split) for split in ("train", "test"))
@@ -77,8 +77,8 @@ if SMOKE:
 else:
     settings = [{"steps": 1_000, "width": 16, "discriminator_width": 24}, {"steps": 1_000, "width": 24}]
 runs = {
-    "ResGAN": train("resgan", recipe_key="mnist", settings=settings[0], run_dir=folder / "resgan", **common),
-    "DCGAN": train("coarse_gan", recipe_key="dcgan_mnist", settings=settings[1], run_dir=folder / "dcgan", **common),
+    "ResGAN": tfgans.train("resgan", recipe="mnist", run=folder / "resgan", **settings[0], **common),
+    "DCGAN": tfgans.train("coarse_gan", recipe="dcgan_mnist", run=folder / "dcgan", **settings[1], **common),
 }
 over_time(runs["ResGAN"], folder / "over_time.png")
 curves(runs, folder / "curves.png")

@@ -21,13 +21,13 @@ import statistics
 
 import matplotlib.pyplot as plt
 
+import tfgans
 from tfgans import card as cards
 from tfgans import data
 from tfgans.data.points import MIXTURES
 from tfgans.metrics import mode_coverage
 from tfgans.models import unrolled
 from tfgans.reports.notebook import SMOKE, finish, new_folder, over_time, results, sources, verdicts
-from tfgans.training.train import train
 
 folder = new_folder("20_unrolled")
 
@@ -62,11 +62,12 @@ sources(unrolled.UnrolledGAN.unrolled, unrolled.UnrolledGAN.generator_loss, unro
 # %%
 settings = {"steps": 4, "generator_width": 8, "discriminator_width": 8} if SMOKE else {"steps": 8_000}
 runs = {
-    unroll: train(
+    unroll: tfgans.train(
         "unrolled",
-        recipe_key="gaussians8",
-        settings={"unroll": unroll, **settings},
-        run_dir=folder / f"run_{unroll}",
+        recipe="gaussians8",
+        unroll=unroll,
+        **settings,
+        run=folder / f"run_{unroll}",
         precision="float32",
         jit="off",
     )

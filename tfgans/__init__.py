@@ -1,10 +1,11 @@
 """Generative adversarial networks in TensorFlow and Keras 3, one readable file each."""
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tfgans.inference.door import Model
+    from tfgans.run import Run
 
 # TensorFlow's C++ side reports absent accelerators as errors; real ones reach Python as exceptions
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -24,3 +25,51 @@ def load(name: "str | os.PathLike[str]") -> "Model":
     from tfgans.inference.door import Model
 
     return Model(os.fspath(name))
+
+
+def train(
+    gan: "str | os.PathLike[str]",
+    *,
+    dataset: str | None = None,
+    recipe: str | None = None,
+    run: "str | os.PathLike[str] | None" = None,
+    seed: int = 0,
+    precision: str = "auto",
+    jit: str = "auto",
+    every: int | None = None,
+    data_dir: str | None = None,
+    download: bool = False,
+    **settings: Any,
+) -> "Run":
+    """Train a GAN, a name from `tfgans list` or the path of a Python file; returns its run, `tfgans.run.Run`.
+
+        tfgans.train("dcgan", dataset="folder:flowers", steps=2000)
+        tfgans.train("cdcgan", recipe="mnist5k", width=32, d_optimizer={"learning_rate": 1e-4})
+
+    `settings` are those of the recipe: `steps`, `batch_size`, arguments of the model, and of each player's optimizer.
+    What else there is goes by the same name on the command line: `tfgans train --help`. `run` is the new run's folder.
+
+    Raises:
+        tfgans.errors.UserError: bad settings, an absent data set, a run folder that exists.
+        tfgans.errors.Diverged: a loss became NaN or infinite.
+    """
+    from tfgans.training.train import train as begin
+
+    flat: dict[str, Any] = {}
+    for name, value in settings.items():
+        flat |= {f"{name}.{key}": one for key, one in value.items()} if isinstance(value, dict) else {name: value}
+    made = begin(
+        os.fspath(gan),
+        recipe_key=recipe,
+        settings=flat,
+        dataset=dataset,
+        data_dir=data_dir,
+        download=download,
+        run_dir=run,
+        seed=seed,
+        precision=precision,
+        jit=jit,
+        every=every,
+    )
+    assert made is not None, "only a dry run makes none"
+    return made

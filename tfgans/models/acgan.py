@@ -17,22 +17,16 @@ from tfgans.layers import BatchNormalization, halvings
 INIT = keras.initializers.RandomNormal(stddev=0.02)  # appendix A
 
 
-def build_generator(
-    image_shape: tuple[int, int, int], classes: int, latent_dim: int, width: int, embed: bool
-) -> keras.Model:
+def build_generator(shape: tuple[int, int, int], classes: int, latent_dim: int, width: int, embed: bool) -> keras.Model:
     """(n, latent_dim) noise and (n,) labels -> (n, h, w, c) images in [-1, 1]."""
-    height, wide, channels = image_shape
-    times = halvings(image_shape)
+    (height, wide, channels), times = shape, halvings(shape)
     start = (height >> times, wide >> times, width << (times - 1))
     z, label = keras.Input((latent_dim,)), keras.Input((), dtype="int32")
-    if embed:
-        x = layers.Multiply()([z, layers.Embedding(classes, latent_dim)(label)])
-    else:
-        x = layers.Concatenate()([z, layers.CategoryEncoding(classes, output_mode="one_hot")(label)])
+    told = layers.Embedding(classes, latent_dim) if embed else layers.CategoryEncoding(classes, output_mode="one_hot")
+    x = (layers.Multiply if embed else layers.Concatenate)()([z, told(label)])
     x = layers.Dense(start[0] * start[1] * start[2], use_bias=False, kernel_initializer=INIT.clone())(x)
     x = layers.ReLU()(BatchNormalization()(layers.Reshape(start)(x)))
-    for i in reversed(range(times)):
-        stride = 1 if i == times - 1 else 2
+    for i, stride in zip(reversed(range(times)), [1] + [2] * times, strict=False):
         x = layers.Conv2DTranspose(width << i, 4, stride, "same", use_bias=False, kernel_initializer=INIT.clone())(x)
         x = layers.ReLU()(BatchNormalization()(x))
     x = layers.Conv2DTranspose(channels, 4, 2, "same", kernel_initializer=INIT.clone())(x)
@@ -46,9 +40,8 @@ def build_discriminator(image_shape: tuple[int, int, int], outcomes: int, width:
         x = layers.Conv2D(width << i, 4, 2, "same", use_bias=i == 0, kernel_initializer=INIT.clone())(x)
         x = layers.LeakyReLU(0.2)(x if i == 0 else BatchNormalization()(x))
     x = layers.Dropout(dropout)(layers.Flatten()(x))
-    source = layers.Dense(1, kernel_initializer=INIT.clone(), dtype="float32")(x)
-    category = layers.Dense(outcomes, kernel_initializer=INIT.clone(), dtype="float32")(x)
-    return keras.Model(image, [source, category], name="discriminator")
+    heads = [layers.Dense(units, kernel_initializer=INIT.clone(), dtype="float32")(x) for units in (1, outcomes)]
+    return keras.Model(image, heads, name="discriminator")
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
@@ -86,8 +79,9 @@ class ACGAN(Adversarial):
         return {"image": endpoint.image(n, self.image_shape), "label": endpoint.label(n, self.classes)}
 
     def endpoints(self) -> dict[str, endpoint.Endpoint]:
-        latents = endpoint.latents(self.latent_dim, normal=True)
-        return endpoint.generator(self.image_shape, latents, classes=self.classes)
+        return endpoint.generator(
+            self.image_shape, endpoint.latents(self.latent_dim, normal=True), classes=self.classes
+        )
 
     def fake(self, labels: tf.Tensor) -> tf.Tensor:
         z = keras.random.normal((labels.shape[0], self.latent_dim), seed=self.seed_generator)
@@ -105,8 +99,8 @@ class ACGAN(Adversarial):
     def generator_loss(self, labels: tf.Tensor) -> dict[str, tf.Tensor]:
         """-L_C of the generated images, and -log D(G(c, z)) in place of L_S: the loss that does not saturate."""
         on_fake, fake_class = self.discriminator(self.fake(labels), training=True)
-        g_loss = self.bce(tf.ones_like(on_fake), on_fake)
-        return {"g_loss": g_loss, "g_class_loss": self.cross_entropy(labels, fake_class)}
+        asked = self.cross_entropy(labels, fake_class)
+        return {"g_loss": self.bce(tf.ones_like(on_fake), on_fake), "g_class_loss": asked}
 
     def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         real, labels = batch["image"], batch["label"]

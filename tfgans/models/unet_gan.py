@@ -309,8 +309,6 @@ class UNetGAN(Adversarial):
         Colours are found on as many pixels as there were in training, with the images' proportions, then enlarged and
         laid on the images' own L.
         """
-        if self.task == "inpaint":  # for callers not moved yet
-            return self.fill(images, tf.zeros_like(images[..., :1], tf.bool))
         given, size = self.given(images * 2.0 - 1.0), tf.shape(images)[1:3]
         sides = tf.cast(size, tf.float32)
         scale = tf.sqrt(self.image_shape[0] * self.image_shape[1] / tf.reduce_prod(sides))
