@@ -127,14 +127,14 @@ def test_from_dict_makes_tuples_and_flat_texts() -> None:
             **BASE,
             "model": {"image_shape": [1, 1, 2]},
             "shapes": {"a": [64, 64, 3]},
-            "load_shape": [286, 286],
+            "load_shape": 286,
             "sets": {"source": ["label", "instance"], "target": "image"},
             "reported": [{"measure": "psnr", "test": "set5", "value": 29.4}, {"measure": "modes", "value": 1}],
             "deviations": ["one", ["two", ["three"]]],
         }
     )
     assert made.model == {"image_shape": (1, 1, 2)} and made.deviations == ("one", "two", "three")
-    assert made.shapes == {"a": (64, 64, 3)} and made.load_shape == (286, 286)
+    assert made.shapes == {"a": (64, 64, 3)} and made.load_shape == 286
     assert made.sets == {"source": ("label", "instance"), "target": "image"}
     assert made.reported_value("psnr", "set5") == 29.4 and made.reported_value("modes") == 1
     assert made.reported_value("psnr") is None and made.reported_names() == {"psnr_set5": 29.4, "modes": 1}
@@ -257,12 +257,13 @@ def test_every_card_has_its_recipe() -> None:
 @pytest.mark.parametrize("name, key", CARDS.items())
 def test_a_card_was_trained_with_its_recipe(name: str, key: str) -> None:
     card: Any = read_card(ROOT / "saved_models" / name)
-    recipe = models.recipe(card["gan"], key)
-    departures = recipe.departures(card)
+    assert card.recipe == key
+    recipe = models.recipe(card.gan, key)
+    departures = recipe.departures(card.settings)
     print("\n".join(departures))
     assert {sentence.split()[1] for sentence in departures} == DEPARTED.get(name, set())
-    assert card["precision"] == recipe.precision and card["dataset"] == recipe.dataset
-    assert set(card["model"]) <= set(recipe.model)
+    assert card.precision == recipe.precision and card.dataset == recipe.dataset
+    assert set(card.settings["model"]) <= set(recipe.model)
 
 
 # -- a GAN of one's own ------------------------------------------------------------------------------------------------

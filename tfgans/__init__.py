@@ -65,7 +65,7 @@ def train(
         dataset=dataset,
         data_dir=data_dir,
         download=download,
-        run_dir=run,
+        run_dir=None if run is None else os.fspath(run),
         seed=seed,
         precision=precision,
         jit=jit,

@@ -57,7 +57,7 @@ class Recipe:
     model's `image_shape`, flipped at random, as `target`, and what the degradation leaves of them as `source`. Without
     `crop` whole images are scaled to `image_shape`; without `flip` none is flipped, as digits must not be.
     `precision` is what the result was trained in; "" leaves it to the machine.
-    `pairing`, `sets`, `palette`, `load_shape` and `shapes` are arguments of `tfgans.data.load_domains`.
+    `pairing`, `sets` (roles), `palette`, `load_shape` (a side) and `shapes` are arguments of `data.load_domains`.
     `reported` is what the paper reports, in rows: {"measure": "psnr", "test": "set5", "value": 29.40}.
     `deviations` are the differences from the paper, a fact each. `notes` say why the numbers are what they are.
     """
@@ -77,7 +77,7 @@ class Recipe:
     pairing: str = ""
     sets: dict[str, Any] = dataclasses.field(default_factory=dict)
     palette: str = ""
-    load_shape: tuple[int, ...] = ()
+    load_shape: int = 0
     shapes: dict[str, Any] = dataclasses.field(default_factory=dict)
     reported: tuple[dict[str, Any], ...] = ()
     deviations: tuple[str, ...] = ()

@@ -497,6 +497,7 @@ class Recipe:
     def __init__(self, dataset, image_shape, **fields):
         self.dataset, self.model, self.batch_size = dataset, {"image_shape": image_shape}, 4
         self.degradation, self.crop, self.flip = "", True, True
+        self.pairing, self.sets, self.palette, self.load_shape, self.shapes = "", {}, "", 0, {}
         self.__dict__.update(fields)
 
 
@@ -532,10 +533,3 @@ def test_a_recipe_of_holes_gives_masks_where_asked():
     assert set(masked) - set(plain) == {"mask"} and masked["mask"].dtype == bool
     assert masked["mask"].sum() == 4 * 64 and (masked["source"][masked["mask"]] == 0).all()
     np.testing.assert_array_equal(plain["source"], masked["source"])
-
-
-def test_native_shapes(tmp_path):
-    assert setup.native_shape("domains:mnist5k,gaussians8", None, False) == (28, 28, 1)
-    assert setup.native_shape("domains:mnist5k", None, False) == (28, 28, 1)
-    assert setup.native_shape("domains:gaussians8,gaussians25", None, False) == (1, 1, 2)
-    assert setup.native_shape(f"pairs:{tmp_path}", None, False) == (256, 256, 3)

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import re
 import shutil
+import types
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,16 @@ from tfgans.evaluation.folders import evaluate_folders
 from tfgans.features import load_features
 from tfgans.files import ROOT
 from tfgans.inference.exported import Exported
+from tfgans.recipe import Recipe
 from tfgans.reports import tables
 from tfgans.reports.run_page import write_report
 from tfgans.run import Run
-from tfgans.tasks.generation import measure_by_the_model, measure_samples
+from tfgans.tasks import Subject
+from tfgans.tasks.generation import measure, measure_run
 from tfgans.training.train import train
+
+
+RECIPE = Recipe("mnist5k", {"image_shape": [28, 28, 1]}, {}, 1, 1)
 
 
 class Reciter:
@@ -48,24 +54,29 @@ def judge() -> Any:
 
 def test_real_images_score_best_and_a_single_image_worst(judge: Any) -> None:
     test = data.load("mnist5k", "test")
-    best = measure_samples(Reciter(test.images), "mnist5k", [28, 28, 1], judge, 10_000, None)  # type: ignore[arg-type]
-    assert best["protocol"]["n_real"] == best["protocol"]["n_fake"] == len(test) == 500
-    found = best["metrics"]
-    assert found["frechet_distance"] == pytest.approx(0, abs=1e-3)
-    assert found["frechet_floor"] > 1  # few images: the floor is far from 0
-    assert found["precision"] == found["recall"] == 1
-    assert found["label_accuracy"] == np.mean(judge.logits(test.images).argmax(1) == test.labels) > 0.98
-    assert found["neighbour_distance"] == pytest.approx(found["neighbour_distance_real"])
-    assert found["neighbour_classes"] == 10
-    assert found["smallest_class"] == pytest.approx(0.1, abs=0.01)
+    best = measure(Reciter(test.images), Subject(RECIPE, features="judge:mnist"))  # type: ignore[arg-type]
+    assert best.protocol["n_real"] == best.protocol["n_fake"] == len(test) == 500
+    assert {row.test for row in best.rows} == {"mnist5k"}
+    found = {(row.measure, row.of): row.values[0] for row in best.rows}
+    assert found["frechet_distance", "model"] == pytest.approx(0, abs=1e-3)
+    assert found["frechet_distance", "train"] > 1  # few images: the floor is far from 0
+    assert found["precision", "model"] == found["recall", "model"] == 1
+    read = judge.logits(test.images).argmax(1)
+    assert found["label_accuracy", "model"] == np.mean(read == test.labels) > 0.98
+    assert found["neighbour_distance", "model"] == pytest.approx(found["neighbour_distance", "real"])
+    assert found["neighbour_classes", "model"] == 10
+    assert found["smallest_class", "model"] == pytest.approx(0.1, abs=0.01)
+    shares = [row.values[0] for row in best.rows if row.measure == "class_share"]
+    np.testing.assert_allclose(shares, np.bincount(read, minlength=10) / 500)
 
     one = np.repeat(test.images[:1], len(test), axis=0)
-    worst = measure_samples(Reciter(one), "mnist5k", [28, 28, 1], judge, 200, None)["metrics"]  # type: ignore[arg-type]
-    assert worst["frechet_ratio"] > 10
-    assert worst["neighbour_classes"] == 1 and worst["neighbour_largest_class"] == 1
-    assert worst["smallest_class"] == 0
-    assert worst["kl_to_uniform"] == pytest.approx(np.log(10))
-    assert worst["recall"] < 0.1
+    rows = measure(Reciter(one), Subject(RECIPE, features="judge:mnist", n=200)).rows  # type: ignore[arg-type]
+    worst = {(row.measure, row.of): row.values[0] for row in rows}
+    assert worst["frechet_distance", "model"] > 10 * worst["frechet_distance", "train"]
+    assert worst["neighbour_classes", "model"] == 1 and worst["neighbour_largest_class", "model"] == 1
+    assert worst["smallest_class", "model"] == 0
+    assert worst["kl_to_uniform", "model"] == pytest.approx(np.log(10))
+    assert worst["recall", "model"] < 0.1
 
 
 @pytest.fixture(scope="module")
@@ -109,8 +120,9 @@ def test_card_over_seeds(runs: list[Path], tmp_path: Path) -> None:
     # no training changes the floor
     assert card.values("frechet_distance", "train") == measured(runs[0])["frechet_distance", "train"]
     assert card.training_seeds == [0, 1] and card.exported_seed == 0 and card.task == "generation"
-    assert card.classes == 3 and card.endpoints == {"sample": ["labels", "seed"]} and card.kernels == "float32"
+    assert card.classes == 3 and card.endpoints == {"sample": ["labels", "seed"]}
     assert card.settings == Run.open(runs[0]).config["recipe"]
+    assert card.kernels == "float16"  # of the exported model, which is what was measured
     assert card.protocol["features_sha256"] == load_features("judge:mnist").sha256
     assert (folder / "samples.png").stat().st_size > 0
 
@@ -191,8 +203,8 @@ def test_card_over_seeds(runs: list[Path], tmp_path: Path) -> None:
 def test_saved_model_scores_as_its_run(runs: list[Path], tmp_path: Path) -> None:
     written = evaluate(runs[:1], card=tmp_path / "m", features="judge:mnist")
     again = evaluate([tmp_path / "m"])
-    assert [row.key for row in again["measurements"]] == [row.key for row in written["measurements"]]
-    for first, second in zip(written["measurements"], again["measurements"], strict=True):
+    assert [row.key for row in again.rows] == [row.key for row in written.rows]
+    for first, second in zip(written.rows, again.rows, strict=True):
         assert second.values == pytest.approx(first.values, rel=1e-5, abs=1e-6), first.key
 
 
@@ -200,9 +212,10 @@ def test_a_class_of_a_single_image_has_no_pairs(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "saved_models/acgan-mnist", tmp_path / "m")
     card = cards.read_card(tmp_path / "m")
     assert card is not None
-    cards.write_card(tmp_path / "m", dataclasses.replace(card, dataset="mnist5k"))
+    settings = {**card.settings, "dataset": "mnist5k"}
+    cards.write_card(tmp_path / "m", dataclasses.replace(card, dataset="mnist5k", settings=settings))
     # of ten classes that take turns
-    few, enough = ([row.measure for row in evaluate([tmp_path / "m"], n=n)["measurements"]] for n in (16, 20))
+    few, enough = ([row.measure for row in evaluate([tmp_path / "m"], n=n).rows] for n in (16, 20))
     assert "label_accuracy" in few and "ms_ssim_within" not in few
     assert enough.count("ms_ssim_within") == 20  # of samples and of real images
 
@@ -248,19 +261,11 @@ def test_readme_table_is_that_of_the_cards() -> None:
     assert tables.with_table(readme) == readme, "run python -m tfgans.reports"
 
 
-class Loaded:
-    """Stands in for a run and for the model of its checkpoint: it counts white pixels and knows all labels."""
+class Knowing:
+    """Stands in for the model of a checkpoint: it counts white pixels and knows all labels."""
 
-    def __init__(self, gan: str, labels: np.ndarray) -> None:
-        self.config = {"gan": gan, "recipe": {"dataset": "mnist5k", "model": {"image_shape": [28, 28, 1]}}}
+    def __init__(self, labels: np.ndarray) -> None:
         self.labels, self.read = labels, 0
-
-    def latest(self) -> int:
-        return 7
-
-    def load(self, step: int) -> "Loaded":
-        assert step == 7
-        return self
 
     def bound(self, images: Any, seed: Any) -> Any:
         assert images.shape[1:] == (28, 28, 1)
@@ -280,15 +285,22 @@ class Loaded:
 
 def test_what_only_the_model_can_say() -> None:
     test = data.load("mnist5k", "test")
-    found = measure_by_the_model(Loaded("draw", test.labels), None, batch=200)  # type: ignore[arg-type]
+
+    def measured_by(*abilities: str, batch: int = 200) -> list[cards.Row]:
+        model = Knowing(test.labels)
+        able = types.SimpleNamespace(**{name: getattr(model, name) for name in abilities})
+        run: Any = types.SimpleNamespace(latest=lambda: 7, load={7: able}.__getitem__)
+        return measure_run(run, None, Subject(RECIPE), batch=batch)  # type: ignore[arg-type]
+
+    bound, *sharp = measured_by("bound", "canvases")
     white = test.images.sum(axis=(1, 2, 3)) / 255
-    assert found.keys() == {"nll_bound", "canvas_sharpness"}
+    assert (bound.measure, bound.test) == ("nll_bound", "mnist5k")
     # binarized by brightness: on the average as many white pixels as there was light
-    assert found["nll_bound"] == pytest.approx(white.mean(), abs=4 * (784 / 4 / len(test)) ** 0.5)
-    assert found == measure_by_the_model(Loaded("draw", test.labels), None, batch=500)  # type: ignore[arg-type]
+    assert bound.values == [pytest.approx(white.mean(), abs=4 * (784 / 4 / len(test)) ** 0.5)]
+    assert [bound, *sharp] == measured_by("bound", "canvases", batch=500)
     # at glimpses 6, 13, ... 64: a column at the border has one edge, one inside two; the last canvas is white
-    sharp = found["canvas_sharpness"]
-    assert len(sharp) == 10 and sharp[:5] == [1.0] * 5 and sharp[-1] == 0.0
-    found = measure_by_the_model(Loaded("infogan", test.labels), None, batch=200)  # type: ignore[arg-type]
-    assert found == {"recognition_accuracy": 1.0}
-    assert measure_by_the_model(Loaded("dcgan", test.labels), None) == {}  # type: ignore[arg-type]
+    assert [(row.measure, row.where) for row in sharp] == [("canvas_sharpness", f"tenth {k}") for k in range(1, 11)]
+    assert [row.values for row in sharp[:5]] == [[1.0]] * 5 and sharp[-1].values == [0.0]
+    (read,) = measured_by("recognize")
+    assert (read.measure, read.values) == ("recognition_accuracy", [1.0])
+    assert measured_by() == []

@@ -50,7 +50,7 @@ def test_what_cannot_be_rebuilt(tmp_path: Path) -> None:
         rebuild(tmp_path)
     shutil.copytree(SAVED / "unrolled-gaussians8", tmp_path / "m")
     card = json.loads((tmp_path / "m/card.json").read_text())
-    card["model"]["generator_width"] = 64
+    card["settings"]["model"]["generator_width"] = 64
     (tmp_path / "m/card.json").write_text(json.dumps(card))
     before = (tmp_path / "m/saved_model.pb").read_bytes()
     with pytest.raises(UserError, match="another generator"):

@@ -2,14 +2,12 @@
 
 import dataclasses
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from scipy.stats import norm
-from tfgans.tasks.sheets import sheet_of
 from tiny import BATCH, batch_of, tiny
 
 from tfgans import metrics, models
@@ -18,8 +16,7 @@ from tfgans.images import grid
 from tfgans.inference.export import export
 from tfgans.inference.exported import Exported, traversal
 from tfgans.inference.generate import generate
-from tfgans.tasks.generation import SEED, measure_samples
-from tfgans.training.callbacks import Preview
+from tfgans.tasks import SAMPLE_SEED, Subject, generation
 from tfgans.training.setup import build
 
 RNG = np.random.default_rng(0)
@@ -117,7 +114,7 @@ def test_matching_of_categories_and_labels() -> None:
 def test_the_score_finds_the_categories_that_were_drawn(exported: Exported, monkeypatch: pytest.MonkeyPatch) -> None:
     """A judge that reads the category, and one time in five the next one."""
     n = 100
-    asked = exported.prior(n, SEED)[:, :10].argmax(axis=1)
+    asked = exported.prior(n, SAMPLE_SEED)[:, :10].argmax(axis=1)
     read = np.where(np.arange(n) % 5 == 0, (asked + 1) % 10, asked)
 
     class Judge:
@@ -130,8 +127,10 @@ def test_the_score_finds_the_categories_that_were_drawn(exported: Exported, monk
         def logits(self, images: np.ndarray) -> np.ndarray:
             return 9.0 * np.eye(10, dtype=np.float32)[(read + 4) % 10]
 
-    found = measure_samples(exported, "mnist5k", [28, 28, 1], Judge(), n, None)["metrics"]
-    assert found["category_accuracy"] == pytest.approx(0.8)
+    monkeypatch.setattr(generation, "load_features", lambda name: Judge())
+    recipe = dataclasses.replace(models.recipe("infogan"), dataset="mnist5k")
+    rows = generation.measure(exported, Subject(recipe, n=n)).rows
+    assert next(row for row in rows if row.measure == "category_accuracy").values == [pytest.approx(0.8)]
 
 
 def test_traversal() -> None:
@@ -170,10 +169,11 @@ def test_generate_and_previews_have_a_column_per_category(exported: Exported, tm
     with pytest.raises(UserError, match="labels 0-9, not 12"):
         generate(exported.path, labels="12", output=tmp_path / "x.png")
 
-    preview = Preview(small())
-    assert preview.columns == 10 and preview.images().shape == (100, 28, 28, 1)
-    assert np.array_equal(preview.images(), preview.images())
-    drawn, (height, wide) = sheet_of(exported, SimpleNamespace(config={"gan": "infogan"})), preview.picture().shape[:2]
+    columns, draw = generation.preview_samples(small(), 10)
+    assert columns == 10 and draw().shape == (100, 28, 28, 1)
+    assert np.array_equal(draw(), draw())
+    drawn = generation.sheet(exported, Subject(models.recipe("infogan")))
+    height, wide = grid(draw(), columns).shape[:2]
     assert drawn.shape[:2] == (height, 2 * wide), "a block for each continuous code"
     ends = exported.sample(codes=traversal(10, 2, rows=2, code=1, reach=2.0)[1], seed=0)
     assert np.array_equal(grid(ends, 10)[2:-2], drawn[-30:-2, wide:])

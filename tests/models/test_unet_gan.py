@@ -297,7 +297,9 @@ def test_the_endpoint_takes_any_size(task: str, tmp_path: Path) -> None:
     exported = Exported(export(model(task), tmp_path / "m"))
     assert (exported.channels, exported.made_channels) == ((1, 3) if task == "colorize" else (3, 3))
     for height, width in ((1, 1), (33, 18), (24, 70)):
-        made = exported.restore(noise(2, height, width, exported.channels, low=0.0))
+        images = noise(2, height, width, exported.channels, low=0.0)
+        holes = np.zeros((2, height, width, 1), bool)
+        made = exported.restore(images) if task == "colorize" else exported.fill(images, holes)
         assert made.shape == (2, height, width, 3) and made.min() >= 0 and made.max() <= 1
 
 

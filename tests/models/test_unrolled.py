@@ -18,7 +18,8 @@ from tfgans.errors import UserError
 from tfgans.evaluation.evaluate import evaluate
 from tfgans.images import scatter
 from tfgans.metrics import kl_to_uniform, mode_coverage, stacked_digits
-from tfgans.tasks.mode_coverage import measure_points, measure_stacked, read_stacked
+from tfgans.tasks import Subject
+from tfgans.tasks.mode_coverage import measure, read_stacked
 from tfgans.training.autotune import choose_mode
 from tfgans.training.setup import build, native_shape
 from tfgans.training.train import train
@@ -319,15 +320,22 @@ class Drawn:
 
 def test_real_points_cover_all_modes_and_a_single_one_does_not() -> None:
     real = (data.load("gaussians25").images + 1) / 2
-    best = measure_points(Drawn(real), "gaussians25", 5_000, seed=1)  # type: ignore[arg-type]
-    assert best["metrics"]["modes"] == 25 == best["protocol"]["modes"] and best["protocol"]["n_real"] == 5_000
-    for name in ("high_quality", "high_quality_real"):
-        assert best["metrics"][name] == pytest.approx(1 - np.exp(-4.5), abs=0.005)
-    assert best["metrics"]["kl_to_uniform"] == pytest.approx(0, abs=1e-6)
-    one = measure_points(Drawn(real[:1]), "gaussians25", 100, seed=1)["metrics"]  # type: ignore[arg-type]
-    assert one["modes"] == 1 and one["kl_to_uniform"] == pytest.approx(np.log(25))
-    nowhere = measure_points(Drawn(real[:1] * 0 + 0.6), "gaussians25", 100, seed=1)["metrics"]  # type: ignore[arg-type]
-    assert nowhere["modes"] == nowhere["high_quality"] == 0
+    recipe = dataclasses.replace(models.recipe("gan", "gaussians8"), dataset="gaussians25")
+
+    def found(images: np.ndarray, n: int) -> tuple[dict[str, Any], dict[tuple[str, str, str | None], float]]:
+        protocol, rows = measure(Drawn(images), Subject(recipe, n=n))  # type: ignore[arg-type]
+        return protocol, {(row.measure, row.of, row.where): row.values[0] for row in rows}
+
+    protocol, best = found(real, 5_000)
+    assert best["modes", "model", None] == 25 == protocol["modes"] and protocol["n_real"] == 5_000
+    for of in ("model", "real"):
+        assert best["high_quality", of, None] == pytest.approx(1 - np.exp(-4.5), abs=0.005)
+    assert best["kl_to_uniform", "model", None] == pytest.approx(0, abs=1e-6)
+    assert best["class_share", "model", "class 24"] == pytest.approx(1 / 25)
+    _, one = found(real[:1], 100)
+    assert one["modes", "model", None] == 1 and one["kl_to_uniform", "model", None] == pytest.approx(np.log(25))
+    _, nowhere = found(real[:1] * 0 + 0.6, 100)
+    assert nowhere["modes", "model", None] == nowhere["high_quality", "model", None] == 0
 
 
 class Reader:
@@ -346,17 +354,21 @@ def test_modes_of_stacked_mnist(monkeypatch: pytest.MonkeyPatch) -> None:
     source = data.load("stacked_mnist")
     np.testing.assert_array_equal(read_stacked(Reader(), source.images), source.labels)
     fakes = source.images[:30].astype(np.float32) / 255
-    found = measure_stacked(Drawn(fakes), (28, 28, 3), Reader(), 60, 1, None)  # type: ignore[arg-type]
+    subject = Subject(models.recipe("unrolled", "stacked_mnist"), n=60)
+    monkeypatch.setattr("tfgans.tasks.mode_coverage.load_features", lambda name: Reader())
+    protocol, rows = measure(Drawn(fakes), subject)  # type: ignore[arg-type]
+    found = {(row.measure, row.of): row.values[0] for row in rows}
     wanted = np.bincount(np.tile(source.labels[:30], 2), minlength=1000)
-    assert found["metrics"]["modes"] == (wanted > 0).sum() and found["protocol"]["n_real"] == 50
-    assert found["metrics"]["kl_to_uniform"] == pytest.approx(kl_to_uniform(wanted))
-    assert found["metrics"]["modes_real"] == len(np.unique(data.load("stacked_mnist", "test").labels))
+    assert found["modes", "model"] == (wanted > 0).sum() and protocol["n_real"] == 50
+    assert found["kl_to_uniform", "model"] == pytest.approx(kl_to_uniform(wanted))
+    assert found["modes", "real"] == len(np.unique(data.load("stacked_mnist", "test").labels))
+    monkeypatch.setattr("tfgans.tasks.mode_coverage.load_features", lambda name: object.__new__(Other))
     with pytest.raises(UserError, match="judge of digits"):
-        measure_stacked(Drawn(fakes), (28, 28, 3), object.__new__(Other), 60, 1, None)  # type: ignore[arg-type]
+        measure(Drawn(fakes), subject)  # type: ignore[arg-type]
 
 
 class Other:
-    name = "squeezenet"
+    name, n_classes = "squeezenet", 0
 
 
 def test_scatter_draws_points_where_they_are() -> None:
@@ -381,7 +393,7 @@ def test_a_run_on_points_gives_a_card_with_a_scatter_plot(tmp_path: Path) -> Non
     found = {(row["measure"], row["of"]): row["values"] for row in card["measurements"]}
     assert found["high_quality", "real"] == [pytest.approx(0.989, abs=0.02)] and card["task"] == "mode_coverage"
     again = evaluate([tmp_path / "card"], n=400)
-    assert again["measurements"] == written["measurements"]
+    assert again.rows == written.rows
     sheet = keras.utils.img_to_array(keras.utils.load_img(tmp_path / "card" / "samples.png"))
     assert sheet.shape == (320, 320, 3)
     with pytest.raises(UserError, match="fewer than 16"):

@@ -1,5 +1,8 @@
 """What a judge reads in restored digits, and a reader of the coarse ones."""
 
+import types
+from typing import Any
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -8,9 +11,16 @@ from tfgans import data, metrics
 from tfgans.errors import UserError
 from tfgans.features import load_features
 from tfgans.inference.exported import Exported
-from tfgans.tasks.small_restoration import coarse, measure_small, small_sheet
+from tfgans.recipe import Recipe
+from tfgans.tasks import Subject
+from tfgans.tasks.small_restoration import coarse, measure, sheet
 
 N = 300
+RECIPE = Recipe("mnist5k", {"image_shape": [28, 28, 1]}, {}, 1, 1, degradation="pool:7", crop=False, flip=False)
+
+
+def subject(**options: Any) -> Subject:
+    return Subject(RECIPE, **{"features": "judge:mnist", "n": N, **options})
 
 
 @pytest.fixture(scope="module")
@@ -27,21 +37,29 @@ def squares(tmp_path_factory: pytest.TempPathFactory) -> Exported:
 
 
 def test_scores_are_those_of_the_images(squares: Exported) -> None:
-    result = measure_small(squares, "mnist5k", "pool:7", "judge:mnist", N)
-    found, protocol = result["metrics"], result["protocol"]
+    protocol, rows = measure(squares, subject())
     assert protocol["n_images"] == {"mnist5k": N} and protocol["border"] == 0 and protocol["channel"] == "gray"
+    assert {row.test for row in rows} == {"mnist5k"} and protocol["tests"] == ["mnist5k"]
+    found = {(row.measure, row.of): row.values[0] for row in rows}
     test = data.load("mnist5k", "test")
     original = test.images[:N]
     small = original.reshape(N, 4, 7, 4, 7, 1).mean(axis=(2, 4)).round()
     made = small.repeat(7, axis=1).repeat(7, axis=2).astype(np.uint8)
     judge = load_features("judge:mnist")
-    assert found["psnr"] == pytest.approx(np.mean(metrics.psnr(made, original)), abs=0.02)
+    assert found["psnr", "model"] == pytest.approx(np.mean(metrics.psnr(made, original)), abs=0.02)
     read = judge.logits(made).argmax(axis=1)
-    assert found["judge_accuracy"] == pytest.approx(np.mean(read == test.labels[:N]), abs=0.02)
-    assert found["judge_accuracy_real"] > 0.98 > 0.8 > found["judge_accuracy"]
-    assert found["psnr_bicubic"] > found["psnr"], "smooth pictures are nearer to digits than squares are"
-    assert found["frechet_distance"] > 20 * found["frechet_floor"]
-    assert found["judge_accuracy_real"] > found["coarse_accuracy"] > 0.8, "16 numbers say much of a digit"
+    accuracy, real = found["judge_accuracy", "model"], found["judge_accuracy", "real"]
+    assert accuracy == pytest.approx(np.mean(read == test.labels[:N]), abs=0.02)
+    assert real > 0.98 > 0.8 > accuracy
+    assert found["psnr", "bicubic"] > found["psnr", "model"], "smooth pictures are nearer to digits than squares are"
+    assert found["frechet_distance", "model"] > 20 * found["frechet_distance", "train"]
+    assert real > found["coarse_accuracy", "input"] > 0.8, "16 numbers say much of a digit"
+
+
+def test_the_judge_is_that_of_the_data(squares: Exported) -> None:
+    """mnist5k has none of its own; its images are read by that of mnist."""
+    by_name, by_default = (measure(squares, subject(features=f, n=20)) for f in ("judge:mnist", None))
+    assert by_name == by_default and by_default.protocol["features"] == "judge:mnist"
 
 
 def test_coarse_images_are_those_of_the_degradation() -> None:
@@ -55,16 +73,18 @@ def test_coarse_images_are_those_of_the_degradation() -> None:
 
 
 def test_the_sheet_shows_coarse_restored_and_original(squares: Exported) -> None:
-    sheet = small_sheet(squares, "mnist5k", "pool:7", (28, 28, 1))
-    rows = sheet.shape[0] // 9
-    assert sheet.shape[1] // 10 in range(28, 34) and rows in range(28, 34)
-    top, middle = sheet[2:rows, 2:], sheet[rows + 2 : 2 * rows, 2:]
+    picture = sheet(squares, subject())
+    rows = picture.shape[0] // 9
+    assert picture.shape[1] // 10 in range(28, 34) and rows in range(28, 34)
+    top, middle = picture[2:rows, 2:], picture[rows + 2 : 2 * rows, 2:]
     assert np.array_equal(top[:26, :26], middle[:26, :26]), "this model makes of a coarse image its squares"
 
 
 def test_what_cannot_be_read(squares: Exported, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match="no judge"):
-        measure_small(squares, "mnist5k", "pool:7", "judge:nowhere", N)
-    monkeypatch.setattr("tfgans.tasks.small_restoration.load_features", lambda name: object())
+        measure(squares, subject(features="judge:nowhere"))
+    monkeypatch.setattr(
+        "tfgans.tasks.small_restoration.load_features", lambda name: types.SimpleNamespace(n_classes=0)
+    )
     with pytest.raises(UserError, match="judge:NAME"):
-        measure_small(squares, "mnist5k", "pool:7", "inception", N)
+        measure(squares, subject(features="inception"))

@@ -106,7 +106,7 @@ def load_source(recipe: Recipe, data_dir: str | None = None, download: bool = Fa
             pairing=recipe.pairing or None,
             palette=recipe.palette or None,
             shapes=recipe.shapes or None,
-            load_shape=recipe.load_shape[:2] or None,
+            load_shape=recipe.load_shape or None,
             image_shape=shape,
             keep_size=recipe.crop and not recipe.load_shape,
             degradation=recipe.degradation,
