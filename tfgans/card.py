@@ -42,7 +42,8 @@ class Card:
 
     `settings` is the resolved recipe: dataset, model, optimizers, batch_size, steps, decay and what else it has.
     `commands`, `train_seconds` and `cores` have an entry for each training seed. `losses` maps each term and statistic
-    to the value of each training seed. `kernels` is the type of the weights that were measured.
+    to the value of each training seed. `kernels` is the type of the kernels that were measured, or
+    the types where seeds were added later.
     """
 
     gan: str

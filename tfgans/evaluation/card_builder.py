@@ -137,4 +137,5 @@ def more_seeds(old: Card, new: Card, folder: str | Path) -> Card:
         cores=old.cores + new.cores,
         measurements=joined(parts, folder),
         losses={t: {s: old.losses[t][s] + new.losses[t][s] for s in old.losses[t]} for t in terms},
+        kernels=", ".join(dict.fromkeys([*old.kernels.split(", "), new.kernels])),
     )

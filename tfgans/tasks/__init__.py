@@ -104,7 +104,8 @@ def task_of(endpoints: dict[str, Endpoint], recipe: Recipe) -> str:
     if "fill" in endpoints:
         return "restoration"
     if "restore" in endpoints:
-        return "small_restoration" if not recipe.crop and recipe.dataset in JUDGES else "restoration"
+        read = recipe.dataset in JUDGES and not recipe.crop and not endpoints["restore"].keeps_lightness
+        return "small_restoration" if read else "restoration"
     if set(endpoints["sample"].outputs) == {"a", "b"}:
         return "joint_generation"
     points = any(each.encoding == "points" for each in endpoints["sample"].outputs.values())

@@ -13,6 +13,7 @@ from tfgans.images import to_uint8
 from tfgans.tasks import FEWEST, Subject, row
 
 BATCH = 8
+SSIM_SIDE = 11  # pixels a side at least: the window of SSIM
 SHOWN = 6  # examples on a sheet or in a preview
 
 
@@ -73,7 +74,8 @@ def between(made: np.ndarray, target: np.ndarray, of: str, **place: Any) -> Iter
     psnr = metrics.psnr(made, target)
     if np.isfinite(psnr).any():  # of equal images it is infinite
         yield row("psnr", psnr[np.isfinite(psnr)].mean(), of, **place)
-    yield row("ssim", np.mean(metrics.ssim(made, target)), of, **place)
+    if min(made.shape[1:3]) >= SSIM_SIDE:
+        yield row("ssim", np.mean(metrics.ssim(made, target)), of, **place)
 
 
 def of_labels(made: np.ndarray, target: ImageSet, **place: Any) -> Iterator[Row]:
