@@ -83,8 +83,6 @@ def test_the_sheet_shows_coarse_restored_and_original(squares: Exported) -> None
 def test_what_cannot_be_read(squares: Exported, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match="no judge"):
         measure(squares, subject(features="judge:nowhere"))
-    monkeypatch.setattr(
-        "tfgans.tasks.small_restoration.load_features", lambda name: types.SimpleNamespace(n_classes=0)
-    )
+    monkeypatch.setattr("tfgans.tasks.small_restoration.load_features", lambda name: types.SimpleNamespace(n_classes=0))
     with pytest.raises(UserError, match="judge:NAME"):
         measure(squares, subject(features="inception"))
