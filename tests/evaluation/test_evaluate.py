@@ -30,7 +30,6 @@ from tfgans.tasks import Subject
 from tfgans.tasks.generation import measure, measure_run
 from tfgans.training.train import train
 
-
 RECIPE = Recipe("mnist5k", {"image_shape": [28, 28, 1]}, {}, 1, 1)
 
 

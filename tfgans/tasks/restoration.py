@@ -262,7 +262,7 @@ def preview(model: Adversarial, examples: Examples, recipe: Recipe) -> Callable[
 
     @tf.function
     def made() -> tf.Tensor:
-        return model.fill(given, batch["mask"]) if "mask" in batch else model.restore(given)
+        return model.fill(given, batch["mask"]) if "fill" in model.endpoints() else model.restore(given)
 
     def picture() -> np.ndarray:
         rows = [(shown.numpy() + 1.0) / 2.0, made().numpy(), (target.numpy() + 1.0) / 2.0]

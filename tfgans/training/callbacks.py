@@ -38,7 +38,6 @@ class Recorder(keras.callbacks.Callback):
         self.run, self.step, self.steps, self.every = run, start, steps, every
         self.interrupted = False
         self.recipe, self.source = recipe_of(run.config), source
-        self.masks = "fill" in model.endpoints()
         self.preview = tasks.get(run.config["task"]).preview(model, self.examples, self.recipe)
         self.rows = [row for row in run.read_history() if row["step"] <= start]  # later ones will be made again
         self.began = time.perf_counter() - seconds
@@ -50,7 +49,7 @@ class Recorder(keras.callbacks.Callback):
     def examples(self, n: int) -> dict[str, tf.Tensor]:
         """A batch of `n` training examples, the same ones at each call."""
         few = dataclasses.replace(self.recipe, batch_size=n)
-        return next(iter(batches(few, self.source, tasks.PREVIEW_SEED, None, 0, 1, self.masks)))
+        return next(iter(batches(few, self.source, tasks.PREVIEW_SEED, None, 0, 1)))
 
     def interruptible(self) -> "Interruptible":
         return Interruptible(self)
