@@ -27,6 +27,7 @@ MEASURES = {
     "psnr": "PSNR (dB)",
     "ssim": "SSIM",
     "squeezenet_distance": "Distance in SqueezeNet features (0 is best)",
+    "squeezenet_distance_floored": "Distance in SqueezeNet features that are not enlarged on flat surfaces (0 is best)",
     "high_frequency": "Power at the frequencies that were lost, over that of the originals",
     "letters_read": "Share of small letters that can be read",
     "colourfulness": "Colourfulness",

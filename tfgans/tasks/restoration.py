@@ -13,7 +13,7 @@ from tfgans.adversarial import Adversarial
 from tfgans.card import Card, Row
 from tfgans.data.degrade import bicubic_up, degrade, pair
 from tfgans.errors import UserError
-from tfgans.features.squeezenet import SqueezeNetFeatures, squeezenet_distance
+from tfgans.features.squeezenet import FLOOR, SqueezeNetFeatures, squeezenet_distance
 from tfgans.images import grid, to_uint8
 from tfgans.inference.exported import Exported
 from tfgans.inference.tiling import pictures_of, restore_array
@@ -85,7 +85,8 @@ def hole_of(degradation: str, image: np.ndarray, seed: int) -> np.ndarray:
 
 
 def measure(model: Exported, subject: Subject) -> Measured:
-    """PSNR, SSIM and, with the features "squeezenet:PATH", the squeezenet distance: the mean over each test set.
+    """PSNR, SSIM and, with the features "squeezenet:PATH", the squeezenet distance with and without a floor: the mean
+    over each test set.
 
     Enlarged images are compared on Y, without BORDER pixels, beside bicubic enlargement; also by the power at the
     frequencies that were lost (`high_frequency`) and by the letters that can be read (`legibility`). Others are
@@ -101,7 +102,8 @@ def measure(model: Exported, subject: Subject) -> Measured:
     names = [label(name) for name, _ in tests]
     if len(set(names)) < len(names):
         raise UserError(f"two test sets have the same name: {', '.join(names)}; rename a folder")
-    distance = network = None
+    distances: dict[str, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {}
+    network = None
     factor = degrade(degradation).factor
     enlarges = factor > 1
     plain = "bicubic" if enlarges else "input"
@@ -112,7 +114,8 @@ def measure(model: Exported, subject: Subject) -> Measured:
         kind, _, path = subject.features.partition(":")
         if kind != "squeezenet" or not path:
             raise UserError(f"restorations are compared in the features squeezenet:PATH, not '{subject.features}'")
-        distance = squeezenet_distance(path)
+        distances["squeezenet_distance"] = squeezenet_distance(path)
+        distances["squeezenet_distance_floored"] = squeezenet_distance(path, floor=FLOOR)
         network = None if enlarges and not scaled else SqueezeNetFeatures(path)
         protocol |= {
             "features": "squeezenet1.1 distance" + (f" and {network.name}" if network else ""),
@@ -128,9 +131,8 @@ def measure(model: Exported, subject: Subject) -> Measured:
             scores: Scores = {}
             for image, of in ((restored, "model"), (before, plain)):
                 scores |= {(measure, of, None): v for measure, v in _scores(image, original, factor).items()}
-                if distance is not None:
-                    away = float(distance(_signed(image), _signed(original))[0])
-                    scores["squeezenet_distance", of, None] = away
+                for measure, distance in distances.items():
+                    scores[measure, of, None] = float(distance(_signed(image), _signed(original))[0])
             if model.colours:
                 scores |= colour_scores(restored, original)
             if not enlarges:
