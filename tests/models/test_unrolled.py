@@ -27,9 +27,12 @@ from tfgans.training.train import train
 SMALL = dict(generator_width=5, discriminator_width=4, latent_dim=3)
 
 
-def small(unroll: int, **changes: Any) -> Any:
-    """A model of points after three steps, small enough for finite differences; its optimizers have a state."""
-    recipe = models.recipe("unrolled", "gaussians8")
+def small(unroll: int, fall: tuple[int, float] = (25_000, 0.5), **changes: Any) -> Any:
+    """A model of points after three steps, small enough for finite differences; its optimizers have a state.
+
+    `fall`: steps, and the share of them over which the rates fall.
+    """
+    recipe = dataclasses.replace(models.recipe("unrolled", "gaussians8"), steps=fall[0], decay=fall[1])
     model = {**recipe.model, **SMALL, "unroll": unroll, **changes}
     optimizers = {player: dict(learning_rate=0.05, beta_1=0.5) for player in recipe.optimizers}
     made = build("unrolled", dataclasses.replace(recipe, model=model, optimizers=optimizers, batch_size=8), 3)
@@ -70,7 +73,7 @@ def slope(weights: list[np.ndarray], real: np.ndarray, fake: np.ndarray, step: f
     return found
 
 
-def adam(model: Any, real: np.ndarray, fake: np.ndarray, steps: int) -> list[np.ndarray]:
+def adam(model: Any, real: np.ndarray, fake: np.ndarray, steps: int, first: float = 0.05) -> list[np.ndarray]:
     """The discriminator's weights after `steps` updates, by the formulas of the Adam paper (arXiv:1412.6980)."""
     optimizer = model.d_optimizer
     arrays = [v.numpy().astype(np.float64) for v in model.discriminator.trainable_variables]
@@ -78,7 +81,7 @@ def adam(model: Any, real: np.ndarray, fake: np.ndarray, steps: int) -> list[np.
     v = [x.numpy().astype(np.float64) for x in optimizer._velocities]
     for k in range(1, steps + 1):
         t = int(optimizer.iterations) + k
-        rate = 0.05 * np.sqrt(1 - 0.999**t) / (1 - 0.5**t)
+        rate = first * np.sqrt(1 - 0.999**t) / (1 - 0.5**t)
         for i, g in enumerate(slope(arrays, real, fake)):
             m[i] = 0.5 * m[i] + 0.5 * g
             v[i] = 0.999 * v[i] + 0.001 * g * g
@@ -93,6 +96,31 @@ def test_unrolled_weights_are_those_of_adam(unroll: int) -> None:
     expected = adam(model, real.numpy().astype(np.float64), fake.numpy().astype(np.float64), unroll)
     for found, want in zip(model.unrolled(real, fake), expected, strict=True):
         np.testing.assert_allclose(found, want, rtol=1e-3, atol=2e-4)
+
+
+@pytest.mark.parametrize("unroll_rate, first", [(0.0, 0.05), (0.02, 0.02)])
+def test_the_look_ahead_stays_as_long_when_the_rates_fall(unroll_rate: float, first: float) -> None:
+    model = small(2, fall=(4, 1.0), unroll_rate=unroll_rate)
+    assert float(model.d_optimizer.learning_rate) == pytest.approx(0.05 / 4)  # of the last step
+    real, fake = points(10), points(11)
+    expected = adam(model, real.numpy().astype(np.float64), fake.numpy().astype(np.float64), 2, first)
+    for found, want in zip(model.unrolled(real, fake), expected, strict=True):
+        np.testing.assert_allclose(found, want, rtol=1e-3, atol=2e-4)
+
+
+@pytest.mark.parametrize("changes", [{"clipnorm": 1.0}, {"amsgrad": True}, {"name": "rmsprop"}])
+def test_updates_that_cannot_be_unrolled_are_refused(changes: dict[str, Any]) -> None:
+    recipe = models.recipe("unrolled", "gaussians8")
+    optimizers = {**recipe.optimizers, "d_optimizer": {"learning_rate": 1e-3, **changes}}
+    for unroll in (0, 1):
+        model = build(
+            "unrolled", dataclasses.replace(recipe, optimizers=optimizers, model={**recipe.model, "unroll": unroll}), 0
+        )
+        if unroll:
+            with pytest.raises(UserError, match="plain Adam"):
+                model.unrolled(points(10), points(11))
+        else:
+            assert model.unrolled(points(10), points(11))
 
 
 def test_the_optimizer_would_really_go_there() -> None:
