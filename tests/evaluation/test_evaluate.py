@@ -119,7 +119,8 @@ def test_card_over_seeds(runs: list[Path], tmp_path: Path) -> None:
     # no training changes the floor
     assert card.values("frechet_distance", "train") == measured(runs[0])["frechet_distance", "train"]
     assert card.training_seeds == [0, 1] and card.exported_seed == 0 and card.task == "generation"
-    assert card.classes == 3 and card.endpoints == {"sample": ["labels", "seed"]}
+    assert card.classes == 3
+    assert card.endpoints == {"sample": ["labels", "seed"], "generate": ["latents", "labels"]}
     assert card.settings == Run.open(runs[0]).config["recipe"]
     assert card.kernels == "float16"  # of the exported model, which is what was measured
     assert card.protocol["features_sha256"] == load_features("judge:mnist").sha256

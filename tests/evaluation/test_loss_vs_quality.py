@@ -11,6 +11,8 @@ from skimage.metrics import structural_similarity
 
 from tfgans import data, metrics
 from tfgans.evaluation import loss_vs_quality as over_time
+from tfgans.recipe import Recipe
+from tfgans.tasks import Subject
 
 
 def bars(shears: np.ndarray, width: int = 2) -> np.ndarray:
@@ -100,12 +102,14 @@ def test_alikeness_within_a_class(monkeypatch: pytest.MonkeyPatch) -> None:
 class Judge:
     """Its features are an image's first three pixels."""
 
+    n_classes = 10
+
     def features(self, images: np.ndarray) -> np.ndarray:
         images = images / 255.0 if images.dtype == np.uint8 else images
         return images.reshape(len(images), -1)[:, :3].astype(np.float64)
 
 
-def run_with(distances: list[float], losses: list[float]) -> Any:
+def run_with(folder: Path, distances: list[float], losses: list[float]) -> Any:
     """A run whose checkpoint k makes uniform noise that is lighter by distances[k]."""
 
     def load(step: int) -> Any:
@@ -114,22 +118,31 @@ def run_with(distances: list[float], losses: list[float]) -> Any:
         )
 
     rows = [{"step": float(i), "d": loss} for i, loss in enumerate(losses)]
-    config = {"recipe": {"dataset": "mnist5k", "model": {"image_shape": [28, 28, 1]}}}
     return types.SimpleNamespace(
-        config=config, read_history=lambda: rows, steps=lambda: list(range(len(distances))), load=load
+        path=folder,
+        config={"seed": 3},
+        read_history=lambda: rows,
+        steps=lambda: list(range(len(distances))),
+        load=load,
     )
 
 
-def test_a_loss_that_tells_of_quality() -> None:
+def test_a_loss_that_tells_of_quality(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    subject = Subject(Recipe("mnist5k", {"image_shape": [28, 28, 1]}, {}, 1, 1), n=400)  # of which a quarter is drawn
+    monkeypatch.setattr(over_time, "load_features", lambda name: Judge())
     distances = [0.9, 0.6, 0.7, 0.3, 0.1]  # digits are black at the corner
-    found = over_time.follow(run_with(distances, [9.0, 6.0, 7.0, 3.0, 1.0]), "d", Judge(), 100, 1, None)
-    assert found["quality_correlation"] == pytest.approx(1.0)
-    steps, losses, scores = zip(*found["quality_over_time"], strict=True)
-    assert steps == (0, 1, 2, 3, 4) and losses == (9.0, 6.0, 7.0, 3.0, 1.0)
+    losses = [9.0, 6.0, 7.0, 3.0, 1.0]
+    (found,) = over_time.follow(run_with(tmp_path, distances, losses), "d", subject)
+    assert found.key[:3] == ("mnist5k", "quality_correlation", "model") and found.values == [pytest.approx(1.0)]
+    seeds, steps, estimates, scores = zip(*over_time.read_quality(tmp_path), strict=True)
+    assert seeds == (3,) * 5 and steps == (0, 1, 2, 3, 4) and estimates == tuple(losses)
     np.testing.assert_allclose(scores, [3 * (d + 0.05) ** 2 for d in distances], atol=0.1)
-    turned = over_time.follow(run_with(distances, [1.0, 3.0, 7.0, 6.0, 9.0]), "d", Judge(), 100, 1, None)
-    assert turned["quality_correlation"] == pytest.approx(-0.7)
-    assert over_time.follow(run_with(distances[:4], [1.0] * 4), "d", Judge(), 100, 1, None) == {}
+    (turned,) = over_time.follow(run_with(tmp_path, distances, [1.0, 3.0, 7.0, 6.0, 9.0]), "d", subject)
+    assert turned.values == [pytest.approx(-0.7)]
+    assert over_time.follow(run_with(tmp_path, distances[:4], [1.0] * 4), "d", subject) == []
+    assert over_time.read_quality(tmp_path) == [], "measured anew, without a curve"
+    monkeypatch.setattr(Judge, "n_classes", 0)  # another network than a judge
+    assert over_time.follow(run_with(tmp_path, distances, losses), "d", subject) == []
 
 
 def test_curves_of_runs_are_kept_beside_a_card(tmp_path: Path) -> None:
@@ -143,5 +156,5 @@ def test_curves_of_runs_are_kept_beside_a_card(tmp_path: Path) -> None:
     over_time.add_quality(card, runs[1:])  # of further seeds
     assert over_time.read_quality(card) == [(3, 10, 3.5, 1 / 3), (4, 10, 4.5, 1 / 3)]
     assert over_time.read_quality(runs[2].path) == []
-    over_time.write_quality(runs[0].path, 3, [])  # measured anew, without a curve
+    over_time.write_quality(runs[0].path, 3, [])
     assert over_time.read_quality(runs[0].path) == []

@@ -19,10 +19,24 @@ from tfgans.evaluation.evaluate import evaluate
 from tfgans.inference.exported import Exported
 from tfgans.metrics import colourfulness, psnr, ssim
 from tfgans.metrics import legibility as writing
+from tfgans.recipe import Recipe
 from tfgans.reports import tables
 from tfgans.run import Run
-from tfgans.tasks.restoration import CROP, label, measure_restoration, restoration_sheet
+from tfgans.tasks import Measured, Subject, label
+from tfgans.tasks.restoration import CROP, measure, sheet
 from tfgans.training.train import train
+
+
+def subject(tests: list[str], degradation: str, scaled: tuple[int, int] | None = None, **options: Any) -> Subject:
+    """Test sets, and what a recipe says of them: images are scaled, or keep their sizes."""
+    model = {"image_shape": [*(scaled or (32, 32)), 3]}
+    recipe = Recipe("photos", model, {}, 1, 1, degradation=degradation, crop=scaled is None)
+    return Subject(recipe, tests=tests, **options)
+
+
+def by_test(measured: Measured) -> dict[tuple[str, ...], float]:
+    """(test, measure, of), and where if it is a part -> value."""
+    return {(row.test, row.measure, row.of, *filter(None, [row.where])): row.values[0] for row in measured.rows}
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +66,8 @@ def enlarging(tmp_path_factory: pytest.TempPathFactory) -> Exported:
 
 
 def test_scores_are_those_of_the_images(enlarging: Exported, sets: list[str]) -> None:
-    tests = [(name, "all") for name in sets]
-    result = measure_restoration(enlarging, tests, "pool:4")
-    assert result["protocol"] == {
+    result = measure(enlarging, subject(sets, "pool:4"))
+    assert result.protocol == {
         "degradation": "pool:4",
         "tests": ["first", "second"],
         "border": 4,
@@ -70,25 +83,28 @@ def test_scores_are_those_of_the_images(enlarging: Exported, sets: list[str]) ->
         made = small.repeat(4, axis=0).repeat(4, axis=1).astype(np.uint8)
         values["psnr"].append(psnr(made[None], original[None], border=4, y_channel=True)[0])
         values["ssim"].append(ssim(made[None], original[None], border=4, y_channel=True)[0])
-    found = result["metrics"]
-    assert found["psnr_first"] == pytest.approx(np.mean(values["psnr"]), abs=0.02)
-    assert found["ssim_first"] == pytest.approx(np.mean(values["ssim"]), abs=0.001)
-    assert found["psnr_first_bicubic"] > found["psnr_first"], "smooth pictures: bicubic is better than squares"
-    assert not [name for name in found if "distance" in name]
-    assert found["high_frequency_first"] > 10 * found["high_frequency_first_bicubic"], "squares have sharp edges"
-    assert found["letters_read_8px"] < 0.5 and found["letters_read_24px"] > 0.95
+    found = by_test(result)
+    assert found["first", "psnr", "model"] == pytest.approx(np.mean(values["psnr"]), abs=0.02)
+    assert found["first", "ssim", "model"] == pytest.approx(np.mean(values["ssim"]), abs=0.001)
+    bicubic = found["first", "psnr", "bicubic"]
+    assert bicubic > found["first", "psnr", "model"], "smooth pictures: bicubic is better than squares"
+    assert not [key for key in found if "distance" in key[1]]
+    fine = [found["first", "high_frequency", of] for of in ("model", "bicubic")]
+    assert fine[0] > 10 * fine[1], "squares have sharp edges"
+    read = [found["letters", "letters_read", "model", f"{height} px"] for height in (8, 24)]
+    assert read[0] < 0.5 and read[1] > 0.95
 
 
 def test_letters_are_read_where_they_are_clear() -> None:
-    sheet, letters, shifts = writing.page(12)
-    assert sheet.shape == (12 * 24, 20 * 24, 3) and sheet.min() == 0 and len(np.unique(letters)) == 30
-    rows = np.flatnonzero((sheet[..., 0] < 128).any(axis=1))
+    written, letters, shifts = writing.page(12)
+    assert written.shape == (12 * 24, 20 * 24, 3) and written.min() == 0 and len(np.unique(letters)) == 30
+    rows = np.flatnonzero((written[..., 0] < 128).any(axis=1))
     assert rows[0] < 24, "the first row of cells holds letters"
     other = writing.page(12, seed=1)
-    assert (writing.read(sheet, 12, shifts) == letters).all()
+    assert (writing.read(written, 12, shifts) == letters).all()
     assert (writing.read(other[0], 12, other[2]) == other[1]).all()
-    assert (writing.read(255 - 0.3 * (255.0 - sheet), 12, shifts) == letters).all(), "faint, but clear"
-    noise = np.random.default_rng(0).uniform(0, 255, sheet.shape)
+    assert (writing.read(255 - 0.3 * (255.0 - written), 12, shifts) == letters).all(), "faint, but clear"
+    noise = np.random.default_rng(0).uniform(0, 255, written.shape)
     assert writing.letters_read(lambda page: [page, noise], 12)[0] == 1
     assert writing.letters_read(lambda page: [page, noise], 12)[1] < 0.15, "of 30 letters, by chance"
 
@@ -103,71 +119,74 @@ def save(folder: Path, restore: Any, channels: int) -> Exported:
 
 def test_a_hole_is_measured_inside(sets: list[str], tmp_path: Path) -> None:
     white = save(tmp_path / "m", lambda images: tf.ones_like(images), 3)
-    result = measure_restoration(white, [(sets[0], "all")], "mask:24")
-    assert result["protocol"]["border"] == 0 and result["protocol"]["channel"] == "RGB"
-    found, values = result["metrics"], []
+    result = measure(white, subject(sets[:1], "mask:24"))
+    assert result.protocol["border"] == 0 and result.protocol["channel"] == "RGB"
+    found, values = by_test(result), []
     for i in range(2):
         original = np.asarray(Image.open(Path(sets[0].removeprefix("folder:")) / f"{i}.png")) / 255.0
         spoiled = degrade("mask:24")(2 * original.astype(np.float32) - 1, tf.constant([0, i])).numpy()
         inside = original[(np.abs(spoiled) < 1e-6).all(-1)]
         assert len(inside) >= 24 * 24
         values.append(-10 * np.log10(((1 - inside) ** 2).mean()))
-    assert found["hole_psnr_first"] == pytest.approx(np.mean(values), abs=0.01)
-    assert found["hole_psnr_first_biharmonic"] > found["hole_psnr_first"], "smooth pictures"
-    assert found["hole_psnr_first_mean"] > found["hole_psnr_first"], "white is further off than the mean"
-    assert found["psnr_first_source"] > found["psnr_first"], "what was given was right but for the hole"
+    inside = found["first", "psnr", "model", "hole"]
+    assert inside == pytest.approx(np.mean(values), abs=0.01)
+    assert found["first", "psnr", "biharmonic", "hole"] > inside, "smooth pictures"
+    assert found["first", "psnr", "mean_fill", "hole"] > inside, "white is further off than the mean"
+    given, made = (found["first", "psnr", of] for of in ("input", "model"))
+    assert given > made, "what was given was right but for the hole"
 
 
 def test_colours_are_measured_against_the_originals(sets: list[str], tmp_path: Path) -> None:
     orange = save(tmp_path / "m", lambda images: images * [1.0, 0.7, 0.4], 1)
     assert orange.colours
-    found = measure_restoration(orange, [(sets[0], "all")], "lightness")["metrics"]
+    found = by_test(measure(orange, subject(sets[:1], "lightness")))
     originals = [np.asarray(Image.open(Path(sets[0].removeprefix("folder:")) / f"{i}.png")) for i in range(2)]
     expected = np.mean([colourfulness(image[None])[0] for image in originals])
-    assert found["colourfulness_first_real"] == pytest.approx(expected)
-    assert found["colourfulness_first"] > 10 and found["green_blue_first"] == 0 < found["green_blue_first_real"] < 1
-    assert found["psnr_first_source"] < 40
+    assert found["first", "colourfulness", "real"] == pytest.approx(expected)
+    assert found["first", "colourfulness", "model"] > 10
+    assert found["first", "green_blue", "model"] == 0 < found["first", "green_blue", "real"] < 1
+    assert found["first", "psnr", "input"] < 40
     Image.fromarray(np.full((20, 20, 3), 90, np.uint8)).save(tmp_path / "gray.png")
-    gray = measure_restoration(orange, [(f"folder:{tmp_path}", "all")], "lightness")
-    name = tmp_path.name.lower()
-    assert f"psnr_{name}_source" not in gray["metrics"] and f"green_blue_{name}_real" not in gray["metrics"]
-    assert gray["metrics"][f"colourfulness_{name}_real"] == 0 and gray["protocol"]["n_images"] == {name: 1}
-    assert restoration_sheet(orange, [(sets[0], "all")], "lightness").shape[-1] == 3
+    gray = measure(orange, subject([f"folder:{tmp_path}"], "lightness"))
+    name, found = tmp_path.name.lower(), by_test(gray)
+    assert (name, "psnr", "input") not in found and (name, "green_blue", "real") not in found
+    assert found[name, "colourfulness", "real"] == 0 and gray.protocol["n_images"] == {name: 1}
+    assert sheet(orange, subject(sets[:1], "lightness")).shape[-1] == 3
 
 
 def test_what_cannot_be_measured(enlarging: Exported, sets: list[str]) -> None:
-    tests = [(name, "all") for name in sets]
     with pytest.raises(UserError, match="same name"):
-        measure_restoration(enlarging, [tests[0], tests[0]], "bicubic:4")
+        measure(enlarging, subject([sets[0], sets[0]], "bicubic:4"))
     with pytest.raises(UserError, match="squeezenet:PATH"):
-        measure_restoration(enlarging, tests, "bicubic:4", "judge:mnist")
+        measure(enlarging, subject(sets, "bicubic:4", features="judge:mnist"))
     with pytest.raises(UserError, match="no folder"):
-        measure_restoration(enlarging, [("folder:nowhere", "all")], "bicubic:4")
+        measure(enlarging, subject(["folder:nowhere"], "bicubic:4"))
     with pytest.raises(UserError, match="128x128"):
-        restoration_sheet(enlarging, tests[1:], "bicubic:4")
+        sheet(enlarging, subject(sets[1:], "bicubic:4"))
 
 
 def test_sheet_has_three_rows(enlarging: Exported, sets: list[str]) -> None:
-    sheet = restoration_sheet(enlarging, [(name, "all") for name in sets], "bicubic:4")
-    assert sheet.shape == (3 * (CROP + 2) + 2, 2 * (CROP + 2) + 2, 3)  # the second set is too small to show
+    picture = sheet(enlarging, subject(sets, "bicubic:4"))
+    assert picture.shape == (3 * (CROP + 2) + 2, 2 * (CROP + 2) + 2, 3)  # the second set is too small to show
 
 
 def test_images_are_scaled_as_in_training(enlarging: Exported, sets: list[str]) -> None:
-    tests = [(name, "all") for name in sets]
-    result = measure_restoration(enlarging, tests, "pool:4", scaled=(32, 48))
-    assert result["protocol"]["scaled"] == [32, 48]
-    assert not any(name.startswith("letters") for name in result["metrics"]), "which are larger"
+    scaled = subject(sets, "pool:4", scaled=(32, 48))
+    result = measure(enlarging, scaled)
+    assert result.protocol["scaled"] == [32, 48]
+    assert not any(row.measure == "letters_read" for row in result.rows), "which are larger"
     original = data.load(sets[1], "all", image_shape=(32, 48, 3), minimum=1).images
     small = original.reshape(1, 8, 4, 12, 4, 3).mean(axis=(2, 4)).round()
     made = small.repeat(4, axis=1).repeat(4, axis=2).astype(np.uint8)
     expected = psnr(made, original, border=4, y_channel=True)[0]
-    assert result["metrics"]["psnr_second"] == pytest.approx(expected, abs=0.02)
-    sheet = restoration_sheet(enlarging, tests, "pool:4", scaled=(32, 48))
-    assert sheet.shape == (3 * (32 + 2) + 2, 3 * (32 + 2) + 2, 3), "all three images"
+    assert by_test(result)["second", "psnr", "model"] == pytest.approx(expected, abs=0.02)
+    picture = sheet(enlarging, scaled)
+    assert picture.shape == (3 * (32 + 2) + 2, 3 * (32 + 2) + 2, 3), "all three images"
 
 
 def test_label() -> None:
-    assert label(("folder:/some/where/Set5/", "all")) == "set5" and label(("photos", "test")) == "photos"
+    assert label("folder:/some/where/Set5/") == "set5" and label("photos") == "photos"
+    assert label("domains:mnist,folder:data/USPS") == "mnist,usps"
 
 
 SETTINGS: dict[str, Any] = dict(
@@ -204,23 +223,31 @@ def test_card_of_a_restoration(
     assert card.endpoints == {"restore": ["images"]} and card.protocol["degradation"] == "bicubic:4"
     assert Image.open(folder / "samples.png").size == (2 * 130 + 2, 3 * 130 + 2)
 
-    again = {(row.measure, row.test, row.of): row.values for row in evaluate([folder], tests=sets)["measurements"]}
+    again = {(row.measure, row.test, row.of): row.values for row in evaluate([folder], tests=sets).rows}
     assert again["psnr", "second", "model"] == pytest.approx(singles[0]["psnr", "second", "model"], abs=1e-3)
     with pytest.raises(UserError, match="--test folder:PATH"):
         evaluate([folder])
-    # without --test: the test images of what it was trained on, in the features of its card
-    asked: list[Any] = []
+    # where a judge reads it, without --test: the test images of what it was trained on, in the features of its card
+    asked: list[Subject] = []
     monkeypatch.setattr(
-        "tfgans.evaluation.evaluate.measure_small", lambda model, *rest: asked.append(rest) or {"metrics": {}}
+        "tfgans.tasks.small_restoration.measure", lambda model, subject: asked.append(subject) or Measured({}, [])
     )
-    protocol = card.protocol | {"features": "judge:a"}
-    cards.write_card(folder, dataclasses.replace(card, dataset="cifar10", protocol=protocol))
+    protocol, settings = card.protocol | {"features": "judge:a"}, card.settings | {"dataset": "cifar10"}
+    read = dataclasses.replace(card, task="small_restoration", dataset="cifar10", protocol=protocol, settings=settings)
+    cards.write_card(folder, read)
     evaluate([folder], n=7)
-    assert asked == [("cifar10", "bicubic:4", "judge:a", 7, None)]
+    assert asked == [Subject(Recipe.from_dict(settings), features="judge:a", n=7)]
+    assert (asked[0].recipe.dataset, asked[0].recipe.degradation, asked[0].tests) == ("cifar10", "bicubic:4", None)
     cards.write_card(folder, card)
     line = next(line for line in tables.results_table().splitlines() if "srgan-test" in line)
     assert "| first (2, bicubic:4) |" in line and f"{sum(psnr) / 2:.2f} ±" in line
-    recipe = dataclasses.replace(models.recipe("srgan"), reported={"psnr_first": 29.4, "ssim_first": 0.8472})
+    recipe = dataclasses.replace(
+        models.recipe("srgan"),
+        reported=(
+            {"measure": "psnr", "test": "first", "value": 29.4},
+            {"measure": "ssim", "test": "first", "value": 0.8472},
+        ),
+    )
     monkeypatch.setattr("tfgans.models.recipe", lambda *which: recipe)
     line = next(line for line in tables.results_table().splitlines() if "srgan-test" in line)
     assert (line.split(" | ")[4], line.split(" | ")[7]) == ("29.40", "0.8472")
@@ -257,5 +284,5 @@ def test_what_a_judge_reads_has_one_line(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_a_run_is_measured_on_its_own_test_images(runs: list[Path]) -> None:
     measured = evaluate(runs[:1])
-    assert measured["protocol"]["tests"] == ["photos"] and measured["protocol"]["n_images"] == {"photos": 2}
+    assert measured.protocol["tests"] == ["photos"] and measured.protocol["n_images"] == {"photos": 2}
     assert Run.open(runs[0]).config["recipe"]["dataset"] == "photos"

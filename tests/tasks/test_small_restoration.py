@@ -1,13 +1,17 @@
 """What a judge reads in restored digits, and a reader of the coarse ones."""
 
+import dataclasses
 import types
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from inference_models import declare
 
-from tfgans import data, metrics
+from tfgans import data, endpoint, metrics
+from tfgans.endpoint import Endpoint
 from tfgans.errors import UserError
 from tfgans.features import load_features
 from tfgans.inference.exported import Exported
@@ -86,3 +90,15 @@ def test_what_cannot_be_read(squares: Exported, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("tfgans.tasks.small_restoration.load_features", lambda name: types.SimpleNamespace(n_classes=0))
     with pytest.raises(UserError, match="judge:NAME"):
         measure(squares, subject(features="inception"))
+
+
+def test_what_is_not_enlarged_is_compared_with_the_input(tmp_path: Path) -> None:
+    """A model that leaves the noise as it is."""
+    images = endpoint.images(1)
+    rules = Endpoint({"images": images}, {"images": images})
+    same = Exported(declare(tmp_path / "m", {"restore": (lambda given: given, rules)}))
+    recipe = dataclasses.replace(RECIPE, degradation="noise:0.1")
+    rows = measure(same, Subject(recipe, features="judge:mnist", n=20)).rows
+    found = {(row.measure, row.of): row.values[0] for row in rows}
+    assert found["psnr", "model"] == found["psnr", "input"]
+    assert np.isfinite(list(found.values())).all() and ("high_frequency", "model") not in found

@@ -32,6 +32,7 @@ def follow(run: Run, term: str, subject: Subject) -> list[Row]:
     The curve goes to QUALITY in the run's folder: step, the term's value and the distance of that checkpoint. Returns
     no row for a run with fewer than FEWEST checkpoints, nor where the features are not those of a judge.
     """
+    (run.path / QUALITY).unlink(missing_ok=True)  # of an earlier measurement
     history = {int(line["step"]): line[term] for line in run.read_history()}
     steps = [step for step in run.steps() if step in history]
     if len(steps) < FEWEST:

@@ -77,8 +77,8 @@ class Subject:
 
 
 def label(dataset: str) -> str:
-    """A data set's name in rows: the last part of its path, or its name."""
-    return Path(dataset.split(":")[-1]).name.lower()
+    """A data set's name in rows: the last part of its path, or its name; of domains:ONE,OTHER those of both."""
+    return ",".join(Path(part.split(":")[-1]).name.lower() for part in dataset.split(","))
 
 
 def row(measure: str, value: float, of: str = "model", **place: Any) -> Row:
@@ -101,7 +101,9 @@ def task_of(endpoints: dict[str, Endpoint], recipe: Recipe) -> str:
         return "paired_translation"
     if "a_to_b" in endpoints:
         return "unpaired_translation"
-    if "restore" in endpoints or "fill" in endpoints:
+    if "fill" in endpoints:
+        return "restoration"
+    if "restore" in endpoints:
         return "small_restoration" if not recipe.crop and recipe.dataset in JUDGES else "restoration"
     if set(endpoints["sample"].outputs) == {"a", "b"}:
         return "joint_generation"

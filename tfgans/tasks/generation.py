@@ -132,6 +132,8 @@ def measure_run(run: Run, model: Exported, subject: Subject, batch: int = 500) -
     trained = run.load(run.latest() or 0)
     can = {ability: getattr(trained, ability, None) for ability in ("bound", "canvases", "recognize")}
     name, rows = subject.label, []
+    if not any(can.values()):
+        return []
     test = data.load(subject.recipe.dataset, "test", data_dir=subject.data_dir, image_shape=subject.image_shape)
     images = test.images.astype(np.float32) / 255
     if can["bound"]:

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tfgans.adversarial import Adversarial
 from tfgans.card import Card, Row
+from tfgans.data import ImageSet
 from tfgans.data.palettes import palette as palette_of
 from tfgans.errors import UserError
 from tfgans.images import grid, to_uint8
@@ -46,7 +47,7 @@ def measure(model: Exported, subject: Subject) -> Measured:
     if not test.aligned:
         raise UserError(f"the test images of {subject.recipe.dataset} are no pairs: file names do not agree")
     sources, target = list(test.by_role["source"].values()), one(test, "target")
-    made = translated(lambda *each: model.call("translate", *each, SAMPLE_SEED), *sources)
+    made = _made(model, sources)
     name = subject.label
     place = {"test": name}
     protocol = {
@@ -60,7 +61,7 @@ def measure(model: Exported, subject: Subject) -> Measured:
         return Measured(protocol, list(of_labels(made, target, **place)))
     rows = list(between(made, target.images, "model", **place))
     source = shown(sources[0])
-    comparable = source.shape[:3] == target.images.shape[:3]
+    comparable = sources[0].encoding == "image" and source.shape[:3] == target.images.shape[:3]
     if comparable:
         same = source if source.shape == target.images.shape else coloured(source)
         rows += between(same, np.broadcast_to(target.images, same.shape), "input", **place)
@@ -72,6 +73,12 @@ def measure(model: Exported, subject: Subject) -> Measured:
     return Measured(protocol, rows)
 
 
+def _made(model: Exported, sources: list[ImageSet]) -> np.ndarray:
+    """Translations of the sources; a model with noise gets the seed of samples."""
+    seed = [SAMPLE_SEED] if "seed" in model.need("translate").inputs else []
+    return translated(lambda *each: model.call("translate", *each, *seed), *sources)
+
+
 def measure_run(run: Run, model: Exported, subject: Subject) -> list[Row]:
     return []
 
@@ -80,7 +87,7 @@ def sheet(model: Exported, subject: Subject, run: Run | None = None) -> np.ndarr
     """Test examples, not selected: a row of sources, one of translations, one of targets."""
     test = domains_of(subject, "test", SHOWN)
     sources, target = list(test.by_role["source"].values()), one(test, "target")
-    made = translated(lambda *each: model.call("translate", *each, SAMPLE_SEED), *sources)
+    made = _made(model, sources)
     if target.palette is not None and made.shape[-1] == 1:
         made = target.palette.colours(made)
     rows = [coloured(images) for images in (shown(sources[0]), made, shown(target))]
@@ -92,7 +99,9 @@ def preview(model: Adversarial, examples: Examples, recipe: Recipe) -> Callable[
     batch = examples(SHOWN)
     inputs = [key for key in ("source", "label_map", "instance_map") if key in batch]
     given = [batch[key] if batch[key].dtype.is_integer else (batch[key] + 1.0) / 2.0 for key in inputs]
-    translate = tf.function(lambda: model.translate(*given, tf.constant(SAMPLE_SEED)))
+    if "seed" in model.endpoints()["translate"].inputs:
+        given.append(tf.constant(SAMPLE_SEED))
+    translate = tf.function(lambda: model.translate(*given))
     colours = palette_of(recipe.palette).colours if recipe.palette else None
 
     def picture(values: tf.Tensor, signed: bool = True) -> np.ndarray:

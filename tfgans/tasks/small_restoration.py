@@ -67,7 +67,8 @@ def _starts(images: np.ndarray) -> range:
 
 def measure(model: Exported, subject: Subject) -> Measured:
     """PSNR, SSIM, power at the frequencies that were lost, the judge's accuracy and the Frechet distance in its
-    features, of `n` restored test images; beside them those of bicubic enlargement, and the accuracy on originals.
+    features, of `n` restored test images; beside them those of bicubic enlargement, or of the input where nothing is
+    enlarged, and the accuracy on originals.
 
     `coarse_accuracy` is that of a network that learnt to read coarse images. On other test sets, or in the features
     of SqueezeNet, this is a `restoration` like any other.
@@ -86,17 +87,20 @@ def measure(model: Exported, subject: Subject) -> Measured:
     original = test.images[:n]
     source = coarse(original, degradation)
     factor = degrade(degradation).factor
-    sets = {"model": restored(model, source), "bicubic": enlarged(source, factor), "real": original}
+    plain = "bicubic" if factor > 1 else "input"
+    sets = {"model": restored(model, source), plain: enlarged(source, factor), "real": original}
     seen = {of: judge.features(images) for of, images in sets.items()}
     name, rows = subject.label, []
-    for of in ("model", "bicubic"):
+    for of in ("model", plain):
         images = sets[of]
         rows += [
             row("psnr", np.mean(metrics.psnr(images, original)), of, test=name),
             row("ssim", np.mean(metrics.ssim(images, original)), of, test=name),
-            row("high_frequency", np.mean(metrics.high_frequency(images, original, factor)), of, test=name),
             row("frechet_distance", metrics.frechet_distance(seen["real"], seen[of]), of, test=name),
         ]
+        if factor > 1:  # else no frequencies were lost
+            power = metrics.high_frequency(images, original, factor)
+            rows.append(row("high_frequency", np.mean(power), of, test=name))
     train = data.load(dataset, "train", data_dir=subject.data_dir, image_shape=judge.image_shape)
     unseen = judge.features(train.images[: min(n, held_out(len(train)))])
     rows.append(row("frechet_distance", metrics.frechet_distance(seen["real"], unseen), "train", test=name))
@@ -132,7 +136,7 @@ def coarse_accuracy(train: np.ndarray, train_labels: Any, test: np.ndarray, test
 
 
 def measure_run(run: Run, model: Exported, subject: Subject) -> list[Row]:
-    return []
+    return restoration.measure_run(run, model, subject)
 
 
 def sheet(model: Exported, subject: Subject, run: Run | None = None) -> np.ndarray:

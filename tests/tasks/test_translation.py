@@ -1,0 +1,316 @@
+"""What is measured of translations and of pairs from noise, by hand; which task a model has, and what a task has."""
+
+import inspect
+import math
+import re
+import types
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from inference_models import declare
+from PIL import Image
+
+from tfgans import tasks
+from tfgans.endpoint import Array, Endpoint, generator, images, latents, number
+from tfgans.errors import UserError
+from tfgans.inference.exported import Exported
+from tfgans.recipe import Recipe
+from tfgans.tasks import SAMPLE_SEED, Measured, Subject, joint_generation, paired_translation, unpaired_translation
+
+SIDE = 16
+PHOTO = images(3)
+IDS = Array((None, None, None, 1), "int32", 0, 4, "classes")
+PALETTE = "red 255 0 0\ngreen 0 255 0\nblue 0 0 255\nvoid 0 0 0 -\n"
+
+
+def write(path: Path, pixels: Any) -> None:
+    """A file of one level of gray in three channels, or of the pixels given."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.full((SIDE, SIDE, 3), pixels) if np.ndim(pixels) == 0 else pixels
+    Image.fromarray(np.asarray(pixels, np.uint8)).save(path)
+
+
+def subject(
+    dataset: str, *, features: str | None = None, side: int = SIDE, channels: int = 3, **recipe: Any
+) -> Subject:
+    return Subject(Recipe(dataset, {"image_shape": (side, side, channels)}, {}, 1, 1, **recipe), features=features)
+
+
+def values(measured: Measured) -> dict[tuple[str, ...], float]:
+    """(measure, of), and direction and where if there are any -> value."""
+    return {(row.measure, row.of, *filter(None, [row.direction, row.where])): row.values[0] for row in measured.rows}
+
+
+def l1(*differences: float) -> Any:
+    """The mean over images that lie so many of 255 levels from their targets, everywhere."""
+    return pytest.approx(np.mean(differences) / 255, abs=1e-6)
+
+
+def psnr(*differences: float) -> Any:
+    return pytest.approx(np.mean([20 * math.log10(255 / each) for each in differences]), abs=1e-4)
+
+
+# --- one way ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> str:
+    for i, (source, target) in enumerate([(100, 80), (200, 60)]):
+        write(tmp_path / "pairs" / "test" / "A" / f"{i}.png", source)
+        write(tmp_path / "pairs" / "test" / "B" / f"{i}.png", target)
+    return f"pairs:{tmp_path / 'pairs'}"
+
+
+@pytest.mark.parametrize("noisy", [True, False])
+def test_translations_and_the_input_beside_their_targets(pairs: str, tmp_path: Path, noisy: bool) -> None:
+    """A model that halves, with and without a seed."""
+
+    def with_seed(pictures: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        return tf.where(seed == SAMPLE_SEED, pictures / 2, 1.0)
+
+    rules = Endpoint({"images": PHOTO} | ({"seed": number()} if noisy else {}), {"images": PHOTO})
+    model = Exported(declare(tmp_path / "m", {"translate": (with_seed if noisy else lambda x: x / 2, rules)}))
+    measured = paired_translation.measure(model, subject(pairs))
+    assert measured.protocol["n_images"] == {"pairs": 2} and {row.test for row in measured.rows} == {"pairs"}
+    found = values(measured)
+    assert found.keys() == {(measure, of) for measure in ("l1", "psnr", "ssim") for of in ("model", "input")}
+    assert found["l1", "model"] == l1(30, 40) and found["psnr", "model"] == psnr(30, 40)
+    assert found["l1", "input"] == l1(20, 140) and found["psnr", "input"] == psnr(20, 140)
+    alike = [
+        (2 * a * b + 2.55**2) / (a * a + b * b + 2.55**2) for a, b in ((50, 80), (100, 60))
+    ]  # no contrast: of means
+    assert found["ssim", "model"] == pytest.approx(np.mean(alike), abs=1e-4)
+    sheet = paired_translation.sheet(model, subject(pairs))
+    levels = sheet[SIDE // 2 :: SIDE + 2, SIDE // 2 :: SIDE + 2, 0]
+    assert levels.tolist() == [[100, 200], [50, 100], [80, 60]]
+
+
+def test_what_is_no_pair(pairs: str, tmp_path: Path) -> None:
+    model = Exported(
+        declare(tmp_path / "m", {"translate": (lambda x: x, Endpoint({"images": PHOTO}, {"images": PHOTO}))})
+    )
+    write(tmp_path / "pairs" / "test" / "B" / "of_none.png", 7)
+    with pytest.raises(UserError, match="are no pairs: file names do not agree"):
+        paired_translation.measure(model, subject(pairs, pairing="shuffled"))
+    with pytest.raises(UserError, match="of_none"):
+        paired_translation.measure(model, subject(pairs))
+
+
+@pytest.mark.parametrize("made", ["colours", "ids"])
+def test_label_maps(tmp_path: Path, made: str) -> None:
+    """Red above green above what does not count; the model sees red in half of the red rows, and else green."""
+    colours = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [0, 0, 0]])
+    seen = np.array([[200, 30, 20], [20, 240, 70], [0, 30, 180]])  # near the palette's
+    rows, near = np.repeat([0, 1, 3], [8, 6, 2]), np.repeat([0, 1, 2], [4, 10, 2])
+    write(tmp_path / "set" / "test" / "label" / "0.png", np.repeat(colours[rows][:, None], SIDE, axis=1))
+    write(tmp_path / "set" / "test" / "photo" / "0.png", np.repeat(seen[near][:, None], SIDE, axis=1))
+    (tmp_path / "palette.txt").write_text(PALETTE)
+
+    def as_ids(pictures: tf.Tensor) -> tf.Tensor:
+        return tf.where(pictures[..., :1] > 0.5, 0, 1)
+
+    output, function = (PHOTO, lambda pictures: pictures) if made == "colours" else (IDS, as_ids)
+    rules = Endpoint({"images": PHOTO}, {"images": output})
+    model = Exported(declare(tmp_path / "m", {"translate": (function, rules)}))
+    of = subject(
+        f"pairs:{tmp_path / 'set'}",
+        sets={"source": "photo", "target": "label"},
+        palette=str(tmp_path / "palette.txt"),
+    )
+    assert values(paired_translation.measure(model, of)) == {
+        ("pixel_accuracy", "model"): pytest.approx((4 + 6) / 14),
+        ("class_accuracy", "model"): pytest.approx((4 / 8 + 6 / 6) / 2),
+        ("mean_iou", "model"): pytest.approx((4 / 8 + 6 / (6 + 4)) / 2),
+    }
+    sheet = paired_translation.sheet(model, of)
+    assert sheet.shape == (3 * (SIDE + 2) + 2, SIDE + 4, 3)
+    assert sheet[-4 - SIDE + 2, 5].tolist() == [255, 0, 0], "the target's colours"
+
+
+def test_maps_as_sources(tmp_path: Path) -> None:
+    """A label map and an instance map make an image; none of them is an image to compare with."""
+    for i, (label, instance) in enumerate([(1, 3), (2, 7)]):
+        for name, level in (("label", label), ("instance", instance)):
+            write(tmp_path / "set" / "test" / name / f"{i}.png", np.full((SIDE, SIDE), level))
+        write(tmp_path / "set" / "test" / "photo" / f"{i}.png", 100)
+    (tmp_path / "palette.txt").write_text(PALETTE)
+
+    def paint(label_map: tf.Tensor, instance_map: tf.Tensor) -> tf.Tensor:
+        return tf.repeat(tf.cast(40 * label_map + instance_map, tf.float32) / 255, 3, axis=-1)
+
+    instances = Array((None, None, None, 1), "int32", 0, 2**16, "instances")
+    rules = Endpoint({"label_map": IDS, "instance_map": instances}, {"images": PHOTO})
+    model = Exported(declare(tmp_path / "m", {"translate": (paint, rules)}))
+    recipe = dict(sets={"source": ["label", "instance"], "target": "photo"}, palette=str(tmp_path / "palette.txt"))
+    of = subject(f"pairs:{tmp_path / 'set'}", **recipe)
+    found = values(paired_translation.measure(model, of))
+    assert found.keys() == {("l1", "model"), ("psnr", "model"), ("ssim", "model")}
+    assert found["l1", "model"] == l1(57, 13) and found["psnr", "model"] == psnr(57, 13)
+
+    maps = [tf.fill((6, SIDE, SIDE, 1), level) for level in (1, 3)]
+    batch = {"label_map": maps[0], "instance_map": maps[1], "target": tf.zeros((6, SIDE, SIDE, 3))}
+    trained: Any = types.SimpleNamespace(translate=paint, endpoints=lambda: {"translate": rules})
+    picture = paired_translation.preview(trained, lambda n: batch, of.recipe)()
+    levels = picture[SIDE // 2 :: SIDE + 2, SIDE // 2]
+    assert levels.tolist() == [[0, 255, 0], [43] * 3, [128] * 3]
+
+
+# --- two ways ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def two_way(tmp_path: Path) -> Exported:
+    """a to b halves, b to a makes half as light again."""
+    rules = Endpoint({"images": PHOTO}, {"images": PHOTO})
+    ways = {"a_to_b": (lambda x: x / 2, rules), "b_to_a": (lambda x: tf.minimum(1.5 * x, 1.0), rules)}
+    return Exported(declare(tmp_path / "m", ways, domains=["A", "B"]))
+
+
+def domains(folder: Path, a: list[int], b: list[int], name: str = "") -> str:
+    for split in ("train", "test"):
+        for side, levels in (("A", a), ("B", b)):
+            for i, level in enumerate(levels):
+                write(folder / f"{split}{side}" / f"{name if side == 'B' else ''}{i:02d}.png", level)
+    return f"domains:{folder}"
+
+
+def test_round_trips_identities_and_hidden_partners(two_way: Exported, tmp_path: Path) -> None:
+    dataset = domains(tmp_path / "set", a=[100, 60], b=[70, 20])
+    protocol, rows = unpaired_translation.measure(two_way, subject(dataset))
+    assert protocol["pairs"] and protocol["n_images"] == {"set a": 2, "set b": 2}
+    found = values(Measured(protocol, rows))
+    assert found["l1", "model", "a_to_b"] == l1(20, 10) and found["psnr", "model", "a_to_b"] == psnr(20, 10)
+    assert found["l1", "model", "b_to_a"] == l1(5, 30) and found["psnr", "model", "b_to_a"] == psnr(5, 30)
+    for way in ("a_to_b", "b_to_a"):
+        assert found["l1", "input", way] == l1(30, 40) and found["psnr", "input", way] == psnr(30, 40)
+    assert found["l1", "model", "round_trip", "a"] == l1(25, 15)
+    assert found["l1", "model", "round_trip", "b"] == l1(17.5, 5)
+    assert found["l1", "model", "identity", "a"] == l1(50, 30), "of a, which is told to become a"
+    assert found["l1", "model", "identity", "b"] == l1(35, 10)
+    assert not {measure for measure, *_ in found} - {"l1", "psnr", "ssim"}, "no features were named"
+
+    unrelated = domains(tmp_path / "other", a=[100, 60], b=[70, 20], name="other")
+    protocol, rows = unpaired_translation.measure(two_way, subject(unrelated))
+    assert not protocol["pairs"] and {row.direction for row in rows} == {"round_trip", "identity"}
+
+
+def test_domains_are_compared_as_sets(two_way: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a single feature, the brightness, the Frechet distance is that of two normal distributions."""
+
+    class Brightness:
+        name, sha256, n_classes = "brightness", "ab", 0
+
+        def features(self, pictures: np.ndarray) -> np.ndarray:
+            assert pictures.dtype == np.uint8
+            return pictures.mean(axis=(1, 2, 3))[:, None].astype(np.float32)
+
+    monkeypatch.setattr("tfgans.tasks.translation.load_features", lambda name: Brightness())
+    a, b = [100 + 4 * i for i in range(16)], [20 + 2 * i for i in range(16)]
+    of = subject(domains(tmp_path / "set", a, b), features="brightness")
+    protocol, rows = unpaired_translation.measure(two_way, of)
+    assert protocol["features"] == "brightness" and protocol["asked_features"] == "brightness"
+    found = values(Measured(protocol, rows))
+
+    def distance(one: Any, other: Any) -> Any:
+        moved = np.mean(one) - np.mean(other), np.std(one, ddof=1) - np.std(other, ddof=1)
+        return pytest.approx(moved[0] ** 2 + moved[1] ** 2, rel=1e-3, abs=1e-3)
+
+    for way, here, there, made in (("a_to_b", a, b, np.array(a) / 2), ("b_to_a", b, a, np.array(b) * 1.5)):
+        assert found["frechet_distance", "model", way] == distance(made, there)
+        assert found["frechet_distance", "input", way] == distance(here, there)
+        assert found["frechet_distance", "train", way] == distance(there, there)  # the same images, here
+        assert found["kernel_distance", "input", way] > found["kernel_distance", "model", way]
+
+
+# --- pairs from noise -------------------------------------------------------------------------------------------------
+
+
+class Sizes:
+    """A judge of two classes that reads 0 1 0 in images of the size of a, and 0 1 1 in others."""
+
+    name, sha256, n_classes = "judge:sizes", "cd", 2
+
+    def logits(self, pictures: np.ndarray) -> np.ndarray:
+        return np.eye(2)[[0, 1, 0] if pictures.shape[1] == 24 else [0, 1, 1]]
+
+
+def test_the_two_images_of_a_pair_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for split in ("train", "test"):
+        for i in range(3):
+            write(tmp_path / "set" / split / f"{i}.png", 50 * i)
+
+    def sample(n: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Columns of 0 and 204, of which the half of the size has 102, beside 128."""
+        stripes = tf.tile(tf.constant([0.0, 0.8])[None, None, :, None], (n, 24, 12, 1))
+        return {"a": stripes, "b": tf.fill((n, 12, 12, 1), 128 / 255)}
+
+    made = {"a": images(1, (None, 24, 24)), "b": images(1, (None, 12, 12))}
+    rules = Endpoint({"n": number(), "seed": number()}, made)
+    model = Exported(declare(tmp_path / "m", {"sample": (sample, rules)}))
+    of = subject(f"domains:folder:{tmp_path / 'set'}", side=24, channels=1, pairing="halves", degradation="pool:2")
+    measured = joint_generation.measure(model, of)
+    assert measured.protocol["n_fake"] == 3  # as many as there are test images
+    assert {row.where for row in measured.rows} == {"agreement"} and {row.test for row in measured.rows} == {"set"}
+    found = values(measured)
+    assert found["l1", "model", "agreement"] == l1(26) and found["psnr", "model", "agreement"] == psnr(26)
+    with pytest.raises(UserError, match="leave --test out"):
+        joint_generation.measure(model, Subject(of.recipe, tests=["mnist5k"]))
+    for module in ("translation", "joint_generation"):
+        monkeypatch.setattr(f"tfgans.tasks.{module}.load_features", lambda name: Sizes())
+    read = values(joint_generation.measure(model, Subject(of.recipe, features="judge:sizes")))
+    assert read == found | {("same_class", "model"): pytest.approx(2 / 3)}
+
+
+# --- tasks ------------------------------------------------------------------------------------------------------------
+
+RESTORE = {"restore": Endpoint({"images": PHOTO}, {"images": PHOTO}, scale=4)}
+FILL = {"fill": Endpoint({"images": PHOTO, "masks": PHOTO}, {"images": PHOTO}, hole=8)}
+SAMPLE = generator((28, 28, 1), latents(100))
+
+
+@pytest.mark.parametrize(
+    "endpoints, recipe, task",
+    [
+        (SAMPLE, {}, "generation"),
+        (SAMPLE, {"dataset": "stacked_mnist"}, "mode_coverage"),
+        (generator((1, 1, 2), latents(100)), {"dataset": "gaussians8"}, "mode_coverage"),
+        (generator((1, 1, 2), latents(100)), {"dataset": "points of one's own"}, "mode_coverage"),
+        (RESTORE, {"crop": False}, "small_restoration"),
+        (RESTORE, {}, "restoration"),
+        (RESTORE, {"crop": False, "dataset": "folder:faces"}, "restoration"),
+        (FILL, {"crop": False}, "restoration"),
+        ({"translate": RESTORE["restore"]}, {}, "paired_translation"),
+        ({"a_to_b": RESTORE["restore"], "b_to_a": RESTORE["restore"]}, {}, "unpaired_translation"),
+        ({"sample": Endpoint({"n": number()}, {"a": PHOTO, "b": PHOTO})}, {}, "joint_generation"),
+    ],
+)
+def test_the_task_is_that_of_the_endpoints(endpoints: dict[str, Endpoint], recipe: dict[str, Any], task: str) -> None:
+    made = Recipe(**{"dataset": "mnist", "model": {}, "optimizers": {}, "batch_size": 1, "steps": 1, **recipe})
+    assert tasks.task_of(endpoints, made) == task
+
+
+@pytest.mark.parametrize("name", tasks.TASKS)
+def test_a_task_has_the_functions_that_are_listed(name: str) -> None:
+    listed = re.findall(r"^\* `(\w+)\((.*?)\)", tasks.__doc__ or "", re.MULTILINE)
+    assert {function for function, _ in listed} == {
+        "measure",
+        "measure_run",
+        "sheet",
+        "preview",
+        "features_of",
+        "table",
+    }
+    module = tasks.get(name)
+    for function, arguments in listed:
+        own = inspect.signature(getattr(module, function)).parameters
+        assert list(own)[: len(arguments.split(", "))] == arguments.split(", "), function
+        assert all(each.default is not each.empty for each in list(own.values())[len(arguments.split(", ")) :])
+    assert isinstance(module.SHOWS_ALL, bool) and module.table({}) == []
+
+
+def test_a_task_that_is_not_there() -> None:
+    with pytest.raises(UserError, match="no task 'painting'; there are: generation, "):
+        tasks.get("painting")
