@@ -6,8 +6,8 @@ import statistics
 from tfgans.card import Row
 
 MEASURES = {
-    "frechet_distance": "Fréchet distance (0 is best)",
     "kernel_distance": "Kernel distance (0 is best)",
+    "frechet_distance": "Fréchet distance (0 is best)",
     "classifier_score": "Classifier score",
     "precision": "Precision: samples that look like real ones",
     "recall": "Recall: real ones that samples cover",
