@@ -14,7 +14,7 @@ from keras import layers
 
 from tfgans import endpoint
 from tfgans.adversarial import Adversarial, Fall
-from tfgans.data.colour import lab_to_rgb, rgb_to_lab
+from tfgans.data.colour import gray_to_l, lab_to_rgb, rgb_to_lab
 from tfgans.errors import UserError
 from tfgans.layers import BatchNormalization, in_windows
 
@@ -228,7 +228,7 @@ class UNetGAN(Adversarial):
 
     def given(self, source: tf.Tensor) -> tf.Tensor:
         """What the generator is given, of images in [-1, 1]: the L of gray ones, or the RGB itself."""
-        return rgb_to_lab(tf.repeat(source, 3, -1))[..., :1] / LAB - 1.0 if self.task == "colorize" else source
+        return gray_to_l(source) / LAB - 1.0 if self.task == "colorize" else source
 
     def wanted(self, target: tf.Tensor) -> tf.Tensor:
         """What the generator should make, of RGB images in [-1, 1]: their a and b, or the RGB itself."""
