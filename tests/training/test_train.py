@@ -23,6 +23,7 @@ from tfgans.run import Run
 from tfgans.training import autotune as modes
 from tfgans.training import profile
 from tfgans.training.autotune import choose_mode
+from tfgans.training.callbacks import Recorder
 from tfgans.training.environment import duration, has_bfloat16
 from tfgans.training.profile import count_flops
 from tfgans.training.setup import fit_classes, recipe_of
@@ -208,6 +209,26 @@ def test_killed_again_and_again_it_reaches_the_same_bits(
     resume(run.path)
     same_results(run, uninterrupted, STEPS)
     assert not list(run.path.rglob(".tmp-*"))
+
+
+def test_a_run_stopped_within_a_row_of_the_history_goes_on_in_it(
+    tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = train_gan(tmp_path / "whole", pictures, {"steps": 6}, every=3)
+    ends = Recorder.on_train_batch_end
+
+    def stopping(recorder: Recorder, batch: int, logs: Any = None) -> None:
+        recorder.interrupted = recorder.step == 4  # Ctrl-C during step 5, two steps after the first row
+        ends(recorder, batch, logs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Recorder, "on_train_batch_end", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            train_gan(tmp_path / "stopped", pictures, {"steps": 6}, every=3)
+    stopped = Run(tmp_path / "stopped")
+    assert stopped.latest() == 5
+    resume(stopped.path)
+    same_results(stopped, whole, 6)
 
 
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(

@@ -38,6 +38,7 @@ class Recorder(keras.callbacks.Callback):
         self.run, self.step, self.steps, self.every = run, start, steps, every
         self.interrupted = False
         self.recipe, self.source = recipe_of(run.config), source
+        self.tracked = [variable.numpy() for variable in model.metrics_variables]
         self.preview = tasks.get(run.config["task"]).preview(model, self.examples, self.recipe)
         self.rows = [row for row in run.read_history() if row["step"] <= start]  # later ones will be made again
         self.began = time.perf_counter() - seconds
@@ -57,6 +58,11 @@ class Recorder(keras.callbacks.Callback):
     def on_train_begin(self, logs: Any = None) -> None:
         if self.step == 0:
             self._picture()
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        # `fit` has set the means back, and a run that was stopped goes on in the middle of a row
+        for variable, value in zip(self.model.metrics_variables, self.tracked, strict=True):
+            variable.assign(value)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         values = {term: float(value) for term, value in (logs or {}).items()}
@@ -94,8 +100,8 @@ class Recorder(keras.callbacks.Callback):
         )
         self._check_weights()
         self._picture()
-        self._save()
         self.model.reset_metrics()
+        self._save()
         self.marked = (self.step, time.perf_counter())
 
     def _picture(self) -> None:
