@@ -24,7 +24,6 @@ from tfgans.run import Run
 from tfgans.tasks import FEWEST, Examples, Measured, Subject, label, row
 from tfgans.tasks.set_distances import frechet_rows, kernel_rows
 
-BORDER = 4  # pixels left out at each side, as the papers on super-resolution do
 CROP = 128  # pixels a side, on the sheet
 SHOWN = 5  # images of each test set on the sheet, spread over it
 SEAMS = 200  # images whose seams are measured
@@ -89,12 +88,12 @@ def measure(model: Exported, subject: Subject) -> Measured:
     """PSNR, SSIM and, with the features "squeezenet:PATH", the squeezenet distance with and without a floor: the mean
     over each test set.
 
-    Enlarged images are compared on Y, without BORDER pixels, beside bicubic enlargement; also by the power at the
-    frequencies that were lost (`high_frequency`) and by the letters that can be read (`legibility`). Others are
-    compared in all channels, beside the input. These, and images scaled to one size, are compared as sets, too
-    (`set_distances`), with training images as the floor. What is coloured also gets `colour_scores`, what has a hole
-    `hole_scores`. Scores that an image does not have (the PSNR of a gray original and its equal source, the hues of a
-    gray image) are left out of the means.
+    Enlarged images are compared on Y, without as many border pixels as the factor, as papers do, beside bicubic
+    enlargement; also by the power at the frequencies that were lost (`high_frequency`) and by the letters that can be
+    read (`legibility`). Others are compared in all channels, beside the input. These, and images scaled to one size,
+    are compared as sets, too (`set_distances`), with training images as the floor. What is coloured also gets
+    `colour_scores`, what has a hole `hole_scores`. Scores that an image does not have (the PSNR of a gray original and
+    its equal source, the hues of a gray image) are left out of the means.
 
     Raises UserError for test sets that are not there or carry the same name, and for other features.
     """
@@ -108,7 +107,7 @@ def measure(model: Exported, subject: Subject) -> Measured:
     factor = degrade(degradation).factor
     enlarges = factor > 1
     plain = "bicubic" if enlarges else "input"
-    protocol: dict[str, Any] = {"degradation": degradation, "tests": names, "border": BORDER if enlarges else 0}
+    protocol: dict[str, Any] = {"degradation": degradation, "tests": names, "border": factor if enlarges else 0}
     if scaled:
         protocol["scaled"] = list(scaled)
     if subject.features:
@@ -197,7 +196,8 @@ def hole_scores(before: np.ndarray, restored: np.ndarray, original: np.ndarray, 
 
 
 def _scores(image: np.ndarray, original: np.ndarray, factor: int) -> dict[str, float]:
-    options: dict[str, Any] = dict(border=BORDER, y_channel=image.shape[-1] == 3) if factor > 1 else {}
+    border = min(factor, (min(image.shape[:2]) - 11) // 2)  # SSIM looks at 11 pixels a side
+    options: dict[str, Any] = dict(border=max(0, border), y_channel=image.shape[-1] == 3) if factor > 1 else {}
     scores = {
         "psnr": float(metrics.psnr(image[None], original[None], **options)[0]),
         "ssim": float(metrics.ssim(image[None], original[None], **options)[0]),
