@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
-from tiny import differences, state
+from tiny import differences, state, tiny_model
 
 from tfgans import data, models
 from tfgans.errors import Diverged, UserError
@@ -328,6 +328,20 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path, pictures: Path)
     assert f"at step {good + 1}; the last good checkpoint: {run.checkpoint(good)}" in str(error.value)
     assert all(np.isfinite(value).all() for value in state(run.load(good)).values())
     assert [row["step"] for row in run.read_history()] == list(range(1, good + 1))
+
+
+def test_an_infinite_second_moment_stops_the_run() -> None:
+    """Its weight would never move again, and stay finite."""
+    model = tiny_model("gan", "mnist")
+    recorder = Recorder.__new__(Recorder)
+    recorder._model, told = model, []
+    recorder._diverged = told.append  # type: ignore[method-assign]
+    recorder._check_weights()
+    assert told == []
+    slot = model.d_optimizer._velocities[0]
+    slot.assign(np.full(slot.shape, np.inf))
+    recorder._check_weights()
+    assert len(told) == 1 and told[0].endswith("no longer finite after the update of d_optimizer")
 
 
 def test_weights_that_are_not_finite_are_never_a_checkpoint(tmp_path: Path, pictures: Path) -> None:

@@ -118,8 +118,9 @@ class Recorder(keras.callbacks.Callback):
 
     def _check_weights(self) -> None:
         # a finite loss may have had an infinite gradient, and nothing can go on from a checkpoint of such weights
+        # a large one makes Adam's second moment infinite, and its weight stands still for ever
         for player in self.model.players:
-            for weight in self.model.weights_of(player):
+            for weight in [*self.model.weights_of(player), *getattr(self.model, player).variables]:
                 if not np.isfinite(keras.ops.convert_to_numpy(weight).astype(np.float32)).all():
                     self._diverged(f"{weight.path} is no longer finite after the update of {player}")
 
