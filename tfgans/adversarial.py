@@ -238,9 +238,14 @@ class Adversarial(keras.Model):
             store[f"seed_state_{i}"] = state.numpy()
         for i, variable in enumerate(self._non_trainable_variables):  # of `add_weight`, such as a step counter
             store[f"own_{i}"] = variable.numpy()
+        for i, variable in enumerate(self.metrics_variables):  # means that a row of the history has begun with
+            store[f"tracked_{i}"] = variable.numpy()
 
     def load_own_variables(self, store: Any) -> None:
         for i, state in enumerate(self._seed_states()):
             state.assign(store[f"seed_state_{i}"][()])
         for i, variable in enumerate(self._non_trainable_variables):
             variable.assign(store[f"own_{i}"][()])
+        for i, variable in enumerate(self.metrics_variables):
+            if f"tracked_{i}" in store.keys():  # not in checkpoints of older versions
+                variable.assign(store[f"tracked_{i}"][()])

@@ -526,10 +526,10 @@ def test_a_recipe_without_load_shape_crops_whole_images_or_scales(tmp_path):
     assert batch["source"].shape == (2, 4, 8, 8, 1) and batch["target"].shape == (2, 4, 16, 16, 3)
 
 
-def test_a_recipe_of_holes_gives_masks_where_asked():
+def test_a_recipe_of_holes_gives_masks():
     holes = Recipe("mnist5k", (28, 28, 1), degradation="mask:8", crop=False, flip=False)
     source = setup.load_source(holes)
-    plain, masked = (listed(setup.batches(holes, source, 0, None, 0, 1, masks=m))[0] for m in (False, True))
-    assert set(masked) - set(plain) == {"mask"} and masked["mask"].dtype == bool
-    assert masked["mask"].sum() == 4 * 64 and (masked["source"][masked["mask"]] == 0).all()
-    np.testing.assert_array_equal(plain["source"], masked["source"])
+    batch = listed(setup.batches(holes, source, 0, None, 0, 1))[0]
+    assert set(batch) == {"source", "target", "mask", "label"} and batch["mask"].dtype == bool
+    assert batch["mask"].sum() == 4 * 64 and (batch["source"][batch["mask"]] == 0).all()
+    np.testing.assert_array_equal(batch["source"][~batch["mask"]], batch["target"][~batch["mask"]])

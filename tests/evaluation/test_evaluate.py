@@ -69,7 +69,7 @@ def test_real_images_score_best_and_a_single_image_worst(judge: Any) -> None:
     np.testing.assert_allclose(shares, np.bincount(read, minlength=10) / 500)
 
     one = np.repeat(test.images[:1], len(test), axis=0)
-    rows = measure(Reciter(one), Subject(RECIPE, features="judge:mnist", n=200)).rows  # type: ignore[arg-type]
+    rows = measure(Reciter(one), Subject(RECIPE, features="judge:mnist", n=300)).rows  # type: ignore[arg-type]
     worst = {(row.measure, row.of): row.values[0] for row in rows}
     assert worst["frechet_distance", "model"] > 10 * worst["frechet_distance", "train"]
     assert worst["neighbour_classes", "model"] == 1 and worst["neighbour_largest_class", "model"] == 1
@@ -114,10 +114,10 @@ def test_card_over_seeds(runs: list[Path], tmp_path: Path) -> None:
     folder = tmp_path / "cdcgan-pictures"
     evaluate(runs[:2], card=folder, features="judge:mnist")
     card = cards.read_card(folder)
-    distances = [value for run in runs[:2] for value in measured(run)["frechet_distance", "model"]]
-    assert card is not None and card.values("frechet_distance") == distances and len(distances) == 2
+    distances = [value for run in runs[:2] for value in measured(run)["kernel_distance", "model"]]
+    assert card is not None and card.values("kernel_distance") == distances and len(distances) == 2
     # no training changes the floor
-    assert card.values("frechet_distance", "train") == measured(runs[0])["frechet_distance", "train"]
+    assert card.values("kernel_distance", "train") == measured(runs[0])["kernel_distance", "train"]
     assert card.training_seeds == [0, 1] and card.exported_seed == 0 and card.task == "generation"
     assert card.classes == 3
     assert card.endpoints == {"sample": ["labels", "seed"], "generate": ["latents", "labels"]}
@@ -130,8 +130,8 @@ def test_card_over_seeds(runs: list[Path], tmp_path: Path) -> None:
     evaluate(runs[2:3], card=folder, add=True, features="judge:mnist")
     more = cards.read_card(folder)
     assert more is not None and more.training_seeds == [0, 1, 2] and len(more.commands) == len(more.cores) == 3
-    assert more.values("frechet_distance") == [*distances, *measured(runs[2])["frechet_distance", "model"]]
-    assert more.values("frechet_distance", "train") == card.values("frechet_distance", "train")
+    assert more.values("kernel_distance") == [*distances, *measured(runs[2])["kernel_distance", "model"]]
+    assert more.values("kernel_distance", "train") == card.values("kernel_distance", "train")
     assert len(more.loss("d_loss", "final")) == len(more.train_seconds) == 3
     assert (folder / "variables" / "variables.data-00000-of-00001").read_bytes() == weights
 
@@ -234,17 +234,41 @@ def test_report_is_one_page_with_everything(runs: list[Path]) -> None:
     page = write_report(runs[0]).read_text(encoding="utf-8")
     assert not re.search(r'(src|href)="(?!data:)', page)
     assert page.count("data:image/png;base64,") >= 4  # samples, three moments, curves
-    assert f"{measured(runs[0])['frechet_distance', 'model'][0]:.4g}" in page
-    assert "Fréchet distance (0 is best), of training images: the floor" in page
+    assert f"{measured(runs[0])['kernel_distance', 'model'][0]:.4g}" in page
+    assert "Kernel distance (0 is best), of training images: the floor" in page
     assert "learning_rate" in page
 
 
-def test_folders(pictures: Path, tmp_path: Path, judge: Any) -> None:
+class Few:
+    """A network of four features."""
+
+    name, sha256, n_classes, image_shape = "few", "0", 0, (28, 28, 1)
+
+    def __init__(self, judge: Any) -> None:
+        self.judge = judge
+
+    def features(self, images: np.ndarray) -> np.ndarray:
+        return self.judge.features(images) @ np.random.default_rng(0).normal(size=(128, 4))
+
+
+def test_folders(
+    pictures: Path,
+    tmp_path: Path,
+    judge: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     same = evaluate_folders(pictures, pictures, "judge:mnist")
     found = {(row.measure, row.of): row.values for row in same["measurements"]}
-    assert found["frechet_distance", "model"] == [pytest.approx(0, abs=1e-2)]
+    assert "30 images are too few for a Frechet distance in 128 features" in capsys.readouterr().err
+    assert next(iter(found)) == ("kernel_distance", "model") and ("frechet_distance", "model") not in found
     assert same["protocol"]["n_real"] == same["protocol"]["n_fake"] == 60
-    assert found["precision", "model"] == [1.0] and found["frechet_distance", "real"][0] > 0
+    assert found["precision", "model"] == [1.0]
+    monkeypatch.setattr("tfgans.evaluation.folders.load_features", lambda name: Few(judge))
+    rows = evaluate_folders(pictures, pictures, "judge:mnist")["measurements"]
+    found = {(row.measure, row.of): row.values for row in rows}
+    # the same images, half of which are compared with another half as the floor is: no better than real ones
+    assert 0.05 < found["frechet_distance", "model"][0] / found["frechet_distance", "real"][0] <= 1.5
     with pytest.raises(UserError, match="no folder"):
         evaluate_folders(pictures, tmp_path / "absent", "judge:mnist")
     few = tmp_path / "few"

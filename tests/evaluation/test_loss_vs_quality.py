@@ -132,17 +132,32 @@ def test_a_loss_that_tells_of_quality(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(over_time, "load_features", lambda name: Judge())
     distances = [0.9, 0.6, 0.7, 0.3, 0.1]  # digits are black at the corner
     losses = [9.0, 6.0, 7.0, 3.0, 1.0]
-    (found,) = over_time.follow(run_with(tmp_path, distances, losses), "d", subject)
-    assert found.key[:3] == ("mnist5k", "quality_correlation", "model") and found.values == [pytest.approx(1.0)]
+    found = {row.key[:3]: row.values for row in over_time.follow(run_with(tmp_path, distances, losses), "d", subject)}
+    assert found["mnist5k", "quality_correlation", "model"] == [pytest.approx(1.0)]
+    assert found["mnist5k", "quality_correlation", "step"] == [pytest.approx(-0.9)]  # what any falling series has
+    assert found["mnist5k", "quality_change_correlation", "model"] == [pytest.approx(0.8)]
     seeds, steps, estimates, scores = zip(*over_time.read_quality(tmp_path), strict=True)
     assert seeds == (3,) * 5 and steps == (0, 1, 2, 3, 4) and estimates == tuple(losses)
     np.testing.assert_allclose(scores, [3 * (d + 0.05) ** 2 for d in distances], atol=0.1)
-    (turned,) = over_time.follow(run_with(tmp_path, distances, [1.0, 3.0, 7.0, 6.0, 9.0]), "d", subject)
-    assert turned.values == [pytest.approx(-0.7)]
+    turned = over_time.follow(run_with(tmp_path, distances, [1.0, 3.0, 7.0, 6.0, 9.0]), "d", subject)
+    assert {row.key[1:3]: row.values for row in turned}["quality_correlation", "model"] == [pytest.approx(-0.7)]
     assert over_time.follow(run_with(tmp_path, distances[:4], [1.0] * 4), "d", subject) == []
     assert over_time.read_quality(tmp_path) == [], "measured anew, without a curve"
     monkeypatch.setattr(Judge, "n_classes", 0)  # another network than a judge
     assert over_time.follow(run_with(tmp_path, distances, losses), "d", subject) == []
+
+
+def test_two_falling_series_are_told_from_one_that_follows_the_other() -> None:
+    rng = np.random.default_rng(0)
+    steps = np.arange(1, 200)
+    distances = 100 / steps + np.cumsum(rng.normal(size=199)) * 1e-3
+    alone = 7 / steps + np.cumsum(rng.normal(size=199)) * 1e-4  # falls as well, and knows nothing of the other
+    found = over_time.correlations(alone, distances)
+    assert found["quality_correlation"] > 0.95 and found["quality_change_correlation"] > 0.5
+    assert abs(found["quality_change_correlation_detrended"]) < 0.3
+    follows = over_time.correlations(np.sqrt(distances), distances)
+    assert min(follows.values()) > 0.95
+    assert set(over_time.correlations([1.0] * 9, distances[:9]).values()) == {0.0}
 
 
 def test_curves_of_runs_are_kept_beside_a_card(tmp_path: Path) -> None:

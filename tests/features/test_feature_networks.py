@@ -12,7 +12,8 @@ import skimage.data
 import tensorflow as tf
 
 from tfgans.errors import UserError
-from tfgans.features.squeezenet import SqueezeNetFeatures, squeezenet, squeezenet_distance
+from tfgans.features.content import content_distance
+from tfgans.features.squeezenet import FLOOR, USUAL, SqueezeNetFeatures, squeezenet, squeezenet_distance
 from tfgans.features.vgg19 import vgg19
 
 # SqueezeNet 1.1 as its authors publish it: kernel shapes by the names of the original model.
@@ -242,6 +243,30 @@ def test_squeezenet_distance_is_the_stated_formula(weights):
     np.testing.assert_allclose(found, [np.mean(terms), 0.0], rtol=1e-3, atol=1e-7)
 
 
+def test_a_floor_keeps_short_features_short(weights):
+    """A place whose features are as long as usual counts 1 / (1 + floor) of what it does without, shorter ones less."""
+    a, b = photos(2, 48)
+    terms = []
+    for name in ("conv1", "fire9"):
+        fa, fb = by_hand(weights, a)[name], by_hand(weights, b)[name]
+        fa, fb = (f / np.sqrt((f**2).sum(-1, keepdims=True) + 0.1 * USUAL[name]) for f in (fa, fb))
+        terms.append(np.mean(np.sum((fa - fb) ** 2, -1)))
+    found = squeezenet_distance(weights, ("conv1", "fire9"), floor=0.1)(to_float(a[None]), to_float(b[None]))
+    np.testing.assert_allclose(found, [np.mean(terms)], rtol=1e-3)
+    content = content_distance(f"squeezenet:{weights}")
+    assert content is not None and 0 < FLOOR < 1
+    whole = squeezenet_distance(weights, floor=FLOOR)(to_float(a[None]), to_float(b[None]))
+    np.testing.assert_allclose(content(to_float(a[None]), to_float(b[None])), whole[0], rtol=1e-6)
+
+
+def test_a_single_layer_is_compared_image_by_image(weights):
+    """Keras hands a single output back bare: then the first image would stand for the layer."""
+    images = to_float(photos(2, 48))
+    found = squeezenet_distance(weights, ("conv1",))(images, images[::-1])
+    assert found.shape == (2,)
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-5)
+
+
 def test_squeezenet_distance_grows_and_has_gradients(weights):
     distance = squeezenet_distance(weights)
     image = to_float(photos(1, 64))
@@ -297,7 +322,25 @@ def test_features_refuse_wrong_ranges(weights):
             network.features(bad)
 
 
-@pytest.mark.skipif("TFGANS_SQUEEZENET" not in os.environ, reason="TFGANS_SQUEEZENET names the real weights file")
+REAL = pytest.mark.skipif("TFGANS_SQUEEZENET" not in os.environ, reason="TFGANS_SQUEEZENET names the real weights file")
+
+
+@REAL
+def test_real_weights_see_noise_on_flat_surfaces_less_with_a_floor():
+    rng, found = np.random.default_rng(0), {}
+    noise = rng.normal(size=(1, 96, 96, 3)) / 127.5  # one level of 255
+    flat, fur = np.zeros((1, 96, 96, 3)), skimage.data.chelsea()[None, 100:196, 150:246] / 127.5 - 1.0
+    for floor in (0.0, FLOOR):
+        distance = squeezenet_distance(os.environ["TFGANS_SQUEEZENET"], floor=floor)
+        for name, image in (("flat", flat), ("fur", fur)):
+            pair = (tf.constant(each, tf.float32) for each in (image, image + noise))
+            found[name, floor] = float(distance(*pair)[0])
+    print(found)
+    assert found["flat", 0.0] > 100 * found["fur", 0.0]
+    assert found["flat", FLOOR] < found["flat", 0.0] / 5 and found["fur", FLOOR] > found["fur", 0.0] / 2
+
+
+@REAL
 def test_real_weights_know_a_cat_and_an_espresso():
     model = squeezenet(os.environ["TFGANS_SQUEEZENET"], "logits")
     cat, coffee = skimage.data.chelsea()[:, 75:375], skimage.data.coffee()[:, 100:500]

@@ -1,5 +1,6 @@
 """Every metric against an independent computation or a case small enough to do by hand."""
 
+import itertools
 import subprocess
 import sys
 
@@ -89,6 +90,16 @@ def test_frechet_distance_of_float32_keeps_its_digits(features):
 def test_distances_refuse_what_has_no_distance(distance, real, fake):
     with pytest.raises(ValueError):
         distance(real, fake)
+
+
+def test_the_bias_of_a_frechet_distance_is_that_of_equal_distributions():
+    rng = np.random.default_rng(0)
+    turn = np.linalg.qr(rng.normal(size=(20, 20)))[0] * np.arange(1, 21) ** 0.5
+    drawn = [rng.normal(size=(100, 20)) @ turn.T for _ in range(8)]
+    found = np.mean([metrics.frechet_distance(a, b) for a, b in itertools.pairwise(drawn)])
+    many = rng.normal(size=(20_000, 20)) @ turn.T
+    assert metrics.frechet_bias(many, 100) == pytest.approx(found, rel=0.15)
+    assert metrics.frechet_bias(many, 10_000) < found / 50
 
 
 def test_floor_takes_as_many_training_images_as_test_images(rng):

@@ -20,10 +20,12 @@ from tiny import (
     batch_of,
     cases,
     differences,
+    distinct_cases,
     go_on,
     state,
     tiny,
     tiny_model,
+    usual_cases,
 )
 
 from tfgans import models
@@ -311,3 +313,104 @@ def test_batches_are_grouped() -> None:
             return {"image": Array((n, 28, 28, 1))}
 
     assert batch_of(Grouped(), 0)["image"].shape == (3, BATCH, 28, 28, 1)
+
+
+# --- every example of a batch counts, and counts alike ----------------------------------------------------------------
+
+MANY = 6  # examples: a size that no other axis of a batch or of its noise has
+NOT_DIFFERENTIABLE = ("draw",)  # it draws bits from its images
+UNLABELLED = (("resgan", "faces"), ("coarse_gan", "dcgan_faces"))  # models of data without labels have other heads
+ALIKE = pytest.mark.parametrize(
+    "name, key",
+    [
+        pytest.param(name, key, marks=[] if (name, key) in (*usual_cases(), *UNLABELLED) else [pytest.mark.slow])
+        for name, key in dict.fromkeys([*usual_cases(), *UNLABELLED, *distinct_cases()])
+    ],
+)
+
+
+def losses_of_a_batch(
+    monkeypatch: pytest.MonkeyPatch, name: str, key: str, order: np.ndarray, looked_at: bool = False
+) -> list[tuple[str, dict[str, float], dict[str, np.ndarray]]]:
+    """Player, terms and, with `looked_at`, the norm of the gradient at each example of each array of the batch, for
+    each time that a player's losses are computed; no weight moves. `order` permutes examples and their noise."""
+    recipe = tiny(models.recipe(name, key))
+    quiet = {argument: 0.0 for argument in recipe.model if "dropout" in argument}
+    model = build(name, dataclasses.replace(recipe, model={**recipe.model, **quiet}), 7)
+    rng, found = np.random.default_rng(0), []
+    taped: dict[str, tf.Tensor] = {}
+    tape = tf.GradientTape(persistent=True)
+
+    def permuted(array: np.ndarray) -> tf.Tensor:
+        axis = array.shape.index(MANY) if MANY in array.shape else None
+        return tf.constant(array if axis is None else np.take(array, order, axis).copy())
+
+    def noise(draw: Any) -> Any:
+        def drawn(shape: Any, *args: Any, **options: Any) -> tf.Tensor:
+            return permuted(np.asarray(draw([int(side) for side in shape], *args)))
+
+        return drawn
+
+    def random(shape: Any, low: float = 0.0, high: float = 1.0) -> np.ndarray:
+        return rng.uniform(low, high, shape).astype(np.float32)
+
+    monkeypatch.setattr(keras.random, "normal", noise(lambda shape, *_: rng.normal(size=shape).astype(np.float32)))
+    monkeypatch.setattr(keras.random, "uniform", noise(random))
+    monkeypatch.setattr(
+        keras.random, "randint", noise(lambda shape, low, high: rng.integers(low, high, shape, "int32"))
+    )
+
+    def watched(player: str, losses: Any) -> Any:
+        terms = losses()
+        terms, made = terms if isinstance(terms, tuple) else (terms, None)
+        norms, loss = {}, sum(terms.values())
+        if looked_at:
+            with tape.stop_recording():
+                for array, value in taped.items():
+                    gradient = tape.gradient(loss, value)
+                    if gradient is not None:
+                        rows = np.moveaxis(gradient.numpy(), value.shape.as_list().index(MANY), 0)
+                        norms[array] = np.linalg.norm(rows.reshape(MANY, -1), axis=1)
+        found.append((player, {term: float(value) for term, value in terms.items()}, norms))
+        return made
+
+    monkeypatch.setattr(model, "minimize", watched)
+    batches = []
+    for _ in range(model.group or 1):
+        batches.append({name: permuted(array.noise(rng)) for name, array in model.batch_spec(MANY).items()})
+    batch = {
+        name: tf.stack([each[name] for each in batches]) if model.group else batches[0][name] for name in batches[0]
+    }
+    with tape:
+        for each, array in batch.items():
+            if looked_at and array.dtype == tf.float32:
+                tape.watch(array)
+                taped[each] = array
+        for _ in range(all_players(model)):
+            model.train_step(batch)
+    return found
+
+
+@ALIKE
+def test_losses_do_not_depend_on_the_order_of_a_batch(monkeypatch: pytest.MonkeyPatch, name: str, key: str) -> None:
+    with monkeypatch.context() as patch:
+        straight = losses_of_a_batch(patch, name, key, np.arange(MANY))
+    with monkeypatch.context() as patch:
+        turned = losses_of_a_batch(patch, name, key, np.array([3, 5, 0, 4, 2, 1]))
+    assert [player for player, *_ in straight] == [player for player, *_ in turned] and straight
+    for (player, terms, _), (_, again, _) in zip(straight, turned, strict=True):
+        assert again == pytest.approx(terms, rel=1e-3, abs=1e-5), player
+
+
+@ALIKE
+def test_every_example_of_a_batch_is_looked_at(monkeypatch: pytest.MonkeyPatch, name: str, key: str) -> None:
+    """In the losses that look at an array of the batch, each example has a gradient of a like size."""
+    found = losses_of_a_batch(monkeypatch, name, key, np.arange(MANY), looked_at=True)
+    seen: set[str] = set()
+    for player, terms, norms in found:
+        for array, each in norms.items():
+            assert each.min() > 0.2 * each.max() or not each.any(), f"{player} {list(terms)} by {array}: {each}"
+            seen |= {array} if each.any() else set()
+    spec = tiny_model(name, key).batch_spec(MANY)
+    arrays = {each for each, array in spec.items() if array.dtype == "float32"}
+    assert arrays <= seen or name in NOT_DIFFERENTIABLE, f"no loss looks at {arrays - seen}"

@@ -193,3 +193,15 @@ def test_a_window_begins_over_the_whole_image(size: int) -> None:
         assert weights.max() < 2.2 * weights.min()
     model = small(read_size=size)
     np.testing.assert_array_equal(model.decoder_heads(tf.zeros((1, model.width)))[2], window)
+
+
+@pytest.mark.parametrize("extreme", [-200.0, 200.0])
+def test_windows_that_jumped_have_finite_gradients(extreme: float) -> None:
+    window = tf.constant([[0.1, -0.2, extreme, extreme, extreme]])
+    image = tf.constant(np.random.default_rng(0).uniform(0, 1, (1, 28, 28, 1)).astype(np.float32))
+    with tf.GradientTape() as tape:
+        tape.watch(window)
+        patch = read_patch(image, window, 2)
+        drawn = write_patch(patch, window, 28, 28)
+    assert np.isfinite(patch).all() and np.isfinite(drawn).all()
+    assert np.isfinite(tape.gradient(drawn, window)).all()

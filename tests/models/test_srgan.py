@@ -122,12 +122,15 @@ def test_strided_networks_look_from_everywhere() -> None:
     """The same crop of both, another for each example, and each of the places within `shift` comes up."""
     model = SRGAN(**small(shift=4).model)
     places = tf.range(32.0)[:, None] * 100 + tf.range(32.0)  # 100 y + x
-    images = tf.repeat(tf.repeat(places[None, ..., None], 3, -1), 100, 0)
+    images = tf.repeat(tf.repeat(places[None, ..., None], 3, -1), 400, 0)
     a, b = model.crops(images, images + 1)
-    assert a.shape == (100, 28, 28, 3) and model.discriminator.input_shape[1:] == (28, 28, 3)
+    assert a.shape == (400, 28, 28, 3) and model.discriminator.input_shape[1:] == (28, 28, 3)
     np.testing.assert_array_equal(a + 1, b)
     first = a.numpy()[:, 0, 0, 0].astype(int)
-    assert {*first} == {100 * y + x for y in range(4) for x in range(4)}
+    assert {*first} == {100 * y + x for y in range(5) for x in range(5)}
+    assert a.numpy().max() == 3131, "the last pixel is seen, too"
+    for offset in (first // 100, first % 100):
+        assert np.bincount(offset % 4) == pytest.approx([100] * 4, abs=35), "no place of a stride is favoured"
     np.testing.assert_array_equal(a.numpy()[:, -1, -1, 2], first + 2727)
     whole = SRGAN(**small(shift=0).model)
     assert all(x is y for x, y in zip(whole.crops(images, a), (images, a), strict=True))

@@ -12,15 +12,15 @@ from skimage.color import rgb2lab
 from tiny import batch_of, go_on
 from typer.testing import CliRunner
 
-from tfgans import cli, models
-from tfgans.data.degrade import degrade
+from tfgans import cli, data, models
+from tfgans.data.colour import lightness
 from tfgans.errors import UserError
 from tfgans.inference.export import export
 from tfgans.inference.exported import Exported
 from tfgans.layers import window_starts
 from tfgans.models.unet_gan import Partition, UNetGAN, build_discriminator, enlarge, widths
 from tfgans.recipe import Recipe
-from tfgans.training.setup import build
+from tfgans.training.setup import batches, build
 
 SMALL = dict(image_shape=(16, 16, 3), part=8, width=4, discriminator_width=4)
 
@@ -125,7 +125,7 @@ def test_the_variants_of_the_generator() -> None:
         with tf.GradientTape() as tape:
             made = each.generator(given, training=True)
             assert made.shape == (4, 16, 16, 2)
-            loss = each.l1_loss(given, wanted, made)["l1_loss"] + each.adversarial_loss(given, made)
+            loss = each.l1_loss(wanted, made, None)["l1_loss"] + each.adversarial_loss(given, made)
         gradients = tape.gradient(loss, each.generator.trainable_variables)
         assert all(np.isfinite(g).all() and np.abs(g).max() > 0 for g in gradients)
         assert each.generator(noise(1, 32, 48, 1), training=False).shape == (1, 32, 48, 2)
@@ -173,7 +173,7 @@ def test_losses_are_those_of_the_document(adversarial: str) -> None:
     loss = float(gan.discriminator_loss(given, wanted, made)["d_loss"])
     assert loss == pytest.approx(away_from(1, real) + away_from(0, fake), rel=1e-4)
     assert float(gan.adversarial_loss(given, made)) == pytest.approx(away_from(1, fake), rel=1e-4)
-    assert float(gan.l1_loss(given, wanted, made)["l1_loss"]) == pytest.approx(
+    assert float(gan.l1_loss(wanted, made, None)["l1_loss"]) == pytest.approx(
         7 * np.abs(wanted - made).mean(), rel=1e-4
     )
     shown = 1 / (1 + np.exp(-fake)) if adversarial == "bce" else fake
@@ -184,12 +184,48 @@ def test_losses_are_those_of_the_document(adversarial: str) -> None:
 def test_missing_pixels_count_more() -> None:
     gan = model(task="inpaint", lambda_start=1.0, missing_weight=16.0)
     wanted, made = noise(4, 16, 16, 3), noise(4, 16, 16, 3)[::-1]
-    given = wanted.copy()
-    given[:, 4:8, 8:12, 1] = -1.0
+    mask = np.zeros((4, 16, 16, 1), bool)
+    mask[:, 4:8, 8:12] = True
     errors = np.abs(wanted - made)
     expected = (errors.sum() + 15 * errors[:, 4:8, 8:12].sum()) / errors.size
-    assert float(gan.l1_loss(given, wanted, made)["l1_loss"]) == pytest.approx(expected, rel=1e-5)
+    assert float(gan.l1_loss(wanted, made, mask)["l1_loss"]) == pytest.approx(expected, rel=1e-5)
     assert float(gan.logs()["l1"]) == pytest.approx(errors.mean(), rel=1e-5)
+
+
+def test_the_discriminator_looks_into_the_hole_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Real and made pairs differ nowhere else, and G gets no gradient from elsewhere."""
+    recipe = dataclasses.replace(small("inpaint", pretrain_steps=0, early_steps=0, lambda_start=0.0), batch_size=3)
+    recipe = dataclasses.replace(recipe, degradation="mask:5:0")
+    gan = build("unet_gan", dataclasses.replace(recipe, model={**recipe.model, "lambda_end": 0.0}), 0)
+    pixels = np.random.default_rng(0).integers(0, 256, 6 * 16 * 16 * 3, dtype=np.uint8)
+    pictures = data.ImageSet("noise", pixels, np.tile([16, 16, 3], (6, 1)))
+    batch = next(iter(batches(recipe, pictures, 0, gan.group, 0, 1)))
+    shown, (made, mask) = [], (tf.Variable(noise(3, 16, 16, 3)), batch["mask"].numpy())
+    assert mask.shape == (3, 16, 16, 1) and mask.sum() == 3 * 25
+
+    def seen(pair: tf.Tensor, training: bool) -> tf.Tensor:
+        shown.append(pair[..., 3:])
+        return tf.reduce_mean(pair, (1, 2, 3))[:, None]
+
+    monkeypatch.setattr(gan, "discriminator", seen)
+    monkeypatch.setattr(gan, "generator", lambda given, training: tf.identity(made))
+    gradients = []
+
+    def minimize(player: str, losses: Any) -> Any:
+        with tf.GradientTape() as tape:
+            found = losses()
+            terms, kept = found if isinstance(found, tuple) else (found, None)
+            loss = tf.add_n(list(terms.values()))
+        gradients.append(tape.gradient(loss, made))
+        return kept
+
+    monkeypatch.setattr(gan, "minimize", minimize)
+    gan.train_step(batch)
+    judged, on_real, on_fake = (each.numpy() for each in shown)
+    np.testing.assert_array_equal(on_real, batch["target"])
+    np.testing.assert_array_equal(judged, np.where(mask, made.numpy(), batch["target"]))
+    np.testing.assert_array_equal(on_fake, judged)
+    assert ((gradients[0].numpy() != 0).any(-1, keepdims=True) == mask).all()
 
 
 def test_the_stages() -> None:
@@ -221,7 +257,7 @@ def test_without_an_adversary_only_the_generator_learns() -> None:
 def test_what_is_given_and_wanted_is_lab() -> None:
     rgb = noise(2, 16, 16, 3)
     lab = rgb2lab((rgb + 1) / 2)
-    gray = np.stack([degrade("lightness")(image, tf.constant([0, 0])) for image in rgb])
+    gray = lightness(rgb).numpy()
     gan = model()
     np.testing.assert_allclose(gan.given(gray)[..., 0], lab[..., 0] / 50 - 1, atol=1e-3)
     np.testing.assert_allclose(gan.wanted(rgb), lab[..., 1:] / 50, atol=1e-3)
@@ -233,7 +269,7 @@ def test_what_is_given_and_wanted_is_lab() -> None:
 def test_true_colours_give_the_picture_back(monkeypatch: pytest.MonkeyPatch) -> None:
     gan = model()
     rgb = noise(2, 16, 16, 3)
-    gray = np.stack([degrade("lightness")(image, tf.constant([0, 0])) for image in rgb])
+    gray = lightness(rgb).numpy()
     monkeypatch.setattr(gan, "windowed", lambda given: gan.wanted(rgb))
     np.testing.assert_allclose(gan.restore((gray + 1) / 2), (rgb + 1) / 2, atol=2e-3)
 
@@ -266,8 +302,8 @@ def test_windows_are_put_together_and_padding_is_taken_off(monkeypatch: pytest.M
 
     monkeypatch.setattr(gan, "generator", unchanged)
     for height, width in ((16, 8), (17, 30), (1, 3)):
-        images = noise(1, height, width, 3, low=0.0)
-        np.testing.assert_allclose(gan.fill(images, np.zeros((1, height, width, 1), bool)), images, atol=1e-6)
+        images = noise(1, height, width, 3)
+        np.testing.assert_allclose(gan.windowed(images), images, atol=1e-6)
     assert seen == [(1, 16, 16, 3)] * (1 + 2 * 3 + 1), "all as large as in training"
 
 
@@ -287,7 +323,10 @@ def test_what_lies_in_a_hole_is_not_looked_at() -> None:
     other = np.where(masks, 0.7, images).astype(np.float32)
     filled = gan.fill(images, masks).numpy()
     np.testing.assert_array_equal(filled, gan.fill(other, masks))
-    assert not np.array_equal(filled, gan.fill(images, np.zeros_like(masks)))
+    np.testing.assert_array_equal(gan.fill(images, np.zeros_like(masks)), images)
+    known = ~np.broadcast_to(masks, images.shape)
+    np.testing.assert_array_equal(filled[known], images[known])
+    assert not np.isclose(filled, images)[~known].any()
     endpoint = gan.endpoints()["fill"]
     assert list(endpoint.inputs) == ["images", "masks"] and endpoint.hole == 32 and endpoint.scale == 1
 
@@ -310,6 +349,7 @@ def test_the_endpoint_takes_any_size(task: str, tmp_path: Path) -> None:
     "changes, says",
     [
         (dict(part=6), "power of two"),
+        (dict(part=2), "at least 4"),
         (dict(part=32), "divides the image's sides"),
         (dict(image_shape=(16, 16, 1)), "colour images"),
         (dict(task="paint"), "colorize or inpaint"),

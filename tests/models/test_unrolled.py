@@ -27,9 +27,12 @@ from tfgans.training.train import train
 SMALL = dict(generator_width=5, discriminator_width=4, latent_dim=3)
 
 
-def small(unroll: int, **changes: Any) -> Any:
-    """A model of points after three steps, small enough for finite differences; its optimizers have a state."""
-    recipe = models.recipe("unrolled", "gaussians8")
+def small(unroll: int, fall: tuple[int, float] = (25_000, 0.5), **changes: Any) -> Any:
+    """A model of points after three steps, small enough for finite differences; its optimizers have a state.
+
+    `fall`: steps, and the share of them over which the rates fall.
+    """
+    recipe = dataclasses.replace(models.recipe("unrolled", "gaussians8"), steps=fall[0], decay=fall[1])
     model = {**recipe.model, **SMALL, "unroll": unroll, **changes}
     optimizers = {player: dict(learning_rate=0.05, beta_1=0.5) for player in recipe.optimizers}
     made = build("unrolled", dataclasses.replace(recipe, model=model, optimizers=optimizers, batch_size=8), 3)
@@ -70,7 +73,7 @@ def slope(weights: list[np.ndarray], real: np.ndarray, fake: np.ndarray, step: f
     return found
 
 
-def adam(model: Any, real: np.ndarray, fake: np.ndarray, steps: int) -> list[np.ndarray]:
+def adam(model: Any, real: np.ndarray, fake: np.ndarray, steps: int, first: float = 0.05) -> list[np.ndarray]:
     """The discriminator's weights after `steps` updates, by the formulas of the Adam paper (arXiv:1412.6980)."""
     optimizer = model.d_optimizer
     arrays = [v.numpy().astype(np.float64) for v in model.discriminator.trainable_variables]
@@ -78,7 +81,7 @@ def adam(model: Any, real: np.ndarray, fake: np.ndarray, steps: int) -> list[np.
     v = [x.numpy().astype(np.float64) for x in optimizer._velocities]
     for k in range(1, steps + 1):
         t = int(optimizer.iterations) + k
-        rate = 0.05 * np.sqrt(1 - 0.999**t) / (1 - 0.5**t)
+        rate = first * np.sqrt(1 - 0.999**t) / (1 - 0.5**t)
         for i, g in enumerate(slope(arrays, real, fake)):
             m[i] = 0.5 * m[i] + 0.5 * g
             v[i] = 0.999 * v[i] + 0.001 * g * g
@@ -93,6 +96,31 @@ def test_unrolled_weights_are_those_of_adam(unroll: int) -> None:
     expected = adam(model, real.numpy().astype(np.float64), fake.numpy().astype(np.float64), unroll)
     for found, want in zip(model.unrolled(real, fake), expected, strict=True):
         np.testing.assert_allclose(found, want, rtol=1e-3, atol=2e-4)
+
+
+@pytest.mark.parametrize("unroll_rate, first", [(0.0, 0.05), (0.02, 0.02)])
+def test_the_look_ahead_stays_as_long_when_the_rates_fall(unroll_rate: float, first: float) -> None:
+    model = small(2, fall=(4, 1.0), unroll_rate=unroll_rate)
+    assert float(model.d_optimizer.learning_rate) == pytest.approx(0.05 / 4)  # of the last step
+    real, fake = points(10), points(11)
+    expected = adam(model, real.numpy().astype(np.float64), fake.numpy().astype(np.float64), 2, first)
+    for found, want in zip(model.unrolled(real, fake), expected, strict=True):
+        np.testing.assert_allclose(found, want, rtol=1e-3, atol=2e-4)
+
+
+@pytest.mark.parametrize("changes", [{"clipnorm": 1.0}, {"amsgrad": True}, {"name": "rmsprop"}])
+def test_updates_that_cannot_be_unrolled_are_refused(changes: dict[str, Any]) -> None:
+    recipe = models.recipe("unrolled", "gaussians8")
+    optimizers = {**recipe.optimizers, "d_optimizer": {"learning_rate": 1e-3, **changes}}
+    for unroll in (0, 1):
+        model = build(
+            "unrolled", dataclasses.replace(recipe, optimizers=optimizers, model={**recipe.model, "unroll": unroll}), 0
+        )
+        if unroll:
+            with pytest.raises(UserError, match="plain Adam"):
+                model.unrolled(points(10), points(11))
+        else:
+            assert model.unrolled(points(10), points(11))
 
 
 def test_the_optimizer_would_really_go_there() -> None:
@@ -346,20 +374,25 @@ class Reader:
     def logits(self, images: np.ndarray) -> np.ndarray:
         assert images.shape[1:] == (28, 28, 1)
         values = images[:, 0, 0, 0] if images.dtype == np.uint8 else np.rint(images[:, 0, 0, 0] * 255)
-        return np.eye(10)[values.astype(int) % 10]
+        return 20 * np.eye(10)[values.astype(int) % 10] * (values < 150)[:, None]  # and knows what is none
 
 
 def test_modes_of_stacked_mnist(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules["tfgans.data.load"], "_tfds", Digits.tfds)  # the package's `load` is the function
     source = data.load("stacked_mnist")
-    np.testing.assert_array_equal(read_stacked(Reader(), source.images), source.labels)
+    clear = (source.images[:, 0, 0] < 150).all(axis=1)
+    read, sure = read_stacked(Reader(), source.images)
+    np.testing.assert_array_equal(read[clear], source.labels[clear])
+    np.testing.assert_array_equal(sure, clear)
     fakes = source.images[:30].astype(np.float32) / 255
     subject = Subject(models.recipe("unrolled", "stacked_mnist"), n=60)
     monkeypatch.setattr("tfgans.tasks.mode_coverage.load_features", lambda name: Reader())
     protocol, rows = measure(Drawn(fakes), subject)  # type: ignore[arg-type]
     found = {(row.measure, row.of): row.values[0] for row in rows}
-    wanted = np.bincount(np.tile(source.labels[:30], 2), minlength=1000)
+    wanted = np.bincount(np.tile(read[:30], 2), minlength=1000)
     assert found["modes", "model"] == (wanted > 0).sum() and protocol["n_real"] == 50
+    assert found["sure_modes", "model"] == len(np.unique(source.labels[:30][clear[:30]])) < found["modes", "model"]
+    assert found["sure", "model"] == clear[:30].mean()
     assert found["kl_to_uniform", "model"] == pytest.approx(kl_to_uniform(wanted))
     assert found["modes", "real"] == len(np.unique(data.load("stacked_mnist", "test").labels))
     monkeypatch.setattr("tfgans.tasks.mode_coverage.load_features", lambda name: object.__new__(Other))

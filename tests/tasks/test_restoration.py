@@ -23,7 +23,7 @@ from tfgans.recipe import Recipe
 from tfgans.reports import tables
 from tfgans.run import Run
 from tfgans.tasks import Measured, Subject, label
-from tfgans.tasks.restoration import CROP, measure, sheet
+from tfgans.tasks.restoration import CROP, _scores, measure, sheet
 from tfgans.training.train import train
 
 
@@ -93,6 +93,15 @@ def test_scores_are_those_of_the_images(enlarging: Exported, sets: list[str]) ->
     assert fine[0] > 10 * fine[1], "squares have sharp edges"
     read = [found["letters", "letters_read", "model", f"{height} px"] for height in (8, 24)]
     assert read[0] < 0.5 and read[1] > 0.95
+
+
+def test_the_border_is_as_wide_as_the_factor() -> None:
+    rng = np.random.default_rng(0)
+    image, original = rng.integers(0, 256, (2, 40, 48, 3), dtype=np.uint8)
+    for factor in (2, 8):
+        expected = psnr(image[None], original[None], border=factor, y_channel=True)[0]
+        assert _scores(image, original, factor)["psnr"] == pytest.approx(expected)
+    assert np.isfinite(_scores(image[:12, :12], original[:12, :12], 8)["ssim"]), "what is small keeps 11 pixels"
 
 
 def test_letters_are_read_where_they_are_clear() -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
-from tiny import differences, state
+from tiny import differences, state, tiny_model
 
 from tfgans import data, models
 from tfgans.errors import Diverged, UserError
@@ -23,6 +23,7 @@ from tfgans.run import Run
 from tfgans.training import autotune as modes
 from tfgans.training import profile
 from tfgans.training.autotune import choose_mode
+from tfgans.training.callbacks import Recorder
 from tfgans.training.environment import duration, has_bfloat16
 from tfgans.training.profile import count_flops
 from tfgans.training.setup import fit_classes, recipe_of
@@ -210,6 +211,26 @@ def test_killed_again_and_again_it_reaches_the_same_bits(
     assert not list(run.path.rglob(".tmp-*"))
 
 
+def test_a_run_stopped_within_a_row_of_the_history_goes_on_in_it(
+    tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = train_gan(tmp_path / "whole", pictures, {"steps": 6}, every=3)
+    ends = Recorder.on_train_batch_end
+
+    def stopping(recorder: Recorder, batch: int, logs: Any = None) -> None:
+        recorder.interrupted = recorder.step == 4  # Ctrl-C during step 5, two steps after the first row
+        ends(recorder, batch, logs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Recorder, "on_train_batch_end", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            train_gan(tmp_path / "stopped", pictures, {"steps": 6}, every=3)
+    stopped = Run(tmp_path / "stopped")
+    assert stopped.latest() == 5
+    resume(stopped.path)
+    same_results(stopped, whole, 6)
+
+
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(
     tmp_path: Path, uninterrupted: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -307,6 +328,20 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path, pictures: Path)
     assert f"at step {good + 1}; the last good checkpoint: {run.checkpoint(good)}" in str(error.value)
     assert all(np.isfinite(value).all() for value in state(run.load(good)).values())
     assert [row["step"] for row in run.read_history()] == list(range(1, good + 1))
+
+
+def test_an_infinite_second_moment_stops_the_run() -> None:
+    """Its weight would never move again, and stay finite."""
+    model = tiny_model("gan", "mnist")
+    recorder = Recorder.__new__(Recorder)
+    recorder._model, told = model, []
+    recorder._diverged = told.append  # type: ignore[method-assign]
+    recorder._check_weights()
+    assert told == []
+    slot = model.d_optimizer._velocities[0]
+    slot.assign(np.full(slot.shape, np.inf))
+    recorder._check_weights()
+    assert len(told) == 1 and told[0].endswith("no longer finite after the update of d_optimizer")
 
 
 def test_weights_that_are_not_finite_are_never_a_checkpoint(tmp_path: Path, pictures: Path) -> None:

@@ -18,13 +18,25 @@ def xyz_matrices() -> tuple[np.ndarray, np.ndarray]:
 
 def rgb_to_lab(images: tf.Tensor) -> tf.Tensor:
     """sRGB in [-1, 1] to CIE L*a*b*, shape (..., 3): L in [0, 100], a and b in about [-110, 110]. Differentiable."""
-    rgb = (images + 1.0) / 2.0
-    # maximum(): the branch that `where` does not take must have a finite gradient too.
-    linear = tf.where(rgb > 0.04045, ((tf.maximum(rgb, 0.04) + 0.055) / 1.055) ** 2.4, rgb / 12.92)
-    xyz = tf.tensordot(linear, xyz_matrices()[0], 1)
-    root = tf.where(xyz > 0.008856, tf.maximum(xyz, 0.008) ** (1 / 3), 7.787 * xyz + 16 / 116)
-    x, y, z = tf.unstack(root, axis=-1)
+    x, y, z = tf.unstack(_root(tf.tensordot(_linear(images), xyz_matrices()[0], 1)), axis=-1)
     return tf.stack([116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)], -1)
+
+
+def gray_to_l(images: tf.Tensor) -> tf.Tensor:
+    """The L of gray pixels in [-1, 1], of any shape: that of three equal channels, whose luminance is their own."""
+    return 116.0 * _root(_linear(images)) - 16.0
+
+
+# maximum(): the branch that `where` does not take must have a finite gradient too.
+
+
+def _linear(images: tf.Tensor) -> tf.Tensor:
+    rgb = (images + 1.0) / 2.0
+    return tf.where(rgb > 0.04045, ((tf.maximum(rgb, 0.04) + 0.055) / 1.055) ** 2.4, rgb / 12.92)
+
+
+def _root(xyz: tf.Tensor) -> tf.Tensor:
+    return tf.where(xyz > 0.008856, tf.maximum(xyz, 0.008) ** (1 / 3), 7.787 * xyz + 16 / 116)
 
 
 def lab_to_rgb(images: tf.Tensor) -> tf.Tensor:

@@ -157,7 +157,7 @@ def _gray() -> Step:
 
 
 def _lightness() -> Step:
-    return lambda image, seed: lightness(image)
+    return lambda image, seed: round_8bit(lightness(image))  # as files have it
 
 
 # --- other domains ----------------------------------------------------------------------------------------------------
@@ -403,7 +403,7 @@ def degrade(spec: str) -> Degradation:
     | poisson:PEAK | photon noise: white is PEAK photons; clipped |
     | jpeg:Q | a round trip through a JPEG file of quality Q with halved chroma resolution; no gradient |
     | gray | BT.601 luma, one channel |
-    | lightness | the gray of the same L (of Lab), one channel |
+    | lightness | the gray of the same L (of Lab), one channel, rounded to 8 bits |
     | edges | the 3x3 dilation minus the image, as in CoGAN (arXiv:1606.07536) |
     | negative | black becomes white |
     | rotate:DEGREES | by 90, 180 or 270, counterclockwise |

@@ -6,31 +6,32 @@ from typing import Any
 import numpy as np
 
 from tfgans import data, metrics
-from tfgans.card import Row
 from tfgans.errors import UserError
 from tfgans.features import load_features
-from tfgans.tasks.restoration import FEWEST
+from tfgans.tasks import FEWEST, row
+from tfgans.tasks.set_distances import frechet_rows, kernel_rows
 
 
 def evaluate_folders(real: Path, fake: Path, features: str) -> dict[str, Any]:
-    """Frechet and kernel distance, precision and recall of a folder of images against another; the floor is one half of
-    the real images against the other."""
+    """Kernel and Frechet distance, precision and recall of a folder of images against another.
+
+    The floor is one half of the real images against the other, and Frechet distances are those of as many images from
+    one half: their bias is that of the floor. Of few images there is none, or a warning (`set_distances`).
+    """
     network = load_features(features)
     shape = getattr(network, "image_shape", (227, 227, 3))
     a, b = (data.load(f"folder:{folder}", "all", image_shape=shape).images for folder in (real, fake))
     for folder, images in ((real, a), (fake, b)):
         if len(images) < FEWEST:
             raise UserError(f"{folder} holds {len(images)} images: fewer than {FEWEST} cannot be scored")
-    half = len(a) // 2
     left, right = network.features(a), network.features(b)
     precision, recall = metrics.precision_recall(left, right)
-    order = np.random.default_rng(0).permutation(len(a))
-    found = {
-        ("frechet_distance", "model"): metrics.frechet_distance(left, right),
-        ("frechet_distance", "real"): metrics.frechet_distance(left[order[:half]], left[order[half:]]),
-        ("kernel_distance", "model"): metrics.kernel_distance(left, right)[0],
-        ("precision", "model"): precision,
-        ("recall", "model"): recall,
-    }
-    rows = [Row(real.name, measure, of, values=[float(value)]) for (measure, of), value in found.items()]
+    one, other = np.array_split(left[np.random.default_rng(1).permutation(len(left))], 2)
+    rows = [
+        *kernel_rows(left, {"model": right}, test=real.name),
+        *kernel_rows(one, {"real": other}, test=real.name),
+        *frechet_rows(one, {"model": right, "real": other}, real.name, test=real.name),
+        row("precision", precision, test=real.name),
+        row("recall", recall, test=real.name),
+    ]
     return {"protocol": {"features": network.name, "n_real": len(a), "n_fake": len(b)}, "measurements": rows}

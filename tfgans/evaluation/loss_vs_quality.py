@@ -2,10 +2,15 @@
 
 The claim of the WGAN paper (section 4.2, figures 3 and 4). A class whose loss is said to tell names the term as
 `estimate`; its recipe keeps every checkpoint (`keep`).
+
+Of a training that gets better, both fall with time, as would any two things that do: even the step's number has a rank
+correlation of -1 with the distance. So their changes from checkpoint to checkpoint are correlated, too, and these once
+more with their own trend taken out, as both slow down.
 """
 
 import csv
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +32,15 @@ COLUMNS = ("seed", "step", "estimate", "frechet_distance")
 
 
 def follow(run: Run, term: str, subject: Subject) -> list[Row]:
-    """The rank correlation of a term with the Frechet distance of a quarter of `n` samples, over the checkpoints.
+    """The rank correlations of a term with the Frechet distance of a quarter of `n` samples, over the checkpoints: see
+    `correlations`. Beside them stand those of the generator's loss, where that is another term.
 
     The curve goes to QUALITY in the run's folder: step, the term's value and the distance of that checkpoint. Returns
     no row for a run with fewer than FEWEST checkpoints, nor where the features are not those of a judge.
     """
     (run.path / QUALITY).unlink(missing_ok=True)  # of an earlier measurement
-    history = {int(line["step"]): line[term] for line in run.read_history()}
+    losses = {int(line["step"]): line for line in run.read_history()}
+    history = {step: line[term] for step, line in losses.items()}
     steps = [step for step in run.steps() if step in history]
     if len(steps) < FEWEST:
         return []
@@ -50,8 +57,34 @@ def follow(run: Run, term: str, subject: Subject) -> list[Row]:
         seen = judge.features(np.concatenate(parts)[:n])
         curve.append([step, history[step], metrics.frechet_distance(real, seen)])
     write_quality(run.path, run.config["seed"], curve)
-    _, values, distances = zip(*curve, strict=True)
-    return [row("quality_correlation", spearmanr(values, distances).statistic, test=subject.label)]
+    times, values, distances = zip(*curve, strict=True)
+    rows = [row("quality_correlation", spearmanr(times, distances).statistic, "step", test=subject.label)]
+    series = {"model": values}
+    if term != "g_loss" and "g_loss" in losses[steps[0]]:
+        series["g_loss"] = tuple(losses[step]["g_loss"] for step in steps)
+    for of, each in series.items():
+        rows += [row(name, value, of, test=subject.label) for name, value in correlations(each, distances).items()]
+    return rows
+
+
+def correlations(values: Sequence[float], distances: Sequence[float]) -> dict[str, float]:
+    """Rank correlations of two series: as they are, of their changes, and of these given their place in time.
+
+    The last is the partial correlation, (r - s t) / sqrt((1 - s^2) (1 - t^2)), with s and t the changes' correlations
+    with time. A series without changes has none: 0.
+    """
+    one, other = np.diff(values), np.diff(distances)
+
+    def rank(a: Any, b: Any) -> float:
+        return float(spearmanr(a, b).statistic) if np.ptp(a) > 0 and np.ptp(b) > 0 else 0.0
+
+    r, s, t = rank(one, other), rank(np.arange(len(one)), one), rank(np.arange(len(other)), other)
+    left = np.sqrt((1 - s**2) * (1 - t**2))
+    return {
+        "quality_correlation": rank(values, distances),
+        "quality_change_correlation": r,
+        "quality_change_correlation_detrended": float((r - s * t) / left) if left > 1e-6 else 0.0,
+    }
 
 
 def write_quality(folder: str | Path, seed: int, curve: list[list[float]]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from tfgans.errors import UserError
-from tfgans.features.squeezenet import squeezenet_distance
+from tfgans.features.squeezenet import FLOOR, squeezenet_distance
 from tfgans.features.vgg19 import vgg19
 
 
@@ -17,7 +17,7 @@ def content_distance(content: str) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor
     |---|---|
     | `vgg54`, `vgg22` | mean squared difference of VGG19's features, equation 5; ImageNet weights from Keras |
     | `vgg54:PATH` | the same with the weights in that file; `vgg54:random` with random ones, for tests |
-    | `squeezenet:PATH` | `squeezenet_distance` with the weights in that file |
+    | `squeezenet:PATH` | `squeezenet_distance` with FLOOR and the weights in that file |
     | `none` | there is no network: the pixel loss is the content loss (the paper's SRGAN-MSE) |
 
     Raises UserError for anything else, and for weights that are not there.
@@ -34,6 +34,6 @@ def content_distance(content: str) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor
                 f"the content loss needs SqueezeNet's weights and there is no file {place}; name it with "
                 "--set content=squeezenet:PATH, or do without: --set content=none"
             )
-        distance = squeezenet_distance(place)
+        distance = squeezenet_distance(place, floor=FLOOR)
         return lambda a, b: tf.reduce_mean(distance(a, b))
     raise UserError(f"content is vgg54, vgg22, either with :PATH, squeezenet:PATH or none, not '{content}'")

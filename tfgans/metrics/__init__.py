@@ -4,7 +4,7 @@ from tfgans.metrics.classes import category_accuracy, class_histogram, kl_to_uni
 from tfgans.metrics.codes import code_effects, sharpness, slant, stroke_width, width
 from tfgans.metrics.colour import colourfulness, green_blue_share, seam_contrast
 from tfgans.metrics.coverage import Coverage, mode_coverage, stacked_digits
-from tfgans.metrics.distances import classifier_score, frechet_distance, frechet_floor, kernel_distance
+from tfgans.metrics.distances import classifier_score, frechet_bias, frechet_distance, frechet_floor, kernel_distance
 from tfgans.metrics.diversity import ms_ssim_within
 from tfgans.metrics.fidelity import (
     fill_biharmonic,
@@ -32,6 +32,7 @@ __all__ = [
     "confusion",
     "fill_biharmonic",
     "fill_with_mean",
+    "frechet_bias",
     "frechet_distance",
     "frechet_floor",
     "green_blue_share",

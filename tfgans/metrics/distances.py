@@ -71,6 +71,15 @@ def frechet_floor(train_features: np.ndarray, test_features: np.ndarray) -> floa
     return frechet_distance(test_features, train_features[: len(test_features)])
 
 
+def frechet_bias(features: np.ndarray, n: int, seed: int = 0) -> float:
+    """The Frechet distance of two samples of `n` of one Gaussian, that of `features` (m, d), from each other: what a
+    perfect generator would score. It falls with n, and grows with d.
+    """
+    spread = np.sqrt(np.maximum(np.linalg.eigvalsh(np.cov(_rows("features", features), rowvar=False)), 0.0))
+    one, other = np.random.default_rng(seed).normal(size=(2, n, len(spread))) * spread
+    return frechet_distance(one, other)
+
+
 def kernel_distance(
     real_features: np.ndarray, fake_features: np.ndarray, *, block: int = 1024, seed: int = 0
 ) -> tuple[float, float]:

@@ -6,8 +6,8 @@ import statistics
 from tfgans.card import Row
 
 MEASURES = {
-    "frechet_distance": "Fréchet distance (0 is best)",
     "kernel_distance": "Kernel distance (0 is best)",
+    "frechet_distance": "Fréchet distance (0 is best)",
     "classifier_score": "Classifier score",
     "precision": "Precision: samples that look like real ones",
     "recall": "Recall: real ones that samples cover",
@@ -22,11 +22,14 @@ MEASURES = {
     "code_thickens": "Rank correlation of each continuous code with the width of the strokes",
     "code_widens": "Rank correlation of each continuous code with the width of the digit",
     "quality_correlation": "Rank correlation of the critic's estimate with the Fréchet distance over the checkpoints",
+    "quality_change_correlation": "The same of their changes from checkpoint to checkpoint",
+    "quality_change_correlation_detrended": "The same of the changes, without their trend in time",
     "judge_accuracy": "Accuracy of the judge on restored images",
     "coarse_accuracy": "Accuracy of a classifier that learnt on coarse images",
     "psnr": "PSNR (dB)",
     "ssim": "SSIM",
     "squeezenet_distance": "Distance in SqueezeNet features (0 is best)",
+    "squeezenet_distance_floored": "Distance in SqueezeNet features that are not enlarged on flat surfaces (0 is best)",
     "high_frequency": "Power at the frequencies that were lost, over that of the originals",
     "letters_read": "Share of small letters that can be read",
     "colourfulness": "Colourfulness",
@@ -35,6 +38,8 @@ MEASURES = {
     "smallest_class": "Smallest share of a class",
     "kl_to_uniform": "KL divergence of the classes from uniform (nats)",
     "modes": "Modes covered",
+    "sure_modes": "Modes covered by samples that the judge is sure of",
+    "sure": "Share of samples that the judge is sure of",
     "high_quality": "Share of samples within 3 sigma of a mode",
     "neighbour_classes": "Classes among the nearest training images",
     "neighbour_largest_class": "Largest share of a class among them",
@@ -53,6 +58,8 @@ OF = {
     "biharmonic": "of biharmonic filling",
     "train": "of training images: the floor",
     "real": "of real images",
+    "step": "of the step's number",
+    "g_loss": "of the generator's loss",
 }
 PARTS = ("class", "code", "tenth")  # of which a line lists all
 

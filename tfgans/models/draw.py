@@ -76,6 +76,9 @@ def filter_banks(window: tf.Tensor, height: int, width: int, size: int) -> tuple
     `size` Gaussian filters. Pixels are counted from 1; each filter sums to 1.
     """
     g_x, g_y, log_variance, log_stride, log_gamma = tf.split(window, 5, axis=1)
+    # no trained window comes near these bounds; beyond them a single jump would make gradients NaN
+    log_variance = tf.clip_by_value(log_variance, -8.0, 16.0)
+    log_stride, log_gamma = (tf.clip_by_value(each, -10.0, 10.0) for each in (log_stride, log_gamma))
     stride = (max(width, height) - 1) / max(size - 1, 1) * tf.exp(log_stride)
     offsets = (tf.range(1.0, size + 1.0) - size / 2 - 0.5) * stride  # (n, size)
 
@@ -167,7 +170,7 @@ class DRAW(Adversarial):
         flat = tf.reshape(seen, (-1, math.prod(seen.shape[1:])))
         memory = tuple(self.encoder([tf.concat([flat, h_decoder], axis=1), *memory]))
         mean, log_std = self.encoder_heads(memory[0])
-        return mean, log_std, memory
+        return mean, tf.clip_by_value(log_std, -10.0, 10.0), memory
 
     def decode(self, z: tf.Tensor, state: State) -> State:
         """What the code (n, latent_dim) makes of the canvas: equations 7 and 8."""

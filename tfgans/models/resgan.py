@@ -73,8 +73,8 @@ def build_generator(
 
 
 def build_discriminator(image_shape: tuple[int, int, int], classes: int, width: int) -> keras.Model:
-    """(n, h, w, c) images in [-1, 1] -> (n, 1) logits of being real and, where there are classes, (n, classes) logits
-    of what they show. Figure 1."""
+    """(n, h, w, c) images in [-1, 1] -> [(n, 1) logits of being real, (n, classes) logits of what they show]; without
+    classes the first alone, not in a list. Figure 1."""
     image = x = keras.Input(image_shape)
     for i in range(halvings(image_shape) + 1):
         x = layers.Conv2D(width << i, 4, 2, "same", use_bias=i == 0)(x)
@@ -147,7 +147,7 @@ class ResGAN(Adversarial):
     def judged(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
         """What D says of images: logits of being real, and of what they show, if there is a classifier."""
         outputs = self.discriminator(images, training=True)
-        return (outputs[0], outputs[1]) if self.classes else (outputs[0], None)
+        return tuple(outputs) if self.classes else (outputs, None)  # of one output Keras makes no list
 
     def class_loss(self, labels: tf.Tensor | None, logits: tf.Tensor | None) -> tf.Tensor:
         """Cross-entropy in nats, of the classes or the mean over attributes; 0 without a classifier."""

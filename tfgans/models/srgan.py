@@ -158,11 +158,16 @@ class SRGAN(Adversarial):
 
     def crops(self, *images: tf.Tensor) -> list[tf.Tensor]:
         """The same crop of each of them, another for each example: strided networks weigh some pixels more than others,
-        and shall not always weigh the same ones more."""
+        and shall not always weigh the same ones more.
+
+        Crops begin 0 to `shift` pixels from the edge, at 0 and at `shift` half as often: of the places modulo `shift`,
+        where strides begin, none is favoured, and every pixel is seen.
+        """
         found = list(images)
         if self.shift:
             for axis, side in zip((1, 2), self.image_shape, strict=False):
-                first = keras.random.randint((tf.shape(images[0])[0], 1), 0, self.shift, seed=self.seed_generator)
+                half = keras.random.randint((tf.shape(images[0])[0], 1), 0, 2 * self.shift, seed=self.seed_generator)
+                first = (half + 1) // 2
                 pixels = first + tf.range(side - self.shift)
                 found = [tf.gather(image, pixels, axis=axis, batch_dims=1) for image in found]
         return found

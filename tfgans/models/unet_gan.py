@@ -14,7 +14,7 @@ from keras import layers
 
 from tfgans import endpoint
 from tfgans.adversarial import Adversarial, Fall
-from tfgans.data.colour import lab_to_rgb, rgb_to_lab
+from tfgans.data.colour import gray_to_l, lab_to_rgb, rgb_to_lab
 from tfgans.errors import UserError
 from tfgans.layers import BatchNormalization, in_windows
 
@@ -168,17 +168,20 @@ class UNetGAN(Adversarial):
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
-        """`part` is the side of the parts, a power of two; as large as the image, it is not partitioned. `adversarial`
-        is "bce", "l2" or "none" (L1 alone throughout); `pooling` puts max-pooling in place of the generator's strides.
+        """`part` is the side of the parts, a power of two from 4; as large as the image, it is not partitioned.
+        `adversarial` is "bce", "l2" or "none" (L1 alone throughout); `pooling` puts max-pooling in place of the
+        generator's strides.
 
         Lambda is `lambda_start` in pre-training and falls linearly to `lambda_end` in the `lambda_steps` steps after
         it; in the first `early_steps` of these the discriminator makes `early_discriminator_steps` updates a step.
         The generator's rate after pre-training is `rate_after` times what it was. In the L1 loss of inpainting pixels
-        that were changed count `missing_weight` times.
+        in the hole count `missing_weight` times.
         """
         sides = image_shape[:2]
-        if part < 2 or part & (part - 1) or sides[0] % part or sides[1] % part:
-            raise UserError(f"part must be a power of two that divides the image's sides {tuple(sides)}, not {part}")
+        if part < 4 or part & (part - 1) or sides[0] % part or sides[1] % part:
+            raise UserError(
+                f"part must be a power of two, at least 4, that divides the image's sides {tuple(sides)}, not {part}"
+            )
         if image_shape[2] != 3:
             raise UserError("unet_gan makes colour images: image_shape must end with 3")
         if task not in CHANNELS:
@@ -200,7 +203,10 @@ class UNetGAN(Adversarial):
 
     def batch_spec(self, n: int) -> dict[str, endpoint.Array]:
         source = (*self.image_shape[:2], CHANNELS[self.task][0])
-        return {"source": endpoint.image(n, source), "target": endpoint.image(n, self.image_shape)}
+        spec = {"source": endpoint.image(n, source), "target": endpoint.image(n, self.image_shape)}
+        if self.task == "inpaint":
+            spec["mask"] = endpoint.Array((n, *self.image_shape[:2], 1), "bool", 0, 1, "mask")
+        return spec
 
     def endpoints(self) -> dict[str, endpoint.Endpoint]:
         given, made = {"images": endpoint.images(CHANNELS[self.task][0])}, {"images": endpoint.images(3)}
@@ -222,7 +228,7 @@ class UNetGAN(Adversarial):
 
     def given(self, source: tf.Tensor) -> tf.Tensor:
         """What the generator is given, of images in [-1, 1]: the L of gray ones, or the RGB itself."""
-        return rgb_to_lab(tf.repeat(source, 3, -1))[..., :1] / LAB - 1.0 if self.task == "colorize" else source
+        return gray_to_l(source) / LAB - 1.0 if self.task == "colorize" else source
 
     def wanted(self, target: tf.Tensor) -> tf.Tensor:
         """What the generator should make, of RGB images in [-1, 1]: their a and b, or the RGB itself."""
@@ -235,13 +241,13 @@ class UNetGAN(Adversarial):
         share = (tf.cast(step, tf.float32) - self.pretrain_steps) / max(1, self.lambda_steps)
         return self.lambda_start + (self.lambda_end - self.lambda_start) * tf.clip_by_value(share, 0.0, 1.0)
 
-    def l1_loss(self, given: tf.Tensor, wanted: tf.Tensor, made: tf.Tensor) -> dict[str, tf.Tensor]:
+    def l1_loss(self, wanted: tf.Tensor, made: tf.Tensor, mask: tf.Tensor | None) -> dict[str, tf.Tensor]:
         """Of L1 every pixel has a gradient of the same size, however small its error: without a weight those that are
         only to be copied drown those of a hole, which are few."""
         errors = tf.reduce_mean(tf.abs(wanted - made), -1)
         self.track({"l1": tf.reduce_mean(errors)})
-        if self.task == "inpaint":
-            errors = tf.where(tf.reduce_any(given != wanted, -1), self.missing_weight * errors, errors)
+        if mask is not None:
+            errors = tf.where(mask[..., 0], self.missing_weight * errors, errors)
         return {"l1_loss": self.l1_weight(self.steps_done.value) * tf.reduce_mean(errors)}
 
     def versus(self, label: float, judged: tf.Tensor) -> tf.Tensor:
@@ -249,8 +255,15 @@ class UNetGAN(Adversarial):
         labels = tf.fill(tf.shape(judged), label)
         return self.bce(labels, judged) if self.adversarial == "bce" else tf.reduce_mean(tf.square(labels - judged))
 
+    def composite(self, wanted: tf.Tensor, made: tf.Tensor, mask: tf.Tensor | None) -> tf.Tensor:
+        """What D is shown of G's: with a mask, what was made in the hole and the original around it.
+
+        A copy of known pixels is never exact and a real pair always is: D would look at nothing else.
+        """
+        return made if mask is None else tf.where(mask, made, wanted)
+
     def adversarial_loss(self, given: tf.Tensor, made: tf.Tensor) -> tf.Tensor:
-        """Section 3.2, not saturating: -log D(x, G(x)), or (1 - D(x, G(x)))^2."""
+        """Section 3.2, not saturating: -log D(x, G(x)), or (1 - D(x, G(x)))^2, of what D is shown: see `composite`."""
         return self.versus(1.0, self.discriminator(tf.concat([given, made], -1), training=True))
 
     def discriminator_loss(self, given: tf.Tensor, wanted: tf.Tensor, made: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -265,8 +278,8 @@ class UNetGAN(Adversarial):
 
     def pretrain(self, batch: dict[str, tf.Tensor]) -> None:
         """The generator alone."""
-        given, wanted = self.given(batch["source"]), self.wanted(batch["target"])
-        self.minimize("g_optimizer", lambda: self.l1_loss(given, wanted, self.generator(given, training=True)))
+        given, wanted, mask = self.given(batch["source"]), self.wanted(batch["target"]), batch.get("mask")
+        self.minimize("g_optimizer", lambda: self.l1_loss(wanted, self.generator(given, training=True), mask))
 
     def early(self, batch: dict[str, tf.Tensor]) -> None:
         """Several updates of D to one of G. Section 3.1."""
@@ -274,12 +287,12 @@ class UNetGAN(Adversarial):
 
     def compete(self, batch: dict[str, tf.Tensor], discriminator_steps: int = 1) -> None:
         """One update of G, then those of D, all on the same images."""
-        given, wanted = self.given(batch["source"]), self.wanted(batch["target"])
+        given, wanted, mask = self.given(batch["source"]), self.wanted(batch["target"]), batch.get("mask")
 
         def losses() -> tuple[dict[str, tf.Tensor], tf.Tensor]:
             made = self.generator(given, training=True)
-            terms = self.l1_loss(given, wanted, made)
-            return {**terms, "adversarial_loss": self.adversarial_loss(given, made)}, made
+            terms, shown = self.l1_loss(wanted, made, mask), self.composite(wanted, made, mask)
+            return {**terms, "adversarial_loss": self.adversarial_loss(given, shown)}, shown
 
         made = tf.stop_gradient(self.minimize("g_optimizer", losses))
         for _ in range(discriminator_steps):
@@ -298,10 +311,10 @@ class UNetGAN(Adversarial):
     def fill(self, images: tf.Tensor, masks: tf.Tensor) -> tf.Tensor:
         """RGB images (n, h, w, 3) in [0, 1] and masks (n, h, w, 1), True in the hole -> (n, h, w, 3) in [0, 1].
 
-        Any h and w. What lies in the hole is not looked at; the known pixels are made too, and not exactly.
+        Any h and w. What lies in the hole is not looked at; the known pixels are the images' own.
         """
         given = tf.where(masks, 0.0, images) * 2.0 - 1.0
-        return tf.clip_by_value((self.windowed(given) + 1.0) / 2.0, 0.0, 1.0)
+        return tf.where(masks, tf.clip_by_value((self.windowed(given) + 1.0) / 2.0, 0.0, 1.0), images)
 
     def restore(self, images: tf.Tensor) -> tf.Tensor:
         """Gray images (n, h, w, 1) in [0, 1], any h and w -> RGB (n, h, w, 3) in [0, 1].

@@ -12,7 +12,7 @@ import tensorflow as tf
 from keras import layers
 
 from tfgans import endpoint
-from tfgans.adversarial import Adversarial
+from tfgans.adversarial import Adversarial, HoldThenLinear
 from tfgans.errors import UserError
 from tfgans.layers import BatchNormalization
 
@@ -81,13 +81,16 @@ class UnrolledGAN(Adversarial):
         discriminator_width: int = 128,
         unroll: int = 10,
         saturating: bool = True,
+        unroll_rate: float = 0.0,
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
+        """`unroll_rate` is the learning rate of the unrolled updates, how far the generator looks ahead; 0: D's own, as
+        it is before it falls."""
         super().__init__(seed=seed, **kwargs)
         self.image_shape, self.latent_dim = image_shape, latent_dim
         self.generator_width, self.discriminator_width = generator_width, discriminator_width
-        self.unroll, self.saturating = unroll, saturating
+        self.unroll, self.saturating, self.unroll_rate = unroll, saturating, unroll_rate
         self.generator = build_generator(image_shape, latent_dim, generator_width)
         self.discriminator = build_discriminator(image_shape, discriminator_width)
         self.bce = keras.losses.BinaryCrossentropy(from_logits=True)
@@ -112,16 +115,34 @@ class UnrolledGAN(Adversarial):
         on_real, on_fake = self.judge(weights, real), self.judge(weights, fake)
         return self.bce(tf.ones_like(on_real), on_real) + self.bce(tf.zeros_like(on_fake), on_fake)
 
-    def unrolled(self, real: tf.Tensor, fake: tf.Tensor, rate: tf.Tensor | None = None) -> Weights:
+    def adam(self) -> Any:
+        """D's optimizer. Raises UserError for one whose updates `unrolled` does not write out."""
+        adam: Any = getattr(self.d_optimizer, "inner_optimizer", self.d_optimizer)  # of a LossScaleOptimizer
+        plain = {"weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "amsgrad", "use_ema"}
+        if type(adam) is not keras.optimizers.Adam or any(getattr(adam, each) for each in plain):
+            raise UserError(
+                "unrolling repeats the updates of plain Adam; give d_optimizer no other settings than its own"
+            )
+        return adam
+
+    def look_ahead(self) -> tf.Tensor:
+        """The learning rate of the unrolled updates. It does not fall with D's: a generator that looks less and less
+        far ahead is at last that of the plain GAN, and rotates."""
+        schedule = self.adam()._learning_rate
+        rate = schedule.rate if isinstance(schedule, HoldThenLinear) else schedule
+        return tf.convert_to_tensor(self.unroll_rate or rate)
+
+    def unrolled(self, real: tf.Tensor, fake: tf.Tensor) -> Weights:
         """The discriminator's weights after `unroll` updates on this batch, as a function of `fake`.
 
-        The updates are Adam's, from the state that `d_optimizer` is in, written out so that they can be differentiated.
-        Their learning rate is `rate`, by default that of the next update.
+        The updates are Adam's, from the state that `d_optimizer` is in, written out so that they can be differentiated,
+        with the learning rate of `look_ahead`.
         """
-        adam: Any = getattr(self.d_optimizer, "inner_optimizer", self.d_optimizer)  # of a LossScaleOptimizer
-        rate = adam.learning_rate if rate is None else rate
-        beta_1, beta_2, done = adam.beta_1, adam.beta_2, tf.cast(adam.iterations, tf.float32)
         weights = [tf.convert_to_tensor(w) for w in self.weights_of("d_optimizer")]
+        if not self.unroll:
+            return weights
+        adam, rate = self.adam(), self.look_ahead()
+        beta_1, beta_2, done = adam.beta_1, adam.beta_2, tf.cast(adam.iterations, tf.float32)
         means = [tf.convert_to_tensor(m) for m in adam._momentums]
         squares = [tf.convert_to_tensor(v) for v in adam._velocities]
         scale = self.d_optimizer.scale_loss(tf.constant(1.0))
@@ -144,19 +165,19 @@ class UnrolledGAN(Adversarial):
         on_fake = self.discriminator(self.fake(real.shape[0]), training=True)
         return {"d_loss": self.bce(tf.ones_like(on_real), on_real) + self.bce(tf.zeros_like(on_fake), on_fake)}
 
-    def generator_loss(self, real: tf.Tensor, rate: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
+    def generator_loss(self, real: tf.Tensor) -> dict[str, tf.Tensor]:
         """f_K, the objective at the unrolled discriminator; it depends on the samples through that, too."""
         fake = self.fake(real.shape[0])
-        weights = self.unrolled(real, fake, rate)
+        weights = self.unrolled(real, fake)
         if self.saturating:
             return {"g_loss": -self.minus_f(weights, real, fake)}
         on_fake = self.judge(weights, fake)
         return {"g_loss": self.bce(tf.ones_like(on_fake), on_fake)}
 
     def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        real, rate = batch["image"], tf.convert_to_tensor(self.d_optimizer.learning_rate)  # of this step
+        real = batch["image"]
         self.minimize("d_optimizer", lambda: self.discriminator_loss(real))
-        self.minimize("g_optimizer", lambda: self.generator_loss(real, rate))
+        self.minimize("g_optimizer", lambda: self.generator_loss(real))
         return self.logs()
 
     def sample(self, n: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

@@ -18,6 +18,7 @@ from tfgans.metrics.names import cell
 from tfgans.recipe import Recipe
 from tfgans.run import Run
 from tfgans.tasks import FEWEST, PREVIEW_SEED, SAMPLE_SEED, Examples, Measured, Subject, judge_of, row
+from tfgans.tasks.set_distances import FEW, frechet_rows, kernel_rows
 
 NEIGHBOURS = 1_000  # samples whose nearest training images are looked up
 CANVASES = 500  # samples of which each stage of the drawing is measured
@@ -30,7 +31,10 @@ def features_of(card: Card) -> str | None:
 
 
 def measure(model: Exported, subject: Subject) -> Measured:
-    """Every metric of `n` samples against as many test images; as the floor, training images in the samples' place."""
+    """Every metric of `n` samples against as many test images; as the floor, training images in the samples' place.
+
+    Of few images there is no Frechet distance, or a warning of its bias: see `set_distances`.
+    """
     subject.without_tests()
     dataset, shape = subject.recipe.dataset, subject.image_shape
     network: Any = load_features(subject.features or judge_of(dataset))
@@ -52,10 +56,11 @@ def measure(model: Exported, subject: Subject) -> Measured:
     seen["train"] = network.features(train.images[picked])
 
     name = subject.label
-    found = {of: metrics.frechet_distance(seen["real"], seen[of]) for of in ("model", "train")}
-    rows = [row("frechet_distance", value, of, test=name) for of, value in found.items()]
-    rows.append(row("kernel_distance", metrics.kernel_distance(seen["real"], seen["model"])[0], test=name))
-    precision, recall = metrics.precision_recall(seen["real"], seen["model"])
+    real_seen = seen.pop("real")
+    few = len(picked) < FEW * real_seen.shape[1]
+    rows = kernel_rows(real_seen, seen if few else {"model": seen["model"]}, test=name)
+    rows += frechet_rows(real_seen, seen, name, test=name)
+    precision, recall = metrics.precision_recall(real_seen, seen["model"])
     rows += [row("precision", precision, test=name), row("recall", recall, test=name)]
     if network.n_classes:
         rows += _as_read(model, network, fake, real, asked, name)

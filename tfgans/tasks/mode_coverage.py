@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy.special import softmax
 
 from tfgans import data, metrics
 from tfgans.adversarial import Adversarial
@@ -20,6 +21,7 @@ from tfgans.run import Run
 from tfgans.tasks import FEWEST, SAMPLE_SEED, STACKED, Examples, Measured, Subject, judge_of, row
 from tfgans.tasks.generation import preview_samples
 
+SURE = 0.9  # probability from which a judge's reading of a digit counts as sure
 WITHIN = 3.0  # sigma: a sample that lies nearer to a mean is of high quality
 POINTS = 1_000  # in a preview
 SHOWS_ALL = True  # in the README, also cards without a model
@@ -66,7 +68,8 @@ def measure_stacked(model: Exported, subject: Subject) -> Measured:
     """Modes of `n` samples, of 1,000, as a judge of MNIST reads each channel, and their KL divergence from uniform.
 
     Metz et al. 2016 (arXiv:1611.02163), section 3.3.1. Both depend on n, so beside them stands what `n` test images
-    give, or as many as there are.
+    give, or as many as there are. The judge reads a digit into anything: `sure_modes` are those of images all of whose
+    channels it is sure of, and `sure` their share.
     """
     n = subject.n
     judge: Any = load_features(subject.features or judge_of(STACKED))
@@ -74,22 +77,26 @@ def measure_stacked(model: Exported, subject: Subject) -> Measured:
         raise UserError(f"the modes of {STACKED} are read by a judge of digits, not by {judge.name}")
     test = data.load(STACKED, "test", data_dir=subject.data_dir, image_shape=subject.image_shape, limit=n)
     asked = np.arange(n, dtype=np.int32) % 1_000 if model.conditional else None
-    fake = read_stacked(judge, model.sample(n=n, labels=asked, seed=SAMPLE_SEED))
-    rows = []
-    for of, read in (("model", fake), ("real", read_stacked(judge, test.images))):
+    drawn, rows = read_stacked(judge, model.sample(n=n, labels=asked, seed=SAMPLE_SEED)), []
+    for of, (read, sure) in (("model", drawn), ("real", read_stacked(judge, test.images))):
         counts = metrics.class_histogram(read, 1_000)
-        rows.append(row("modes", int((counts > 0).sum()), of, test=STACKED))
-        rows.append(row("kl_to_uniform", metrics.kl_to_uniform(counts), of, test=STACKED))
+        rows += [
+            row("modes", int((counts > 0).sum()), of, test=STACKED),
+            row("sure_modes", len(np.unique(read[sure])), of, test=STACKED),
+            row("sure", sure.mean(), of, test=STACKED),
+            row("kl_to_uniform", metrics.kl_to_uniform(counts), of, test=STACKED),
+        ]
     if asked is not None:
-        rows.append(row("label_accuracy", float(np.mean(fake == asked)), test=STACKED))
+        rows.append(row("label_accuracy", float(np.mean(drawn[0] == asked)), test=STACKED))
     protocol = _protocol(STACKED, n, len(test), 1_000)
     return Measured(protocol | {"features": judge.name, "features_sha256": judge.sha256}, rows)
 
 
-def read_stacked(judge: Any, images: np.ndarray) -> np.ndarray:
-    """(n, h, w, 3) images -> (n,) modes 0 .. 999."""
-    channels = [judge.logits(images[..., k : k + 1]).argmax(axis=1) for k in range(3)]
-    return metrics.stacked_digits(np.stack(channels, axis=1))
+def read_stacked(judge: Any, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(n, h, w, 3) images -> (n,) modes 0 .. 999, and whether the judge is sure of all three digits."""
+    chances = [softmax(judge.logits(images[..., k : k + 1]), axis=1) for k in range(3)]
+    sure = np.min([each.max(axis=1) for each in chances], axis=0) >= SURE
+    return metrics.stacked_digits(np.stack([each.argmax(axis=1) for each in chances], axis=1)), sure
 
 
 def _protocol(dataset: str, n: int, n_real: int, modes: int) -> dict[str, Any]:
@@ -130,12 +137,16 @@ def preview(model: Adversarial, examples: Examples, recipe: Recipe) -> Callable[
 
 def table(cards: dict[str, Card]) -> list[str]:
     """The lines of the README's table of models of data whose modes are counted; none without cards."""
+    own = {name: card for name, card in cards.items() if card.task == "mode_coverage"}
+    read = any(card.values("sure_modes") for card in own.values())  # not on older cards
     lines = [
         f"| [{name}](saved_models/{name}/card.json) | {cell(card.per_seed('modes'), 1)} | {card.protocol['modes']:,} "
-        f"| {cell(card.per_seed('high_quality'), 1, 100)} | {cell(card.per_seed('kl_to_uniform'))} "
+        + (f"| {cell(card.per_seed('sure_modes'), 1)} " if read else "")
+        + f"| {cell(card.per_seed('high_quality'), 1, 100)} | {cell(card.per_seed('kl_to_uniform'))} "
         f"| {len(card.training_seeds)} | {card.protocol['n_fake']:,} |"
-        for name, card in cards.items()
-        if card.task == "mode_coverage"
+        for name, card in own.items()
     ]
-    head = "| model | modes | of | high quality % | KL to uniform (nats) | seeds | n |"
-    return [head, "|---" * 7 + "|", *lines] if lines else []
+    head = (
+        f"| model | modes | of |{' read surely |' if read else ''} high quality % | KL to uniform (nats) | seeds | n |"
+    )
+    return [head, "|---" * (8 if read else 7) + "|", *lines] if lines else []

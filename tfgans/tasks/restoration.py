@@ -13,7 +13,7 @@ from tfgans.adversarial import Adversarial
 from tfgans.card import Card, Row
 from tfgans.data.degrade import bicubic_up, degrade, pair
 from tfgans.errors import UserError
-from tfgans.features.squeezenet import SqueezeNetFeatures, squeezenet_distance
+from tfgans.features.squeezenet import FLOOR, SqueezeNetFeatures, squeezenet_distance
 from tfgans.images import grid, to_uint8
 from tfgans.inference.exported import Exported
 from tfgans.inference.tiling import pictures_of, restore_array
@@ -22,8 +22,8 @@ from tfgans.metrics.names import cell
 from tfgans.recipe import Recipe
 from tfgans.run import Run
 from tfgans.tasks import FEWEST, Examples, Measured, Subject, label, row
+from tfgans.tasks.set_distances import frechet_rows, kernel_rows
 
-BORDER = 4  # pixels left out at each side, as the papers on super-resolution do
 CROP = 128  # pixels a side, on the sheet
 SHOWN = 5  # images of each test set on the sheet, spread over it
 SEAMS = 200  # images whose seams are measured
@@ -85,14 +85,15 @@ def hole_of(degradation: str, image: np.ndarray, seed: int) -> np.ndarray:
 
 
 def measure(model: Exported, subject: Subject) -> Measured:
-    """PSNR, SSIM and, with the features "squeezenet:PATH", the squeezenet distance: the mean over each test set.
+    """PSNR, SSIM and, with the features "squeezenet:PATH", the squeezenet distance with and without a floor: the mean
+    over each test set.
 
-    Enlarged images are compared on Y, without BORDER pixels, beside bicubic enlargement; also by the power at the
-    frequencies that were lost (`high_frequency`) and by the letters that can be read (`legibility`). Others are
-    compared in all channels, beside the input. These, and images scaled to one size, are compared as sets, too, by the
-    Frechet distance of their features. What is coloured also gets `colour_scores`, what has a hole `hole_scores`.
-    Scores that an image does not have (the PSNR of a gray original and its equal source, the hues of a gray image) are
-    left out of the means.
+    Enlarged images are compared on Y, without as many border pixels as the factor, as papers do, beside bicubic
+    enlargement; also by the power at the frequencies that were lost (`high_frequency`) and by the letters that can be
+    read (`legibility`). Others are compared in all channels, beside the input. These, and images scaled to one size,
+    are compared as sets, too (`set_distances`), with training images as the floor. What is coloured also gets
+    `colour_scores`, what has a hole `hole_scores`. Scores that an image does not have (the PSNR of a gray original and
+    its equal source, the hues of a gray image) are left out of the means.
 
     Raises UserError for test sets that are not there or carry the same name, and for other features.
     """
@@ -101,18 +102,20 @@ def measure(model: Exported, subject: Subject) -> Measured:
     names = [label(name) for name, _ in tests]
     if len(set(names)) < len(names):
         raise UserError(f"two test sets have the same name: {', '.join(names)}; rename a folder")
-    distance = network = None
+    distances: dict[str, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {}
+    network = None
     factor = degrade(degradation).factor
     enlarges = factor > 1
     plain = "bicubic" if enlarges else "input"
-    protocol: dict[str, Any] = {"degradation": degradation, "tests": names, "border": BORDER if enlarges else 0}
+    protocol: dict[str, Any] = {"degradation": degradation, "tests": names, "border": factor if enlarges else 0}
     if scaled:
         protocol["scaled"] = list(scaled)
     if subject.features:
         kind, _, path = subject.features.partition(":")
         if kind != "squeezenet" or not path:
             raise UserError(f"restorations are compared in the features squeezenet:PATH, not '{subject.features}'")
-        distance = squeezenet_distance(path)
+        distances["squeezenet_distance"] = squeezenet_distance(path)
+        distances["squeezenet_distance_floored"] = squeezenet_distance(path, floor=FLOOR)
         network = None if enlarges and not scaled else SqueezeNetFeatures(path)
         protocol |= {
             "features": "squeezenet1.1 distance" + (f" and {network.name}" if network else ""),
@@ -128,9 +131,8 @@ def measure(model: Exported, subject: Subject) -> Measured:
             scores: Scores = {}
             for image, of in ((restored, "model"), (before, plain)):
                 scores |= {(measure, of, None): v for measure, v in _scores(image, original, factor).items()}
-                if distance is not None:
-                    away = float(distance(_signed(image), _signed(original))[0])
-                    scores["squeezenet_distance", of, None] = away
+                for measure, distance in distances.items():
+                    scores[measure, of, None] = float(distance(_signed(image), _signed(original))[0])
             if model.colours:
                 scores |= colour_scores(restored, original)
             if not enlarges:
@@ -145,11 +147,12 @@ def measure(model: Exported, subject: Subject) -> Measured:
         counts[name] = len(source)
         means = {place: float(np.mean(each)) for place, each in values.items()}
         rows += [row(measure, v, of, test=name, where=where) for (measure, of, where), v in means.items()]
-        if len(sets["real"]) >= FEWEST:
-            real = np.stack(sets["real"])
-            for of in ("model", plain):
-                found = metrics.frechet_distance(real, np.stack(sets[of]))
-                rows.append(row("frechet_distance", found, of, test=name))
+        if network is not None and len(sets["real"]) >= FEWEST:
+            seen = {of: np.stack(each) for of, each in sets.items()}
+            real = seen.pop("real")
+            if not subject.tests:
+                seen["train"] = _of_training_images(model, subject, network, len(real))
+            rows += kernel_rows(real, seen, test=name) + frechet_rows(real, seen, name, test=name)
     if enlarges and model.channels == 3 and not scaled:
         for height in HEIGHTS:
             shares = letters_read(lambda page: restoration(model, page, degradation)[:2], height)
@@ -158,6 +161,13 @@ def measure(model: Exported, subject: Subject) -> Measured:
     channel = "Y" if enlarges else "RGB"
     protocol |= {"n_images": counts, "channel": channel if model.made_channels == 3 else "gray"}
     return Measured(protocol, rows)
+
+
+def _of_training_images(model: Exported, subject: Subject, network: SqueezeNetFeatures, n: int) -> np.ndarray:
+    """Features of at most `n` random training images."""
+    train = test_images(model, (subject.recipe.dataset, "train"), subject.data_dir, scaled_size(subject.recipe))
+    picked = np.random.default_rng(0).permutation(len(train))[:n]
+    return np.stack([network.features(train.image(i)[None])[0] for i in picked])
 
 
 def _each(
@@ -186,7 +196,8 @@ def hole_scores(before: np.ndarray, restored: np.ndarray, original: np.ndarray, 
 
 
 def _scores(image: np.ndarray, original: np.ndarray, factor: int) -> dict[str, float]:
-    options: dict[str, Any] = dict(border=BORDER, y_channel=image.shape[-1] == 3) if factor > 1 else {}
+    border = min(factor, (min(image.shape[:2]) - 11) // 2)  # SSIM looks at 11 pixels a side
+    options: dict[str, Any] = dict(border=max(0, border), y_channel=image.shape[-1] == 3) if factor > 1 else {}
     scores = {
         "psnr": float(metrics.psnr(image[None], original[None], **options)[0]),
         "ssim": float(metrics.ssim(image[None], original[None], **options)[0]),
@@ -262,7 +273,7 @@ def preview(model: Adversarial, examples: Examples, recipe: Recipe) -> Callable[
 
     @tf.function
     def made() -> tf.Tensor:
-        return model.fill(given, batch["mask"]) if "mask" in batch else model.restore(given)
+        return model.fill(given, batch["mask"]) if "fill" in model.endpoints() else model.restore(given)
 
     def picture() -> np.ndarray:
         rows = [(shown.numpy() + 1.0) / 2.0, made().numpy(), (target.numpy() + 1.0) / 2.0]
@@ -271,61 +282,57 @@ def preview(model: Adversarial, examples: Examples, recipe: Recipe) -> Callable[
     return picture
 
 
-# (measure, of, where, digits) of each column
-Column = tuple[str, str, str | None, int]
+# (title, measure, of, where, digits) of each column; those in which no card has a number are left out
+Column = tuple[str, str, str, str | None, int]
 ENLARGED: list[Column] = [
-    (measure, of, None, digits)
-    for measure, digits in (("psnr", 2), ("ssim", 4), ("squeezenet_distance", 3))
-    for of in ("model", "bicubic", "paper")
-    if (measure, of) != ("squeezenet_distance", "paper")
+    ("PSNR dB", "psnr", "model", None, 2),
+    ("bicubic", "psnr", "bicubic", None, 2),
+    ("paper", "psnr", "paper", None, 2),
+    ("SSIM", "ssim", "model", None, 4),
+    ("bicubic", "ssim", "bicubic", None, 4),
+    ("paper", "ssim", "paper", None, 4),
+    ("SqueezeNet distance", "squeezenet_distance", "model", None, 3),
+    ("bicubic", "squeezenet_distance", "bicubic", None, 3),
+    ("with a floor", "squeezenet_distance_floored", "model", None, 3),
+    ("bicubic", "squeezenet_distance_floored", "bicubic", None, 3),
 ]
 REPAIRED: list[Column] = [
-    ("psnr", "model", None, 2),
-    ("psnr", "input", None, 2),
-    ("ssim", "model", None, 3),
-    ("colourfulness", "model", None, 1),
-    ("colourfulness", "real", None, 1),
-    *(("psnr", of, "hole", 2) for of in ("model", "mean_fill", "biharmonic")),
-    ("frechet_distance", "model", None, 2),
-    ("frechet_distance", "input", None, 2),
+    ("PSNR dB", "psnr", "model", None, 2),
+    ("before", "psnr", "input", None, 2),
+    ("SSIM", "ssim", "model", None, 3),
+    ("colourfulness", "colourfulness", "model", None, 1),
+    ("of the originals", "colourfulness", "real", None, 1),
+    ("in the hole dB", "psnr", "model", "hole", 2),
+    ("filled with the mean", "psnr", "mean_fill", "hole", 2),
+    ("biharmonic", "psnr", "biharmonic", "hole", 2),
+    ("kernel distance", "kernel_distance", "model", None, 3),
+    ("before", "kernel_distance", "input", None, 3),
+    ("floor", "kernel_distance", "train", None, 3),
+    ("Fréchet distance", "frechet_distance", "model", None, 2),
+    ("before", "frechet_distance", "input", None, 2),
+    ("floor", "frechet_distance", "train", None, 2),
 ]
 
 
 def table(cards: dict[str, Card]) -> list[str]:
-    """The lines of the README's tables of restorations, a line for each model and test set: of what enlarges, then of
-    what colourizes or fills holes."""
+    """The README's tables, a line for each model and test set: what enlarges, then what colourizes or fills holes."""
     own = {name: card for name, card in cards.items() if card.task == "restoration"}
     enlarged = {name: card for name, card in own.items() if _measured(card, "bicubic")}
     repaired = {name: card for name, card in own.items() if _measured(card, "input")}
-    tables = [
-        _lines(
-            "| model | images | PSNR dB | bicubic | paper | SSIM | bicubic | paper | SqueezeNet distance | bicubic "
-            "| seeds |",
-            enlarged,
-            ENLARGED,
-            "d",
-        ),
-        _lines(
-            "| model | images | PSNR dB | before | SSIM | colourfulness | of the originals | in the hole dB "
-            "| filled with the mean | biharmonic | Fréchet distance | before | seeds |",
-            repaired,
-            REPAIRED,
-            ",",
-        ),
-    ]
+    tables = [_lines(enlarged, ENLARGED, "d"), _lines(repaired, REPAIRED, ",")]
     return [line for lines in tables if lines for line in ("", *lines)][1:]
 
 
-def _lines(head: str, cards: dict[str, Card], columns: list[Column], count: str) -> list[str]:
-    lines = []
-    for name, card in cards.items():
-        for test in card.protocol["tests"]:
-            images = f"{test} ({card.protocol['n_images'][test]:{count}}, {card.protocol['degradation']})"
-            cells = " | ".join(_cell(card, test, column) for column in columns)
-            lines.append(
-                f"| [{name}](saved_models/{name}/card.json) | {images} | {cells} | {len(card.training_seeds)} |"
-            )
-    return [head, "|---" * (len(columns) + 3) + "|", *lines] if lines else []
+def _lines(cards: dict[str, Card], columns: list[Column], count: str) -> list[str]:
+    tests = [(name, card, test) for name, card in cards.items() for test in card.protocol["tests"]]
+    columns = [column for column in columns if any(_cell(card, test, column) for _, card, test in tests)]
+    head = " | ".join(["model", "images", *(title for title, *_ in columns), "seeds"])
+    lines = [f"| {head} |", "|---" * (len(columns) + 3) + "|"]
+    for name, card, test in tests:
+        images = f"{test} ({card.protocol['n_images'][test]:{count}}, {card.protocol['degradation']})"
+        cells = " | ".join(_cell(card, test, column) for column in columns)
+        lines.append(f"| [{name}](saved_models/{name}/card.json) | {images} | {cells} | {len(card.training_seeds)} |")
+    return lines if tests else []
 
 
 def _measured(card: Card, of: str) -> bool:
@@ -333,7 +340,7 @@ def _measured(card: Card, of: str) -> bool:
 
 
 def _cell(card: Card, test: str, column: Column) -> str:
-    measure, of, where, digits = column
+    _, measure, of, where, digits = column
     if of != "paper":
         return cell(card.per_seed(measure, of, test, where), digits)
     try:

@@ -23,6 +23,7 @@ from tfgans.metrics.names import cell
 from tfgans.recipe import Recipe
 from tfgans.run import Run
 from tfgans.tasks import Examples, Measured, Subject, judge_of, restoration, row
+from tfgans.tasks.set_distances import FEW, frechet_rows, kernel_rows
 
 BATCH = 250
 COLUMNS = 10  # of the sheet
@@ -68,7 +69,7 @@ def _starts(images: np.ndarray) -> range:
 def measure(model: Exported, subject: Subject) -> Measured:
     """PSNR, SSIM, power at the frequencies that were lost, the judge's accuracy and the Frechet distance in its
     features, of `n` restored test images; beside them those of bicubic enlargement, or of the input where nothing is
-    enlarged, and the accuracy on originals.
+    enlarged, and the accuracy on originals. Of few images kernel distances, too.
 
     `coarse_accuracy` is that of a network that learnt to read coarse images. On other test sets, or in the features
     of SqueezeNet, this is a `restoration` like any other.
@@ -96,14 +97,16 @@ def measure(model: Exported, subject: Subject) -> Measured:
         rows += [
             row("psnr", np.mean(metrics.psnr(images, original)), of, test=name),
             row("ssim", np.mean(metrics.ssim(images, original)), of, test=name),
-            row("frechet_distance", metrics.frechet_distance(seen["real"], seen[of]), of, test=name),
         ]
         if factor > 1:  # else no frequencies were lost
             power = metrics.high_frequency(images, original, factor)
             rows.append(row("high_frequency", np.mean(power), of, test=name))
     train = data.load(dataset, "train", data_dir=subject.data_dir, image_shape=judge.image_shape)
-    unseen = judge.features(train.images[: min(n, held_out(len(train)))])
-    rows.append(row("frechet_distance", metrics.frechet_distance(seen["real"], unseen), "train", test=name))
+    real = seen.pop("real")
+    seen["train"] = judge.features(train.images[: min(n, held_out(len(train)))])
+    least = min(len(each) for each in seen.values())
+    rows += kernel_rows(real, seen, test=name) if least < FEW * real.shape[1] else []
+    rows += frechet_rows(real, seen, name, test=name)
     if test.labels is not None and test.labels.ndim == 1:
         labels = test.labels[:n]
         for of, images in sets.items():
@@ -117,6 +120,7 @@ def measure(model: Exported, subject: Subject) -> Measured:
         "degradation": degradation,
         "tests": [name],
         "n_images": {name: n},
+        **({"n_frechet": least} if least < n else {}),
         "border": 0,
         "channel": "gray" if original.shape[-1] == 1 else "RGB",
     }

@@ -11,6 +11,7 @@ from tfgans.data import Domains, ImageSet
 from tfgans.features import load_features
 from tfgans.images import to_uint8
 from tfgans.tasks import FEWEST, Subject, row
+from tfgans.tasks.set_distances import frechet_rows, kernel_rows
 
 BATCH = 8
 SSIM_SIDE = 11  # pixels a side at least: the window of SSIM
@@ -99,16 +100,13 @@ def between_sets(
 ) -> tuple[list[Row], dict[str, Any]]:
     """Kernel and Frechet distance of each set of uint8 images from the real ones, in a network's features.
 
-    The kernel distance comes first, because it is unbiased: test sets are small. Returns no rows without `features`,
-    or for fewer than FEWEST images; and what a protocol says of the network.
+    The kernel distance comes first, because it is unbiased: test sets are small, and small ones get no Frechet distance
+    (`set_distances`). Returns no rows without `features`, or for fewer than FEWEST images; and what a protocol says of
+    the network.
     """
     if features is None or len(real) < FEWEST:
         return [], {}
     network: Any = load_features(features)
-    seen = network.features(real)
-    rows = []
-    for of, images in sets.items():
-        own = network.features(images)
-        rows.append(row("kernel_distance", metrics.kernel_distance(seen, own)[0], of, **place))
-        rows.append(row("frechet_distance", metrics.frechet_distance(seen, own), of, **place))
+    seen, own = network.features(real), {of: network.features(images) for of, images in sets.items()}
+    rows = kernel_rows(seen, own, **place) + frechet_rows(seen, own, place["test"], **place)
     return rows, {"features": network.name, "features_sha256": network.sha256}

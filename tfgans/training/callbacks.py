@@ -38,7 +38,7 @@ class Recorder(keras.callbacks.Callback):
         self.run, self.step, self.steps, self.every = run, start, steps, every
         self.interrupted = False
         self.recipe, self.source = recipe_of(run.config), source
-        self.masks = "fill" in model.endpoints()
+        self.tracked = [variable.numpy() for variable in model.metrics_variables]
         self.preview = tasks.get(run.config["task"]).preview(model, self.examples, self.recipe)
         self.rows = [row for row in run.read_history() if row["step"] <= start]  # later ones will be made again
         self.began = time.perf_counter() - seconds
@@ -50,7 +50,7 @@ class Recorder(keras.callbacks.Callback):
     def examples(self, n: int) -> dict[str, tf.Tensor]:
         """A batch of `n` training examples, the same ones at each call."""
         few = dataclasses.replace(self.recipe, batch_size=n)
-        return next(iter(batches(few, self.source, tasks.PREVIEW_SEED, None, 0, 1, self.masks)))
+        return next(iter(batches(few, self.source, tasks.PREVIEW_SEED, None, 0, 1)))
 
     def interruptible(self) -> "Interruptible":
         return Interruptible(self)
@@ -58,6 +58,11 @@ class Recorder(keras.callbacks.Callback):
     def on_train_begin(self, logs: Any = None) -> None:
         if self.step == 0:
             self._picture()
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        # `fit` has set the means back, and a run that was stopped goes on in the middle of a row
+        for variable, value in zip(self.model.metrics_variables, self.tracked, strict=True):
+            variable.assign(value)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         values = {term: float(value) for term, value in (logs or {}).items()}
@@ -95,8 +100,8 @@ class Recorder(keras.callbacks.Callback):
         )
         self._check_weights()
         self._picture()
-        self._save()
         self.model.reset_metrics()
+        self._save()
         self.marked = (self.step, time.perf_counter())
 
     def _picture(self) -> None:
@@ -113,8 +118,9 @@ class Recorder(keras.callbacks.Callback):
 
     def _check_weights(self) -> None:
         # a finite loss may have had an infinite gradient, and nothing can go on from a checkpoint of such weights
+        # a large one makes Adam's second moment infinite, and its weight stands still for ever
         for player in self.model.players:
-            for weight in self.model.weights_of(player):
+            for weight in [*self.model.weights_of(player), *getattr(self.model, player).variables]:
                 if not np.isfinite(keras.ops.convert_to_numpy(weight).astype(np.float32)).all():
                     self._diverged(f"{weight.path} is no longer finite after the update of {player}")
 

@@ -228,9 +228,8 @@ def batches(
     group: int | None,
     start: int,
     steps: int,
-    masks: bool = False,
 ) -> tf.data.Dataset:
-    """The batches of steps `start` to `start + steps` of a run, with `masks` also where holes are."""
+    """The batches of steps `start` to `start + steps` of a run; of a degradation that makes holes with `mask`."""
     options: dict[str, Any] = {}
     shape: Any = recipe.model.get("image_shape")
     if isinstance(source, data.Domains):
@@ -239,7 +238,7 @@ def batches(
         if shapes:
             options["image_shape"] = {role: shapes.get(role, shape) for role in source.roles}
     elif recipe.degradation:
-        options = dict(flip=recipe.flip, transform=pair(recipe.degradation, masks))
+        options = dict(flip=recipe.flip, transform=pair(recipe.degradation, masks=True))
         if recipe.crop:
             options |= dict(image_shape=shape, crop="random")
     return data.batches(source, recipe.batch_size, seed=seed, start=start, steps=steps, group=group, **options)
