@@ -51,7 +51,8 @@ def listed(classes: int | None, names: Sequence[str]) -> str:
     numbers = f"0-{(classes or MOST) - 1}"
     if not names or are_numbers(names, plainly=True):
         return numbers
-    return f"{numbers} ({', '.join(names[:NAMED])}{' ...' if len(names) > NAMED else ''})"
+    named = ", ".join(names[:NAMED]) + (" ..." if len(names) > NAMED else "")
+    return named if are_numbers(names) else f"{numbers} ({named})"
 
 
 def are_numbers(names: Sequence[str], plainly: bool = False) -> bool:
@@ -90,13 +91,9 @@ def _unknown(part: str, text: str, classes: int | None, names: Sequence[str], mo
         if ascending and int(pieces[0]) <= int(pieces[-1]):
             return UserError(f"{model} has the labels {listed(classes, names)}, not {pieces[-1]}")
         return UserError(f"labels are numbers and ranges such as 0-9 or 3,1,4; '{text}' is not")
-    near = difflib.get_close_matches(part.casefold(), [name.casefold() for name in names], n=3, cutoff=0.6)
-    close = [] if part.isdecimal() else [name for name in names if name.casefold() in near]
-    has = f"it has {listed(classes, names)}"
-    if are_numbers(names) and not are_numbers(names, plainly=True):
-        has = f"it has {', '.join(names[:NAMED])}{' ...' if len(names) > NAMED else ''}"
     if part.isdecimal() and not are_numbers(names):
         return UserError(f"{model} has the labels {listed(classes, names)}, not {part}")
-    return UserError(
-        f"{model} has no label '{part}'; " + (f"did you mean {' or '.join(close)}? " if close else "") + has
-    )
+    folded = {name.casefold(): name for name in names}
+    near = [] if part.isdecimal() else difflib.get_close_matches(part.casefold(), folded, n=2)
+    close = f"did you mean {' or '.join(folded[each] for each in near)}? " if near else ""
+    return UserError(f"{model} has no label '{part}'; {close}it has {listed(classes, names)}")
