@@ -14,6 +14,7 @@ from tfgans.files import plain
 from tfgans.inference.labels import are_numbers
 from tfgans.run import Run
 from tfgans.tasks import task_of
+from tfgans.training.provenance import as_typed
 from tfgans.training.setup import inputs_of, network_of, recipe_of
 
 
@@ -21,7 +22,7 @@ def facts(runs: list[Run]) -> Card:
     """How the runs were made: of the first one what they share, of each its command, seed and time. Not what was
     measured."""
     first = runs[0].config
-    recipe, names = first["recipe"], first.get("class_names") or []
+    recipe, names = as_typed(first), first.get("class_names") or []
     task, endpoints = declared(first)
     return Card(
         gan=models.label(first["gan"]),
