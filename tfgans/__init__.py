@@ -1,6 +1,7 @@
 """Generative adversarial networks in TensorFlow and Keras 3, one readable file each."""
 
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -9,6 +10,10 @@ if TYPE_CHECKING:
 
 # TensorFlow's C++ side reports absent accelerators as errors; real ones reach Python as exceptions
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+# Keras reads its variable once; the rest of what it may be configured to is set in tfgans.training.keras_defaults
+if "keras" not in sys.modules:
+    os.environ["KERAS_BACKEND"] = "tensorflow"
 
 __version__ = "0.1.0"
 
@@ -53,6 +58,7 @@ def train(
         tfgans.errors.UserError: bad settings, an absent data set, a run folder that exists.
         tfgans.errors.Diverged: a loss became NaN or infinite.
     """
+    import tfgans.training.keras_defaults  # noqa: F401  (the first to import Keras)
     from tfgans.training.train import train as begin
 
     flat: dict[str, Any] = {}

@@ -12,6 +12,7 @@ import keras
 import tensorflow as tf
 from keras.src.utils import naming  # `reset_uids` is not public in Keras 3
 
+import tfgans.training.keras_defaults  # noqa: F401  (before layers are made)
 from tfgans.endpoint import Array, Endpoint
 from tfgans.errors import UserError
 

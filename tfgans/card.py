@@ -42,8 +42,8 @@ class Card:
 
     `settings` is the resolved recipe: dataset, model, optimizers, batch_size, steps, decay and what else it has.
     `commands`, `train_seconds` and `cores` have an entry for each training seed. `losses` maps each term and statistic
-    to the value of each training seed. `kernels` is the type of the kernels that were measured, or
-    the types where seeds were added later.
+    to the value of each training seed. `kernels` is the type of the kernels that were measured, or the types where
+    seeds were added later. `class_names` are those of the labels, where they say more than the numbers.
     """
 
     gan: str
@@ -68,6 +68,7 @@ class Card:
     measurements: list[Row]
     losses: dict[str, dict[str, list[float]]]
     kernels: str = "float32"
+    class_names: list[str] = dataclasses.field(default_factory=list)
 
     def values(
         self,
@@ -120,7 +121,8 @@ def read_card(folder: str | Path) -> Card | None:
     if not stored or "judge" in stored:
         return None
     fields = dataclasses.fields(Card)
-    absent = [each.name for each in fields if each.name not in stored and each.default is dataclasses.MISSING]
+    needed = [each.name for each in fields if each.default is each.default_factory is dataclasses.MISSING]
+    absent = [name for name in needed if name not in stored]
     if absent:
         raise UserError(f"{path} lacks {', '.join(absent)}; {REMEDY}")
     try:

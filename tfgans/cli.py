@@ -1,6 +1,5 @@
 """The command line. Every command imports what it needs when it runs, so that --help is quick."""
 
-import errno
 import logging
 import os
 import sys
@@ -10,7 +9,7 @@ from typing import Annotated
 import absl.logging
 import typer
 
-from tfgans.errors import Diverged, UserError
+from tfgans.errors import Diverged, UserError, abandon_stdout, ending_on_signals, line_of, open_streams
 
 app = typer.Typer(
     help="Generative adversarial networks in TensorFlow and Keras 3: train, measure, export and use them.",
@@ -150,7 +149,7 @@ def evaluate(
 def generate(
     model: Model,
     n: Annotated[int, typer.Option("-n", help="images to draw; with --labels, of each label")] = 0,
-    labels: Annotated[str | None, typer.Option(help="0-9, or 3,1,4; all of them by default")] = None,
+    labels: Annotated[str | None, typer.Option(help="0-9, or 3,1,4, or names: cat,dog; all by default")] = None,
     code: Annotated[
         int | None,
         typer.Option(help="of a model with latent codes: which continuous one varies down the rows; the first, 0"),
@@ -297,6 +296,11 @@ def _import_tensorflow() -> None:
     try:
         os.dup2(nowhere, 2)
         import tensorflow  # noqa: F401
+    except (AssertionError, AttributeError, TypeError, ValueError) as error:  # TensorFlow and Keras read this file
+        file = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "keras.json"
+        if not file.exists():
+            raise
+        raise UserError(f"TensorFlow does not load with {file}; correct or delete it") from error
     finally:
         os.dup2(stderr, 2)
         os.close(stderr)
@@ -309,33 +313,30 @@ def _before() -> None:
         _import_tensorflow()
 
 
-UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
-# files in the place of folders, names that are too long
-NO_PLACE = (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG)
-
-
 def main() -> None:
-    """The console script: a UserError, a full disk or a place that cannot be written is one line and exit code 2."""
+    """The console script: what is wrong with the input or the system is one line and exit code 2."""
+    open_streams()
     logging.basicConfig(format="tfgans: %(message)s", level=logging.WARNING)
     absl.logging.set_verbosity(absl.logging.ERROR)  # TensorFlow Datasets warns of its own deprecations
     try:
-        app()
-    except UserError as error:
-        print(f"tfgans: {error}", file=sys.stderr)
-        sys.exit(2)
-    except OSError as error:
-        if error.errno not in (*UNWRITABLE, *NO_PLACE):
-            raise
-        wrong = f"cannot be written: {error.strerror}"
-        if error.errno in NO_PLACE:
-            wrong = f"cannot be used ({error.strerror}); name another place"
-        print(f"tfgans: {error.filename or 'a file'} {wrong}", file=sys.stderr)
-        sys.exit(2)
+        with ending_on_signals():
+            try:
+                app()
+            finally:
+                sys.stdout.flush()
+    except BrokenPipeError:  # nobody reads on
+        abandon_stdout()
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
-    except Diverged as error:
-        print(f"tfgans: {error}", file=sys.stderr)
-        sys.exit(1)
+    except Exception as error:
+        line = line_of(error)
+        if line is None:
+            raise
+        print(f"tfgans: {line}", file=sys.stderr)
+        if isinstance(error, OSError) and not error.filename:
+            abandon_stdout()  # which may be what could not be written
+        sys.exit(1 if isinstance(error, Diverged) else 2)
 
 
 if __name__ == "__main__":

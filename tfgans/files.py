@@ -2,14 +2,18 @@
 
 import json
 import os
+import secrets
+import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
+
+from tfgans.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent  # of the checkout, whose saved_models/ come after the working folder's
 
@@ -18,23 +22,64 @@ ROOT = Path(__file__).resolve().parent.parent  # of the checkout, whose saved_mo
 def whole(path: str | Path) -> Iterator[Path]:
     """A temporary path in the same folder and with the same suffix; renamed to `path` when the block ends well."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".tmp-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    # named before it is made: a signal in between leaves nothing behind
+    temporary = path.parent / f".tmp-{secrets.token_hex(6)}{path.suffix}"
     try:
+        with _place(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.exists() and not path.is_file():
+                raise UserError(f"{path} is not a file that could be replaced; name another place")
+            open(temporary, "xb").close()
         yield temporary
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())  # a rename may reach the disk before the bytes do
-        os.chmod(temporary, 0o644)
         os.replace(temporary, path)
+    except OSError as error:
+        if error.errno is not None and error.filename in (None, str(temporary)):
+            error.filename = str(path)
+        raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
+
+
+@contextmanager
+def unfinished_folder(place: Path) -> Iterator[Path]:
+    """A new folder beside `place`, to be renamed to it; removed when the block ends and it is still there."""
+    temporary = place.parent / f".tmp-{secrets.token_hex(6)}"
+    try:
+        with _place(place):
+            temporary.mkdir(parents=True)
+        yield temporary
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def _place(path: Path) -> Iterator[None]:
+    """UserError where nothing can be made at all, as in /proc."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise UserError(f"{path} cannot be written ({error.strerror}); name another place") from error
+
+
+@contextmanager
+def utf8(path: str | Path) -> Iterator[str]:
+    """The path for TensorFlow, which takes UTF-8 alone: where the name is not, that of a link to the same place."""
+    if not any("\ud800" <= character <= "\udfff" for character in str(path)):
+        yield str(path)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        link = Path(folder) / "link"
+        link.symlink_to(os.path.abspath(path))
+        yield str(link)
 
 
 def write_text(path: str | Path, text: str) -> None:
     with whole(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        # names of files that are not UTF-8 hold lone surrogates, which JSON writes in the same way
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_json(path: str | Path, value: Any) -> None:

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+import tfgans.training.keras_defaults  # noqa: F401  (before layers are made)
 from tfgans.errors import UserError
 
 

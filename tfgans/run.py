@@ -29,13 +29,15 @@ DAMAGED = (zipfile.BadZipFile, OSError, EOFError, RuntimeError, ValueError, zlib
 
 
 class Run:
-    """`runs/<name>/`: config.yaml, checkpoints/, history.csv, samples/, events/, metrics.json, report.html."""
+    """`runs/<name>/`: config.yaml, images.json (the fingerprint), checkpoints/, history.csv, samples/, events/,
+    metrics.json, report.html."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.checkpoints = self.path / "checkpoints"
         self.samples = self.path / "samples"
         self.history = self.path / "history.csv"
+        self.images = self.path / "images.json"
 
     @classmethod
     def create(cls, path: str | Path, config: dict[str, Any]) -> "Run":

@@ -14,6 +14,7 @@ from PIL import Image
 from reports.old_names import card
 from tiny import tiny, tiny_model
 
+import tfgans
 from tfgans import card as cards
 from tfgans import endpoint, models
 from tfgans.adversarial import Adversarial
@@ -21,7 +22,8 @@ from tfgans.endpoint import Endpoint
 from tfgans.errors import UserError
 from tfgans.inference.export import export
 from tfgans.inference.exported import Exported, find
-from tfgans.inference.generate import generate, parse_labels
+from tfgans.inference.generate import generate
+from tfgans.inference.labels import parse_labels
 from tfgans.models.warm_start import take_weights
 
 ALONE = """
@@ -299,6 +301,61 @@ def test_labels() -> None:
             parse_labels(text)
     with pytest.raises(UserError, match="labels 0-2, not 3"):
         parse_labels("0-3", classes=3)
+
+
+def test_labels_by_name() -> None:
+    names = ("cat", "dog", "T-shirt, white", "Ant")
+    for text, expected in {
+        "cat,dog": [0, 1],
+        "dog, 0,2-3": [1, 0, 2, 3],
+        "T-shirt, white,ANT": [2, 3],
+        "cat-T-shirt, white": [0, 1, 2],
+        "1-Ant": [1, 2, 3],
+    }.items():
+        assert parse_labels(text, 4, names) == expected, text
+    for text, says in {
+        "cta": "has no label 'cta'; did you mean cat",
+        "bird,cat": r"has no label 'bird'; it has 0-3 \(cat, dog, T-shirt, white, Ant\)",
+        "4": r"the labels 0-3 \(cat, .*\), not 4",
+        "dog-cat": "no label 'dog-cat'",
+        "": "no label ''",
+    }.items():
+        with pytest.raises(UserError, match=says):
+            parse_labels(text, 4, names)
+
+
+def test_classes_that_are_named_by_numbers_are_asked_for_by_name() -> None:
+    names = [str(i) for i in range(1, 12)]
+    assert parse_labels("1,11", 11, names) == [0, 10] and parse_labels("2-4,10-11", 11, names) == [1, 2, 3, 9, 10]
+    assert parse_labels("007", 2, ["007", "7"]) == [0] and parse_labels("7", 2, ["007", "7"]) == [1]
+    with pytest.raises(UserError, match="no label '0'; it has 1, 2, 3"):
+        parse_labels("0", 11, names)
+    assert parse_labels("0-2", 3, ["0", "1", "2"]) == [0, 1, 2]
+
+
+def test_an_export_refuses_labels_that_it_does_not_have(tmp_path: Path) -> None:
+    names = [f"class{i}" for i in range(9)] + ["last"]
+    folder = export(tiny_model("cgan", "mnist"), tmp_path / "cgan", class_names=names)
+    model = Exported(folder)
+    by_number = model.sample(labels=[9, 0], seed=1)
+    np.testing.assert_array_equal(model.sample(labels=["last", "Class0"], seed=1), by_number)
+    np.testing.assert_array_equal(tfgans.load(folder).sample(labels=["last", 0], seed=1), by_number)
+    for wrong, says in ((10, "not 10"), (-1, "not -1"), ("lst", "did you mean last"), (1.5, "not 1.5")):
+        for ask in (model.sample, tfgans.load(folder).sample):
+            with pytest.raises(UserError, match=says):
+                ask(labels=[0, wrong])
+    latents = np.zeros((1, *model.endpoints["generate"].inputs["latents"].shape[1:]), np.float32)
+    with pytest.raises(UserError, match="not 10"):
+        model.generate(latents, np.array([10]))
+    alone = tf.saved_model.load(str(folder))
+    for labels in ([10], [0, -1]):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="this model has the labels 0-9"):
+            alone.sample(tf.constant(labels), tf.constant(0))
+    made = generate(folder, n=1, labels="last,class2-class3", output=tmp_path / "drawn")
+    assert sorted(p.name for p in made.iterdir()) == ["00000-label9.png", "00001-label2.png", "00002-label3.png"]
+    with pytest.raises(UserError, match="did you mean last"):
+        generate(folder, labels="lats", output=tmp_path / "x.png")
+    assert not (tmp_path / "x.png").exists()
 
 
 def test_find_names_the_place(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -42,7 +43,8 @@ def load_folder(
 
     Sub-folders named train, test, val or validation are the splits. Without them "test" is a tenth of the files,
     chosen by a hash of their paths below PATH, and "train" the rest: a file keeps its side when others come or go.
-    The split "all" is every file. Two or more further folders, with no image outside them, are classes.
+    The split "all" is every file. Two or more further folders, with no image outside them, are classes, in natural
+    order (2 before 10).
     With `by_stem`, for sets of which files of the same name correspond, "test" is "val" where there is no "test", and
     the hash is of paths without suffix.
 
@@ -93,19 +95,24 @@ def read_files(
     """
     good: list[int] = []
     skipped: list[tuple[str, str]] = []
+    stamps: list[tuple[str, int, str]] = []
+
+    def one(file: File) -> tuple[np.ndarray | str, tuple[str, int, str]]:
+        path = file[0] / file[1]
+        return read(path), (path.relative_to(root).as_posix(), *stamp(path))
 
     def images() -> Iterator[np.ndarray]:
         with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
             bar = tqdm(total=len(files), desc=str(root), leave=False, disable=None if len(files) >= 500 else True)
             for first in range(0, len(files), 256):  # in chunks, so that decoded images do not pile up
                 chunk = files[first : first + 256]
-                found = pool.map(lambda file: read(file[0] / file[1]), chunk)
-                for i, image in enumerate(found, first):
+                for i, (image, marks) in enumerate(pool.map(one, chunk), first):
                     bar.update()
                     if isinstance(image, str):
-                        skipped.append(((files[i][0] / files[i][1]).relative_to(root).as_posix(), image))
+                        skipped.append((marks[0], image))
                     else:
                         good.append(i)
+                        stamps.append(marks)
                         yield image
             bar.close()
 
@@ -123,7 +130,25 @@ def read_files(
         more = f" and {len(skipped) - NAMED} more" if len(skipped) > NAMED else ""
         log.warning("%s: skipped %d of %d files: %s%s", root, len(skipped), len(files), named, more)
     names = tuple(files[i][1].with_suffix("").as_posix() for i in good)
-    return ImageSet(name, pixels, shapes, skipped=tuple(skipped), names=names)
+    return ImageSet(name, pixels, shapes, skipped=tuple(skipped), names=names, stamps=tuple(stamps))
+
+
+def stamp(path: Path) -> tuple[int, str]:
+    """Size and hash of a file; (0, "") where it cannot be read."""
+    found, size = hashlib.blake2b(digest_size=16), 0
+    try:
+        with open(path, "rb") as file:
+            while part := file.read(1 << 20):
+                found.update(part)
+                size += len(part)
+    except OSError:
+        return 0, ""
+    return size, found.hexdigest()
+
+
+def in_natural_order(name: str) -> tuple[list[str | int], str]:
+    """A key that sorts 2 before 10, and names without digits as text is sorted."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)], name
 
 
 def labelled(source: ImageSet, root: Path, everything: list[File]) -> ImageSet:
@@ -131,13 +156,14 @@ def labelled(source: ImageSet, root: Path, everything: list[File]) -> ImageSet:
 
     Classes are those of `everything`, the files of all splits, so that a label means the same in each.
     """
-    classes = sorted({path.parts[0] for _, path in everything if len(path.parts) > 1})
+    classes = sorted({path.parts[0] for _, path in everything if len(path.parts) > 1}, key=in_natural_order)
     loose = sum(len(path.parts) == 1 for _, path in everything)
     if len(classes) < 2 or loose:
         if len(classes) >= 2:
             log.warning("%s: no labels, because %d images lie outside the class folders", root, loose)
         return source
-    labels = np.array([classes.index(name.split("/")[0]) for name in source.names], np.int32)
+    number = {name: i for i, name in enumerate(classes)}
+    labels = np.array([number[name.split("/")[0]] for name in source.names], np.int32)
     return replace(source, labels=labels, class_names=tuple(classes))
 
 

@@ -39,6 +39,7 @@ class ImageSet:
     encoding: str = "image"
     names: tuple[str, ...] = ()  # of the files, below the set's folder and without suffix; () where there are no files
     palette: "Palette | None" = None  # of classes
+    stamps: tuple[tuple[str, int, str], ...] = ()  # of the files: path below the folder, bytes, hash of the contents
 
     def __len__(self) -> int:
         return len(self.shapes)
@@ -84,6 +85,7 @@ class ImageSet:
             shapes=shapes,
             labels=None if self.labels is None else self.labels[indices],
             names=tuple(self.names[i] for i in indices) if self.names else (),
+            stamps=tuple(self.stamps[i] for i in indices) if self.stamps else (),
         )
 
 

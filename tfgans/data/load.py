@@ -62,6 +62,19 @@ def _one_of(name: str, split: str, splits: tuple[str, ...]) -> None:
         raise UserError(f"'{name}' has no split '{split}'; it has {', '.join(splits)}")
 
 
+def absolute(name: str, pairing: str = "") -> str:
+    """The name of a data set, or of sets (with their `pairing`), with absolute paths: the same from everywhere."""
+    kind, _, place = name.partition(":")
+    if kind not in ("folder", "pairs", "domains"):
+        return name
+    path = os.path.abspath(os.path.expanduser(place))
+    if kind != "folder" and pairing == "halves":
+        return f"{kind}:{absolute(place)}"
+    if kind != "folder" and "," in place and not os.path.isdir(path):
+        return f"{kind}:{','.join(absolute(part.strip()) for part in place.split(','))}"
+    return f"{kind}:{path}"
+
+
 # --- images that come with packages -----------------------------------------------------------------------------------
 
 
@@ -216,9 +229,13 @@ def _builder(name: str, data_dir: str | None, download: bool) -> Any:
     """The TFDS builder of a prepared dataset; UserError when it is unknown, or absent and not to be downloaded."""
     import tensorflow_datasets as tfds
 
+    place = (
+        os.fspath(data_dir or os.environ.get("TFDS_DATA_DIR") or "") or None
+    )  # TFDS reads its variable once, when it is imported
+    if place and place.encode("utf-8", "replace") != os.fsencode(place):
+        raise UserError(f"TensorFlow Datasets reads no folder whose name is not UTF-8, such as {place}")
     try:
-        # TFDS reads its variable once, when it is imported.
-        builder = tfds.builder(name, data_dir=data_dir or os.environ.get("TFDS_DATA_DIR"))
+        builder = tfds.builder(name, data_dir=place)
     except (ValueError, AssertionError, ImportError) as error:
         known = tfds.list_builders(with_community_datasets=False)
         if name.split(":")[0].split("/")[0] in known:

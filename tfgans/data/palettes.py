@@ -35,6 +35,7 @@ _TABLES = {
         sign symbol 192 128 128, fence 64 64 128, car 64 0 128, pedestrian 64 64 0, bicyclist 0 128 192,
         void 0 0 0 -""",
 }
+NAMES = tuple(_TABLES)
 
 
 @dataclass(frozen=True, eq=False)

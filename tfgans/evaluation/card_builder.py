@@ -11,8 +11,10 @@ from tfgans import models
 from tfgans.card import Card, Row
 from tfgans.errors import UserError
 from tfgans.files import plain
+from tfgans.inference.labels import are_numbers
 from tfgans.run import Run
 from tfgans.tasks import task_of
+from tfgans.training.provenance import as_typed
 from tfgans.training.setup import inputs_of, network_of, recipe_of
 
 
@@ -20,7 +22,7 @@ def facts(runs: list[Run]) -> Card:
     """How the runs were made: of the first one what they share, of each its command, seed and time. Not what was
     measured."""
     first = runs[0].config
-    recipe = first["recipe"]
+    recipe, names = as_typed(first), first.get("class_names") or []
     task, endpoints = declared(first)
     return Card(
         gan=models.label(first["gan"]),
@@ -44,6 +46,7 @@ def facts(runs: list[Run]) -> Card:
         protocol={},
         measurements=[],
         losses={},
+        class_names=[] if are_numbers(names, plainly=True) else names,
     )
 
 

@@ -67,6 +67,8 @@ class InceptionFeatures:
         import keras
         import tensorflow as tf
 
+        import tfgans.training.keras_defaults  # noqa: F401
+
         try:
             model = keras.applications.InceptionV3(include_top=False, pooling="avg", weights="imagenet")
         except Exception as error:  # Keras passes on whatever the download ran into, down to a bare Exception

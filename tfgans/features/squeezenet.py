@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+import tfgans.training.keras_defaults  # noqa: F401  (before layers are made)
 from tfgans.errors import UserError
 
 MEAN_BGR = (103.939, 116.779, 123.68)

@@ -11,6 +11,7 @@ import re
 
 import keras
 
+import tfgans.training.keras_defaults  # noqa: F401  (before layers are made)
 from tfgans.errors import UserError
 
 ALIASES = {"vgg22": "block2_conv2", "vgg54": "block5_conv4"}

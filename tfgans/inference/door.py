@@ -33,14 +33,14 @@ class Model:
         self,
         n: int | None = None,
         *,
-        labels: Sequence[int] | None = None,
+        labels: Sequence[int | str] | None = None,
         codes: np.ndarray | None = None,
         seed: int = 0,
     ) -> Any:
         """New images, float32 (n, h, w, c) in [0, 1]: `n` of them, or one for each label or row of codes.
 
-        `n` is 1 by default. Of a model of labels it is how many of each; without `labels` they are of all. A model of
-        two domains returns a dictionary, "a" and "b".
+        `n` is 1 by default. Of a model of labels it is how many of each; without `labels` they are of all. Labels are
+        numbers, or names of classes. A model of two domains returns a dictionary, "a" and "b".
         """
         model = self.exported
         model.need("sample")
@@ -51,10 +51,7 @@ class Model:
         if model.conditional:
             if labels is None and model.classes is None:
                 raise UserError(f"{model.path.name} does not declare how many labels it has; name some")
-            asked = np.array(range(model.classes or 0) if labels is None else labels, np.int32)
-            wrong = [int(label) for label in asked.ravel() if label < 0 or label >= (model.classes or 2**31)]
-            if wrong:
-                raise UserError(f"{model.path.name} has the labels 0-{(model.classes or 0) - 1}, not {wrong[0]}")
+            asked = model.labels(range(model.classes or 0) if labels is None else labels)
             return model.sample(labels=np.tile(asked, n or 1), seed=seed)
         if codes is not None:
             return model.sample(codes=np.asarray(codes, np.float32), seed=seed)

@@ -12,7 +12,6 @@ float32.
 import inspect
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,8 +22,9 @@ import tensorflow as tf
 
 from tfgans import endpoint, models
 from tfgans.adversarial import Adversarial
-from tfgans.endpoint import Endpoint
+from tfgans.endpoint import Array, Endpoint
 from tfgans.errors import UserError
+from tfgans.files import unfinished_folder, utf8
 from tfgans.recipe import Recipe
 from tfgans.run import Run
 from tfgans.tasks import task_of
@@ -57,24 +57,25 @@ def export(model: Adversarial, folder: str | Path, **declared: Any) -> Path:
     told = {"gan": type(model).__module__.split(".")[-1], "task": "", **declared, "endpoints": endpoints}
     module.declaration = tf.Variable(endpoint.to_json(told), dtype=tf.string, trainable=False, name="declaration")
     signatures = {**concrete, "serving_default": next(iter(concrete.values()))}
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=folder.parent))
-    try:
-        tf.saved_model.save(module, str(temporary), signatures=signatures)
+    with unfinished_folder(folder) as temporary:
+        with utf8(temporary) as place:
+            tf.saved_model.save(module, place, signatures=signatures)
         if folder.exists():
             for kept in folder.iterdir():
                 if kept.name not in SAVED_MODEL:
                     (shutil.copytree if kept.is_dir() else shutil.copy2)(kept, temporary / kept.name)
             old = folder.with_name(f".old-{folder.name}")
             shutil.rmtree(old, ignore_errors=True)  # of an export that was killed; the folder is newer
-            os.replace(folder, old)
-            os.replace(temporary, folder)
+            try:
+                os.replace(folder, old)
+                os.replace(temporary, folder)
+            except BaseException:  # a signal among them
+                if not folder.exists():
+                    os.replace(old, folder)
+                raise
             shutil.rmtree(old)
         else:
             os.replace(temporary, folder)
-        os.chmod(folder, 0o755)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return folder
 
 
@@ -87,7 +88,7 @@ def traced(model: Adversarial, endpoints: dict[str, Endpoint]) -> dict[str, Any]
             raise ValueError(f"the endpoint '{name}' changes variables; nothing in an export may")
         used |= {id(v): v for v in function.variables}
     stored = [(v, stored_variable(v._value)) for v in model.variables if id(v._value) in used]
-    return {name: in_float32(getattr(model, name), specs(each), stored) for name, each in endpoints.items()}
+    return {name: in_float32(getattr(model, name), each, stored) for name, each in endpoints.items()}
 
 
 def nodes(graph: Any) -> Iterator[Any]:
@@ -110,12 +111,14 @@ def stored_variable(variable: tf.Variable) -> tf.Variable:
     return tf.Variable(value, trainable=False, name=variable.name.split(":")[0])
 
 
-def in_float32(method: Callable[..., Any], signature: list[tf.TensorSpec], stored: list[tuple[Any, Any]]) -> Any:
+def in_float32(method: Callable[..., Any], each: Endpoint, stored: list[tuple[Any, Any]]) -> Any:
     """A `tf.function` of a model's method that reads `stored` variables in the place of the model's own."""
+    signature = specs(each)
 
     def function(*inputs: tf.Tensor, **named: tf.Tensor) -> Any:
+        given = [*inputs, *(named[spec.name] for spec in signature[len(inputs) :])]
         with replaced([(own, tf.cast(value, own.dtype)) for own, value in stored]):
-            return method(*inputs, *(named[spec.name] for spec in signature[len(inputs) :]))
+            return method(*map(within, given, each.inputs.values()))
 
     # the SavedModel's function takes the declared names as keywords
     parameters = [inspect.Parameter(spec.name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for spec in signature]
@@ -123,6 +126,16 @@ def in_float32(method: Callable[..., Any], signature: list[tf.TensorSpec], store
     made = tf.function(function, input_signature=signature)
     made.get_concrete_function()
     return made
+
+
+def within(value: tf.Tensor, array: Array) -> tf.Tensor:
+    """An input of an endpoint; labels that the model does not have are refused."""
+    if array.encoding != "label" or len(array.shape) != 1:
+        return value
+    there = tf.reduce_all((value >= 0) & (value < int(array.high)))
+    refused = tf.debugging.Assert(there, [f"this model has the labels 0-{int(array.high) - 1}, not all of", value])
+    with tf.control_dependencies([refused]):
+        return tf.identity(value)
 
 
 @contextmanager

@@ -10,7 +10,8 @@ import tensorflow as tf
 from tfgans import endpoint
 from tfgans.endpoint import Array, Endpoint
 from tfgans.errors import UserError
-from tfgans.files import ROOT
+from tfgans.files import ROOT, utf8
+from tfgans.inference.labels import numbers_of
 from tfgans.inference.undeclared import derive
 
 Made = Any  # an array, or arrays by name where an endpoint makes several
@@ -34,7 +35,8 @@ class Exported:
 
     def __init__(self, path: str | Path) -> None:
         self.path = find(path)
-        self.model: Any = tf.saved_model.load(str(self.path))
+        with utf8(self.path) as place:
+            self.model: Any = tf.saved_model.load(place)
         stored = getattr(self.model, "declaration", None)
         if stored is None:  # of an export that is older than declarations
             self.declaration: dict[str, Any] = derive(self.model, self.path)
@@ -65,6 +67,16 @@ class Exported:
         """How many labels a conditional model has; None of others, and of old exports that do not say."""
         labels = self.asks("label")
         return int(labels.high) or None if labels else None
+
+    @property
+    def class_names(self) -> list[str]:
+        """The names of a conditional model's labels, in their order; [] where it declares none."""
+        names = self.declaration.get("class_names") or []
+        return list(names) if self.conditional and len(names) == self.classes else []
+
+    def labels(self, given: Any) -> np.ndarray:
+        """Labels, numbers or names, as int32 (n,). Raises UserError for those that this model does not have."""
+        return numbers_of(given, self.classes, self.class_names, self.path.name)
 
     @property
     def codes(self) -> int:
@@ -149,22 +161,26 @@ class Exported:
 
     def generate(self, latents: np.ndarray, labels: np.ndarray | None = None, codes: np.ndarray | None = None) -> Made:
         """Images of latents (n, d), and of labels (n,) or codes (n, c) where the model has them."""
+        labels = self.labels(labels) if labels is not None and self.conditional else labels
         return self.call("generate", latents, *[x for x in (labels, codes) if x is not None])
 
     def sample(
         self,
         n: int | None = None,
-        labels: np.ndarray | None = None,
+        labels: Any = None,
         seed: int = 0,
         codes: np.ndarray | None = None,
     ) -> Made:
-        """`n` images (or one per label, or per row of codes); without codes, those of `prior`."""
+        """`n` images (or one per label, a number or name, or per row of codes); without codes, those of `prior`.
+
+        Raises UserError for labels that the model does not have.
+        """
         self.need("sample")
         if self.conditional and labels is None:
             raise UserError(f"{self.path} is conditional: say which labels")
         if self.codes:
             return draw(self.model.sample, None, self.prior(n or 0, seed) if codes is None else codes, seed)
-        return draw(self.model.sample, n, labels if self.conditional else None, seed)
+        return draw(self.model.sample, n, self.labels(labels) if self.conditional else None, seed)
 
     def prior(self, n: int, seed: int = 0) -> np.ndarray:
         """Codes as in training, float32 (n, c): a category, one-hot, and continuous codes, uniform in [-1, 1]."""
@@ -178,7 +194,8 @@ class Exported:
     ) -> np.ndarray:
         """A column of `rows` images per category, the continuous code rising; a column's noise is the same."""
         blocks = traversal(self.categories, self.codes - self.categories, rows, code, reach)
-        blocks = blocks if categories is None else blocks[:, categories]
+        if categories is not None:
+            blocks = blocks[:, numbers_of(categories, self.categories, (), self.path.name)]
         return np.concatenate([self.sample(codes=block, seed=seed) for block in blocks])
 
 
@@ -204,6 +221,8 @@ def draw(sample: Callable[..., Any], n: int | None, labels: np.ndarray | None, s
     else:
         inputs = [tf.constant(min(batch, (n or 0) - i)) for i in range(0, n or 0, batch)]
     seeds = [tf.constant((1_000 * seed + i) % 2**31, tf.int32) for i in range(len(inputs))]
+    if not inputs:
+        raise UserError("nothing was asked for: draw at least one image")
     made = [sample(x, s) for x, s in zip(inputs, seeds, strict=True)]
     if isinstance(made[0], dict):
         return {key: np.concatenate([each[key].numpy() for each in made]) for key in made[0]}

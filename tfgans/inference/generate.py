@@ -2,17 +2,15 @@
 
 import os
 import re
-import shutil
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from tfgans.errors import UserError
+from tfgans.files import unfinished_folder
 from tfgans.images import sheet, to_uint8, write_png
 from tfgans.inference.exported import Exported
-
-MOST = 1_000  # labels of a model that does not say how many it has
+from tfgans.inference.labels import parse_labels
 
 
 def generate(
@@ -28,8 +26,8 @@ def generate(
     """Write `n` samples (of each label, where there are labels) and return where.
 
     `n` = 0 stands for 64, or 10 of each label. A path that ends in .png becomes one grid, any other a folder of files.
-    Of a model with latent codes, `labels` are categories, and the continuous code of number `code` rises over the `n`
-    images of each.
+    `labels` are numbers, ranges and names of classes ("0-3,cat"). Of a model with latent codes they are categories, and
+    the continuous code of number `code` rises over the `n` images of each.
 
     Raises:
         UserError: no such model, labels it does not know, or an output that exists and is not to be replaced.
@@ -50,13 +48,15 @@ def generate(
         classes = exported.classes
         if labels is None and classes is None:
             raise UserError(f"{exported.path.name} does not say how many labels it has; give --labels")
-        wanted = parse_labels(f"0-{(classes or 1) - 1}" if labels is None else labels, classes)
+        every = list(range(classes or 0))
+        wanted = every if labels is None else parse_labels(labels, classes, exported.class_names)
         n = n or 10
         drawn = np.tile(np.array(wanted, np.int32), n)
         images, columns = exported.sample(labels=drawn, seed=seed), len(wanted)
         names = [f"{i:05d}-label{label}.png" for i, label in enumerate(drawn)]
     elif exported.codes:
-        wanted = parse_labels(f"0-{exported.categories - 1}" if labels is None else labels, exported.categories)
+        every = list(range(exported.categories))
+        wanted = every if labels is None else parse_labels(labels, exported.categories)
         images = exported.traverse(n or 10, code or 0, wanted, seed)
         columns = len(wanted)
         names = [f"{i:05d}-category{wanted[i % columns]}.png" for i in range(len(images))]
@@ -75,9 +75,7 @@ def generate(
         return output
     if images.shape[1:] == (1, 1, 2):
         raise UserError(f"{exported.path.name} draws points, not images; give a picture such as -o samples.png")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=output.parent))
-    try:
+    with unfinished_folder(output) as temporary:
         for name, image in zip(names, to_uint8(images), strict=True):
             write_png(temporary / name, image)
         output.mkdir(exist_ok=True)
@@ -86,8 +84,6 @@ def generate(
         for older in output.iterdir():  # drawn by an earlier call, which this one replaces
             if re.fullmatch(r"\d{5}(-(label|category)\d+)?(-\w+)?\.png", older.name) and older.name not in names:
                 older.unlink()
-    finally:
-        shutil.rmtree(temporary)
     return output
 
 
@@ -96,17 +92,3 @@ def side_by_side(sets: list[np.ndarray]) -> np.ndarray:
     channels = max(images.shape[-1] for images in sets)
     alike = [np.broadcast_to(images, (*images.shape[:-1], channels)) for images in sets]
     return np.stack(alike, axis=1).reshape(-1, *alike[0].shape[1:])
-
-
-def parse_labels(text: str, classes: int | None = None) -> list[int]:
-    """ "0-3,7" -> [0, 1, 2, 3, 7]. Raises UserError for anything else, or a label the model has not."""
-    labels: list[int] = []
-    for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part)
-        if not match or (match[2] and int(match[2]) < int(match[1])):
-            raise UserError(f"labels are numbers and ranges such as 0-9 or 3,1,4; '{text}' is not")
-        first, last = int(match[1]), int(match[2] or match[1])
-        if last >= (classes or MOST):
-            raise UserError(f"this model has the labels 0-{(classes or MOST) - 1}, not {last}")
-        labels += range(first, last + 1)
-    return labels

@@ -51,6 +51,9 @@ def write_report(path: str | Path) -> Path:
     ]
     if pictures:
         parts.append(f'<h2>Samples</h2><img class="sheet" alt="samples" src="{_embed(pictures[-1].read_bytes())}">')
+    if config.get("class_names"):
+        named = ", ".join(f"{i} {name}" for i, name in enumerate(config["class_names"]))
+        parts.append(f'<p class="note">Classes: {html.escape(named)}</p>')
     if measured and "measurements" in measured:  # which runs of old do not have
         parts.append(f"<h2>Measured</h2>{_metrics(measured)}")
     if len(pictures) > 1:

@@ -1,6 +1,7 @@
 """What a training leaves behind while it goes: history, TensorBoard events, samples, checkpoints."""
 
 import dataclasses
+import os
 import signal
 import sys
 import time
@@ -42,7 +43,7 @@ class Recorder(keras.callbacks.Callback):
         self.preview = tasks.get(run.config["task"]).preview(model, self.examples, self.recipe)
         self.rows = [row for row in run.read_history() if row["step"] <= start]  # later ones will be made again
         self.began = time.perf_counter() - seconds
-        self.events = tf.summary.create_file_writer(str(run.path / "events"))
+        self.events = tf.summary.create_file_writer(os.fsencode(run.path / "events"))
         self.bar = tqdm(total=steps, initial=start, unit="step", dynamic_ncols=True, disable=not sys.stderr.isatty())
         self.marked = (start, time.perf_counter())
         self.images_per_step = self.recipe.batch_size * (model.group or 1)

@@ -12,9 +12,14 @@ import tensorflow as tf
 from tfgans import data, models
 from tfgans.adversarial import Adversarial, Fall, HoldThenLinear
 from tfgans.data.degrade import degrade, pair
+from tfgans.data.image_set import MAX_BYTES
 from tfgans.endpoint import Endpoint
 from tfgans.errors import UserError
 from tfgans.recipe import Recipe
+from tfgans.training.keras_defaults import use_defaults
+
+UNBUILDABLE = (ValueError, ArithmeticError, IndexError, TypeError)  # what Keras and arithmetic make of settings
+SIDES = (4, 8, 12, 16, 24, 28, 32, 48, 64, 96, 128)
 
 
 def recipe_of(config: dict[str, Any]) -> Recipe:
@@ -30,15 +35,56 @@ def recipe_of(config: dict[str, Any]) -> Recipe:
 
 def network_of(name: str, recipe: Recipe, seed: int = 0) -> Adversarial:
     """A fresh model, not compiled. UserError where the recipe's settings make none, or fit no degradation."""
+    use_defaults()
+    check_shape(recipe)
+    make = models.model_class(name)
     try:
-        model = models.model_class(name)(**recipe.model, seed=seed)
-    except ValueError as error:  # such as a dropout of 2
-        raise _unbuildable(name, error) from error
+        model = make(**recipe.model, seed=seed)
+    except UNBUILDABLE as error:  # such as a dropout of 2
+        others = sizes_for(make, recipe)
+        if not others:
+            raise _unbuildable(name, error) from error
+        h, w, _ = recipe.model["image_shape"]
+        raise UserError(
+            f"{models.label(name)} cannot be built for images of {h}x{w}; sizes that work: {others}"
+        ) from error
     check_degradation(name, recipe, model)
     return model
 
 
-def _unbuildable(name: str, error: ValueError) -> UserError:
+def check_shape(recipe: Recipe) -> None:
+    """Raises UserError for an `image_shape` that no images have, or whose batches no memory holds."""
+    shape = recipe.model.get("image_shape")
+    if shape is None:
+        return
+    if len(shape) != 3 or min(shape) < 1 or (shape[2] not in (1, 3) and tuple(shape) != (1, 1, 2)):
+        raise UserError(
+            f"image_shape is height, width and 1 or 3 channels, such as [28, 28, 1] or [64, 64, 3], not {list(shape)}"
+        )
+    size = 4 * recipe.batch_size * int(np.prod(shape, dtype=object))
+    if size > MAX_BYTES:
+        raise UserError(
+            f"a batch of {recipe.batch_size} images of {shape[0]}x{shape[1]} takes {size / 2**30:,.1f} GB of memory, the "
+            f"limit is {MAX_BYTES / 2**30:.1f}: take smaller images (image_shape) or fewer (batch_size)"
+        )
+
+
+def sizes_for(make: Any, recipe: Recipe) -> str:
+    """Image sizes near the recipe's of which a model can be made; "" where its other settings are to blame."""
+    shape = recipe.model.get("image_shape")
+    found: list[str] = []
+    for side in sorted(SIDES, key=lambda side: abs(side - min(shape))) if shape else ():
+        try:
+            make(**{**recipe.model, "image_shape": (side, side, shape[2])})
+            found.append(f"{side}x{side}")
+        except (UserError, *UNBUILDABLE):
+            pass
+        if len(found) == 3:
+            break
+    return ", ".join(found)
+
+
+def _unbuildable(name: str, error: Exception) -> UserError:
     reason = next((line.strip() for line in str(error).splitlines() if line.strip()), "ValueError")
     return UserError(f"{models.label(name)} cannot be built with these settings: {reason}")
 

@@ -9,8 +9,9 @@ import keras
 
 from tfgans import data, models
 from tfgans.adversarial import Adversarial
+from tfgans.data.fingerprint import digest, to_text
 from tfgans.errors import UserError
-from tfgans.files import plain
+from tfgans.files import plain, write_text
 from tfgans.recipe import PRECISIONS, Recipe
 from tfgans.run import Run
 from tfgans.tasks import task_of
@@ -18,6 +19,7 @@ from tfgans.training.autotune import choose_mode
 from tfgans.training.callbacks import Recorder
 from tfgans.training.environment import commit, machine
 from tfgans.training.profile import describe
+from tfgans.training.provenance import data_dir_of, located, standing_on, training_source
 from tfgans.training.setup import (
     batches,
     build,
@@ -84,10 +86,12 @@ def train(
         if "image_shape" in recipe.model and not crops:
             settings.setdefault("image_shape", native_shape(dataset, data_dir, download))
     recipe = recipe.override(settings)
+    named, data_dir = recipe.dataset, data_dir_of(data_dir)
+    recipe, typed = located(recipe)
     network_of(name, recipe)  # before the data are read: settings may not make a model
     what = recipe_key
     if "dataset" in settings:
-        what = recipe.dataset if recipe_key == first else f"{recipe_key}-{recipe.dataset}"
+        what = named if recipe_key == first else f"{recipe_key}-{named}"
     run_dir = Path(run_dir or Path("runs") / f"{models.label(name)}-{what.replace(':', '-').replace('/', '-')}-s{seed}")
     if not dry_run and run_dir.exists():
         Run(run_dir).refuse_existing()  # now rather than after the data were read
@@ -106,6 +110,7 @@ def train(
             if (value := getattr(recipe, field)) or field in FIELDS
         },
         "recipe_key": recipe_key,
+        "typed": typed,
         "data_dir": data_dir,
         "seed": seed,
         "precision": mode[0],
@@ -113,6 +118,7 @@ def train(
         "mode_timings_ms": timings,
         "every": every or max(1, recipe.steps // 20),
         "images": len(source),
+        "fingerprint": digest(found := standing_on(recipe, source)),
         "command": "tfgans " + " ".join(sys.argv[1:]),
         "commit": commit(),
         "machine": machine(),
@@ -127,6 +133,7 @@ def train(
     }
     run = Run.create(run_dir, config)
     with run.alone():
+        write_text(run.images, to_text(found))
         _fit(run, source, model, start=0)
     return run
 
@@ -165,11 +172,7 @@ def _continue(run: Run, data_dir: str | None) -> None:
         raise UserError(
             f"{run.path} is finished ({start} of {recipe.steps} steps); 'tfgans evaluate {run.path}' measures it"
         )
-    source = load_source(recipe, data_dir or config["data_dir"])
-    if len(source) != config["images"]:
-        raise UserError(
-            f"{recipe.dataset} now has {len(source)} images, the run began with {config['images']}; restore them"
-        )
+    source = training_source(run, recipe, data_dir)
     for path in run.set_aside(start):
         print(f"damaged, not loaded: {path}", file=sys.stderr)
     run.update_config(machine=machine())  # it may go on with other cores than it began with

@@ -1,0 +1,103 @@
+"""What a run stands on: the places of its data, and whether they still hold what they held."""
+
+import dataclasses
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfgans import data
+from tfgans.data import fingerprint as prints
+from tfgans.data import palettes
+from tfgans.data.folder import stamp
+from tfgans.data.load import absolute
+from tfgans.errors import UserError
+from tfgans.recipe import Recipe
+from tfgans.run import Run
+from tfgans.training.setup import load_source
+
+
+def located(recipe: Recipe) -> tuple[Recipe, dict[str, str]]:
+    """The recipe with absolute paths, which are the same from every working folder; and what they were, by setting."""
+    now: dict[str, Any] = {"dataset": absolute(recipe.dataset, recipe.pairing)}
+    if recipe.palette and recipe.palette not in palettes.NAMES:
+        now["palette"] = path_of(recipe.palette)
+    model = {}
+    if recipe.model.get("start"):
+        model["start"] = path_of(recipe.model["start"])
+    network, _, place = str(recipe.model.get("content", "")).partition(":")
+    if place and place != "random":
+        model["content"] = f"{network}:{path_of(place)}"
+    before = {"dataset": recipe.dataset, "palette": recipe.palette, **recipe.model}
+    typed = {name: before[name] for name, value in {**now, **model}.items() if before[name] != value}
+    return dataclasses.replace(recipe, model={**recipe.model, **model}, **now), typed
+
+
+def path_of(place: str) -> str:
+    """An absolute path, with ~ expanded."""
+    return os.path.abspath(os.path.expanduser(place))
+
+
+def data_dir_of(data_dir: str | None) -> str | None:
+    """Where TensorFlow Datasets keeps its data, as a run keeps it: absolute. None for its own default place."""
+    place = data_dir or os.environ.get("TFDS_DATA_DIR")
+    return path_of(str(place)) if place and "://" not in str(place) else place
+
+
+def as_typed(config: dict[str, Any]) -> dict[str, Any]:
+    """The recipe of a run's config.yaml with the paths as they were typed: cards do not name places of a machine."""
+    recipe, typed = config["recipe"], config.get("typed") or {}
+    own = {name: value for name, value in typed.items() if name in recipe}
+    model = {name: value for name, value in typed.items() if name in recipe["model"]}
+    return {**recipe, **own, "model": {**recipe["model"], **model}}
+
+
+def standing_on(recipe: Recipe, source: Any) -> prints.Fingerprint:
+    """The fingerprint of a training: of its images, and of the files that its settings name."""
+    places = [recipe.palette, str(recipe.model.get("content", "")).partition(":")[2]]
+    files = {place: list(stamp(Path(place))) for place in places if os.path.isabs(place)}
+    return {**prints.fingerprint(source), **files}
+
+
+def training_source(run: Run, recipe: Recipe, data_dir: str | None) -> Any:
+    """The training images of a run that goes on. Raises UserError where they are not those that it was begun with."""
+    try:
+        source = load_source(recipe, data_dir or run.config["data_dir"])
+    except UserError as error:
+        if "there is no folder" not in str(error):
+            raise
+        place = run.path / "config.yaml"
+        raise UserError(f"there is no {recipe.dataset} any more; write its new place into {place}") from error
+    return same_source(run, recipe, source)
+
+
+def same_source(run: Run, recipe: Recipe, source: Any) -> Any:
+    """`source` with the classes of a run in the run's order.
+
+    Raises UserError where these are not the images that the run was begun with.
+    """
+    config = run.config
+    again = "restore them, or train anew"
+    if "fingerprint" not in config:  # of an older version
+        if len(source) != config["images"]:
+            raise UserError(
+                f"{source.name} now has {len(source)} images, the run began with {config['images']}; {again}"
+            )
+        print(f"{run.path} is of an older version: whether its images are still the same is not known", file=sys.stderr)
+    else:
+        found = standing_on(recipe, source)
+        if prints.digest(found) != config["fingerprint"]:
+            other = prints.differences(prints.from_file(run.images) or {}, found) if run.images.is_file() else ""
+            raise UserError(
+                f"{source.name} is not what the run began with: {other or 'the hash is another one'}; {again}"
+            )
+    then, now = config.get("class_names") or [], list(source.class_names)
+    if then == now:
+        return source
+    if "fingerprint" in config or sorted(then) != sorted(now) or not isinstance(source, data.ImageSet):
+        raise UserError(f"{source.name} now has the classes {', '.join(now)}, the run has {', '.join(then)}; {again}")
+    assert source.labels is not None
+    numbers = np.array([then.index(name) for name in now], np.int32)  # older versions sorted 10 before 2
+    return dataclasses.replace(source, labels=numbers[source.labels], class_names=tuple(then))
