@@ -2,7 +2,7 @@
 
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,14 +19,14 @@ def whole(path: str | Path) -> Iterator[Path]:
     """A temporary path in the same folder and with the same suffix; renamed to `path` when the block ends well."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".tmp-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = path.parent / f".tmp-{secrets.token_hex(6)}{path.suffix}"
     try:
+        open(temporary, "xb").close()  # with the permissions that the umask leaves
         yield temporary
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())  # a rename may reach the disk before the bytes do
-        os.chmod(temporary, 0o644)
+        if path.is_file():
+            os.chmod(temporary, path.stat().st_mode & 0o777)  # a file that is replaced keeps its own
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -13,7 +13,8 @@ from PIL import Image
 from tfgans import cli, endpoint
 from tfgans.data.colour import lab_to_rgb, rgb_to_lab
 from tfgans.endpoint import Array, Endpoint
-from tfgans.inference.image_files import QUALITY, STRIP, Picture, read_picture, write_picture
+from tfgans.inference.image_files import Picture, read_picture
+from tfgans.inference.image_writers import QUALITY, STRIP, write_picture
 from tfgans.inference.pictures import SHEET, fill_files, restore_files, translate_files
 
 
