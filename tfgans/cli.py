@@ -24,15 +24,8 @@ app.add_typer(judge_app, name="judge")
 
 DataDir = Annotated[str | None, typer.Option(help="where TensorFlow Datasets keeps its data (or TFDS_DATA_DIR)")]
 Model = Annotated[str, typer.Argument(help="a SavedModel: a folder, or a name from 'tfgans list'")]
-Images = Annotated[
-    list[Path],
-    typer.Argument(
-        help="pictures: JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF or HEIC, or folders of them", metavar="IMAGE..."
-    ),
-]
-Output = Annotated[
-    Path, typer.Option("-o", "--output", help="the folder for what is made; for one picture also a file, NAME.png")
-]
+Images = Annotated[list[Path], typer.Argument(help="pictures, or folders of them", metavar="IMAGE...")]
+Output = Annotated[Path, typer.Option("-o", "--output", help="a folder; for one picture also a file, such as big.png")]
 Sheet = Annotated[bool, typer.Option("--sheet", help="also write NAME-sheet.png, before beside after")]
 Force = Annotated[bool, typer.Option("--force", help="replace pictures that are there")]
 Tile = Annotated[int | None, typer.Option(help="pixels a side of a tile: smaller ones take less memory")]
@@ -184,9 +177,9 @@ def restore(
     tile: Tile = None,
 ) -> None:
     """Restore or enlarge pictures of any size, or folders of them; each keeps its name and format."""
-    from tfgans.inference.pictures import restore_files
+    from tfgans.inference.pictures import restore_files, show
 
-    options = dict(output=output, sheet=sheet, force=force, tile=tile, done=_show)
+    options = dict(output=output, sheet=sheet, force=force, tile=tile, done=show)
     _report(*restore_files(model, images, **options), "restored")
 
 
@@ -204,9 +197,9 @@ def fill(
     tile: Tile = None,
 ) -> None:
     """Fill holes in pictures of any size: what is transparent, or light in a mask. All other pixels stay."""
-    from tfgans.inference.pictures import fill_files
+    from tfgans.inference.pictures import fill_files, show
 
-    options = dict(output=output, sheet=sheet, force=force, tile=tile, done=_show)
+    options = dict(output=output, sheet=sheet, force=force, tile=tile, done=show)
     _report(*fill_files(model, images, mask=mask, **options), "filled")
 
 
@@ -224,14 +217,10 @@ def translate(
     tile: Tile = None,
 ) -> None:
     """Translate pictures, or label maps, into another domain, such as horses into zebras or labels into facades."""
-    from tfgans.inference.pictures import translate_files
+    from tfgans.inference.pictures import show, translate_files
 
-    options = dict(output=output, sheet=sheet, force=force, tile=tile, done=_show)
+    options = dict(output=output, sheet=sheet, force=force, tile=tile, done=show)
     _report(*translate_files(model, images, to=to, seed=seed, **options), "translated")
-
-
-def _show(path: Path) -> None:
-    print(path, flush=True)
 
 
 def _report(done: list[Path], failed: list[str], what: str) -> None:

@@ -258,7 +258,7 @@ def test_text_and_colours_of_a_png_stay(doubler: Path, tmp_path: Path, caplog: p
     np.testing.assert_array_equal(np.asarray(made), twice(photograph(24, 40)))
     assert caplog.records == []
     restored(doubler, path, "a.jpg")
-    assert caplog.records[0].getMessage() == f"{path}: without its PNG text, which JPEG does not hold"
+    assert caplog.records[0].getMessage() == f"{path}: without its PNG text (JPEG does not hold it)"
 
 
 def test_text_behind_the_pixels_of_a_png_stays(doubler: Path, tmp_path: Path) -> None:
@@ -326,9 +326,9 @@ def test_what_another_format_does_not_hold_is_one_line(
     )
     for suffix, lost in (
         ("png", ""),
-        ("webp", "its resolution (DPI), which WEBP does not hold and its comment, which WEBP does not hold"),
-        ("tif", "its comment, which TIFF does not hold"),
-        ("gif", "its EXIF, which GIF does not hold and its colour profile, which GIF does not hold and its resolution"),
+        ("webp", "its resolution (DPI), its comment (WEBP does not hold them)"),
+        ("tif", "its comment (TIFF does not hold it)"),
+        ("gif", "its EXIF, its colour profile, its resolution (DPI) (GIF does not hold them)"),
     ):
         caplog.clear()
         with restored(doubler, path, f"b.{suffix}") as made:

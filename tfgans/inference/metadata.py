@@ -64,7 +64,7 @@ class Metadata:
 
     def fitted(self, kind: str, height: int, width: int) -> "Metadata":
         """What a format holds of this, for a picture of this size; `lost` names the rest."""
-        lost = list(self.lost)
+        lost, beyond = list(self.lost), []
         exif = upright(self.exif, height, width)
         if self.exif and not exif:
             lost.append("its EXIF, which is damaged")
@@ -77,17 +77,19 @@ class Metadata:
                 continue
             if name not in HOLDS[kind]:
                 in_exif = name == "dpi" and "exif" in HOLDS[kind] and has_resolution(exif)
-                lost += [] if in_exif else [f"{words}, which {kind} does not hold"]
+                beyond += [] if in_exif else [words]
                 kept[name] = type(value)()
             elif len(value) > limits.get(name, len(value)):
                 lost.append(f"{words}, of more bytes than {kind} holds")
                 kept[name] = b""
         if self.more_xmp and kind != "JPEG":
-            lost.append(f"its extended XMP, which {kind} does not hold")
+            beyond.append("its extended XMP")
         if "chunks" not in HOLDS[kind]:
             texts = [content for name, content in self.chunks if name in TEXT_CHUNKS]
-            lost += [f"its PNG text, which {kind} does not hold"] if texts else []
+            beyond += ["its PNG text"] if texts else []
             kept["chunks"] = ()
+        if beyond:
+            lost.append(f"{', '.join(beyond)} ({kind} does not hold {'them' if beyond[1:] else 'it'})")
         return dataclasses.replace(self, **kept, lost=tuple(lost))
 
 

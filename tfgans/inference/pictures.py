@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import tensorflow as tf
@@ -40,6 +40,11 @@ class Opened:
     mask: np.ndarray | None = None  # bool (h, w)
     shown: np.ndarray | None = None  # uint8 (h, w, 1 or 3): before, on a sheet
 
+    @property
+    def unchanged(self) -> bool:
+        """Whether holes are to be filled, and there are none."""
+        return self.mask is not None and not self.mask.any()
+
 
 def restore_files(model: str | Path, paths: list[Path], **options: Any) -> tuple[list[Path], list[str]]:
     """Restore or enlarge picture files; see `process`."""
@@ -66,6 +71,11 @@ def translate_files(
     pictures = pictures_of(exported, exported.translation(to), seed)
     palette = exported.declaration.get("palette")
     return process(pictures, lambda path: opened(path, pictures, palette), paths, **options)
+
+
+def show(path: Path) -> None:
+    """Print the name of a file that is done, now."""
+    print(path, flush=True)
 
 
 def opened(path: Path, pictures: Pictures | None = None, palette: list[list[int]] | None = None) -> Opened:
@@ -144,16 +154,7 @@ def process(
     pictures.given  # noqa: B018  (raises where an endpoint takes several)
     jobs, failed = plan(paths, output, sheet)
     written: list[Path] = []
-    with (
-        _quiet(),
-        tqdm(
-            total=len(jobs),
-            unit="picture",
-            disable=None,  # where stderr is no terminal
-            leave=False,
-            bar_format="{desc}{percentage:3.0f}%|{bar}| {n:.1f}/{total} [{elapsed}<{remaining}]",
-        ) as bar,
-    ):
+    with _quiet(), _bar(len(jobs)) as bar:
         for i, job in enumerate(jobs):
             bar.set_description_str(f"{job.path.name} ")
             try:
@@ -161,9 +162,7 @@ def process(
                     check_place(job.path, place, force)
                 file = read(job.path)
                 lost = _write(pictures, file, job, tile, bar.update)
-            except (
-                Exception
-            ) as error:  # decoders raise nearly anything on a damaged file, and the others are to be done
+            except Exception as error:  # decoders raise nearly anything; the other pictures are to be done
                 failed.append(f"{job.path}: {_reason(error, job)}")
             else:
                 written += job.places
@@ -177,6 +176,13 @@ def process(
                         log.warning("%s %s", job.path, note)
             bar.update(i + 1 - bar.n)
     return written, failed
+
+
+def _bar(n: int) -> "tqdm[NoReturn]":
+    """A bar for n pictures on a terminal, none elsewhere; tiles move it by fractions."""
+    size = shutil.get_terminal_size()  # 80x24 of a terminal that does not know
+    form = "{desc}{percentage:3.0f}%|{bar}| {n:.1f}/{total} [{elapsed}<{remaining}]"
+    return tqdm(total=n, disable=None, leave=False, ncols=size.columns, nrows=size.lines, bar_format=form)
 
 
 @contextmanager
@@ -195,39 +201,40 @@ def _write(
     kind = job.format or picture.format
     height, width = pictures.made(sides[0], sides[1])
     check_format(kind, height, width)
-    unchanged = file.mask is not None and not file.mask.any()
-    if unchanged and kind == picture.format:
-        with whole(job.places[0]) as temporary:
-            shutil.copyfile(job.path, temporary)
-    tiles = pictures.count(sides[0], sides[1], tile)
-    strips: Iterable[np.ndarray] = [picture.pixels]
-    if not unchanged:
-        strips = pictures.strips(file.pixels, file.mask, tile, lambda: progress(1 / tiles))
-    lost = list(picture.unread)
-    if file.mask is not None:
-        strips = (np.where(file.mask[..., None], strip, picture.pixels) for strip in strips)
-    if (picture.pixels.shape[-1] == 1) != (
-        pictures.channels_made(file.pixels.shape[-1]) == 1
-    ) and picture.metadata.profile:
-        metadata = dataclasses.replace(picture.metadata, profile=b"")
-        picture = dataclasses.replace(picture, metadata=metadata)
-        lost.append(f"its colour profile, which is of {'gray' if picture.pixels.shape[-1] == 1 else 'coloured'} pixels")
     after = Window(height, width)
+    strips, lost = _made(pictures, file, tile, progress), list(picture.unread)
+    if (picture.pixels.shape[-1] == 1) != (pictures.channels_made(file.pixels.shape[-1]) == 1):
+        if picture.metadata.profile:
+            lost.append("its colour profile, of " + ("gray" if picture.pixels.shape[-1] == 1 else "colours"))
+        picture = dataclasses.replace(picture, metadata=dataclasses.replace(picture.metadata, profile=b""))
     if len(job.places) > 1:
         strips = after.watch(strips)
     if picture.alpha is not None:
         strips = _with_alpha(strips, resized(picture.alpha[..., None], (height, width))[..., 0])
-    if not (unchanged and kind == picture.format):
-        with whole(job.places[0]) as temporary, open(temporary, "wb") as target:
-            lost += write_picture(target, strips, height, width, dataclasses.replace(picture, format=kind))
-    else:
-        lost = []
-        for _ in strips:
-            pass
+    with whole(job.places[0]) as temporary:
+        if file.unchanged and kind == picture.format:
+            shutil.copyfile(job.path, temporary)
+            lost = []
+            for _ in strips:
+                pass  # for the sheet
+        else:
+            with open(temporary, "wb") as target:
+                lost += write_picture(target, strips, height, width, dataclasses.replace(picture, format=kind))
     if len(job.places) > 1:
-        before = picture.pixels if file.shown is None else file.shown
-        write_png(job.places[1], _sheet(before, after, (height, width)))
+        write_png(job.places[1], _sheet(picture.pixels if file.shown is None else file.shown, after, (height, width)))
     return lost
+
+
+def _made(
+    pictures: Pictures, file: Opened, tile: int | None, progress: Callable[[float], object]
+) -> Iterator[np.ndarray]:
+    """What the model makes of a picture, in strips; beside its hole the picture itself."""
+    if file.unchanged:
+        yield file.picture.pixels
+        return
+    tiles = pictures.count(file.pixels.shape[0], file.pixels.shape[1], tile)
+    for strip in pictures.strips(file.pixels, file.mask, tile, lambda: progress(1 / tiles)):
+        yield strip if file.mask is None else np.where(file.mask[..., None], strip, file.picture.pixels)
 
 
 def _with_alpha(strips: Iterable[np.ndarray], alpha: np.ndarray) -> Iterator[np.ndarray]:
