@@ -32,7 +32,8 @@ def strips(height: int, width: int) -> Iterator[np.ndarray]:
 
 
 def write(way: str, kind: str, path: str, height: int, width: int) -> None:
-    from tfgans.inference.image_files import Picture, write_picture
+    from tfgans.inference.image_files import Picture
+    from tfgans.inference.image_writers import write_picture
 
     if way == "nothing":
         size = sum(strip.size for strip in strips(height, width))

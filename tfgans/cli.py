@@ -23,8 +23,8 @@ app.add_typer(judge_app, name="judge")
 
 DataDir = Annotated[str | None, typer.Option(help="where TensorFlow Datasets keeps its data (or TFDS_DATA_DIR)")]
 Model = Annotated[str, typer.Argument(help="a SavedModel: a folder, or a name from 'tfgans list'")]
-Images = Annotated[list[Path], typer.Argument(help="pictures: JPEG, PNG, WebP, TIFF, BMP or GIF", metavar="IMAGE...")]
-Output = Annotated[Path, typer.Option("-o", "--output", help="the folder for what is made")]
+Images = Annotated[list[Path], typer.Argument(help="pictures, or folders of them", metavar="IMAGE...")]
+Output = Annotated[Path, typer.Option("-o", "--output", help="a folder; for one picture also a file, such as big.png")]
 Sheet = Annotated[bool, typer.Option("--sheet", help="also write NAME-sheet.png, before beside after")]
 Force = Annotated[bool, typer.Option("--force", help="replace pictures that are there")]
 Tile = Annotated[int | None, typer.Option(help="pixels a side of a tile: smaller ones take less memory")]
@@ -175,10 +175,11 @@ def restore(
     force: Force = False,
     tile: Tile = None,
 ) -> None:
-    """Restore or enlarge pictures of any size; each keeps its name and format."""
-    from tfgans.inference.pictures import restore_files
+    """Restore or enlarge pictures of any size, or folders of them; each keeps its name and format."""
+    from tfgans.inference.pictures import restore_files, show
 
-    _report(*restore_files(model, images, output=output, sheet=sheet, force=force, tile=tile), "restored")
+    options = dict(output=output, sheet=sheet, force=force, tile=tile, done=show)
+    _report(*restore_files(model, images, **options), "restored")
 
 
 @app.command()
@@ -195,9 +196,10 @@ def fill(
     tile: Tile = None,
 ) -> None:
     """Fill holes in pictures of any size: what is transparent, or light in a mask. All other pixels stay."""
-    from tfgans.inference.pictures import fill_files
+    from tfgans.inference.pictures import fill_files, show
 
-    _report(*fill_files(model, images, mask=mask, output=output, sheet=sheet, force=force, tile=tile), "filled")
+    options = dict(output=output, sheet=sheet, force=force, tile=tile, done=show)
+    _report(*fill_files(model, images, mask=mask, **options), "filled")
 
 
 @app.command()
@@ -214,16 +216,14 @@ def translate(
     tile: Tile = None,
 ) -> None:
     """Translate pictures, or label maps, into another domain, such as horses into zebras or labels into facades."""
-    from tfgans.inference.pictures import translate_files
+    from tfgans.inference.pictures import show, translate_files
 
-    done = translate_files(model, images, to=to, seed=seed, output=output, sheet=sheet, force=force, tile=tile)
-    _report(*done, "translated")
+    options = dict(output=output, sheet=sheet, force=force, tile=tile, done=show)
+    _report(*translate_files(model, images, to=to, seed=seed, **options), "translated")
 
 
 def _report(done: list[Path], failed: list[str], what: str) -> None:
-    """Print what was written and what was not. One picture that failed is an error, of several a list."""
-    for path in done:
-        print(path)
+    """Print what was not written. One picture that failed is an error, of several a list."""
     if len(failed) == 1 and not done:
         raise UserError(failed[0])
     if failed:

@@ -29,10 +29,12 @@ def whole(path: str | Path) -> Iterator[Path]:
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.exists() and not path.is_file():
                 raise UserError(f"{path} is not a file that could be replaced; name another place")
-            open(temporary, "xb").close()
+            open(temporary, "xb").close()  # with the permissions that the umask leaves
         yield temporary
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())  # a rename may reach the disk before the bytes do
+        if path.is_file():
+            os.chmod(temporary, path.stat().st_mode & 0o777)  # a file that is replaced keeps its own
         os.replace(temporary, path)
     except OSError as error:
         if error.errno is not None and error.filename in (None, str(temporary)):

@@ -58,7 +58,7 @@ def test_what_comes_out_is_of_the_kind_that_went_in(everything: Model) -> None:
     np.testing.assert_array_equal(several, np.stack([twice(pixels), 255 - twice(pixels)]))
     assert everything.restore(pixels[..., 0]).shape == (80, 100)
     assert everything.restore(pixels[..., :1]).shape == (80, 100, 1)
-    for mode, expected in (("RGB", "RGB"), ("RGBA", "RGB"), ("L", "L"), ("P", "RGB"), ("CMYK", "RGB"), ("1", "L")):
+    for mode, expected in (("RGB", "RGB"), ("RGBA", "RGBA"), ("L", "L"), ("P", "RGB"), ("CMYK", "RGB"), ("1", "L")):
         picture = everything.restore(Image.fromarray(pixels).convert(mode))
         assert isinstance(picture, Image.Image) and (picture.mode, picture.size) == (expected, (100, 80))
 

@@ -20,6 +20,7 @@ from tfgans.images import to_uint8
 from tfgans.inference.export import export
 from tfgans.inference.exported import Exported
 from tfgans.inference.tiling import (
+    EDGE,
     MARGIN,
     RAMP,
     TILE,
@@ -94,7 +95,8 @@ def test_the_margin_is_beyond_the_reach_of_the_generator(positive: bool) -> None
 def test_tiles_equal_the_whole(network: Exported) -> None:
     pixels = photograph(130, 170)
     assert count_tiles(130, 170, 80) == 3 * 4
-    whole = network.restore(pixels[None].astype(np.float32) / 255)[0]
+    around = np.pad(pixels, ((EDGE, EDGE), (EDGE, EDGE), (0, 0)), mode="symmetric")
+    whole = network.restore(around[None].astype(np.float32) / 255)[0, 4 * EDGE : -4 * EDGE, 4 * EDGE : -4 * EDGE]
     assert whole.shape == (520, 680, 3) and whole.std() > 0.01
     tiled = restore_array(network, pixels, tile=80)  # shared 40, faded 16, 12 left: beyond the reach of one block
     assert tiled.dtype == np.uint8 and tiled.shape == whole.shape
@@ -180,7 +182,7 @@ def test_tiles_of_a_multiple_cover_pictures_of_any_size(height: int, width: int)
     pixels = photograph(height, width)
     np.testing.assert_allclose(pictures.apply(pixels).astype(int), twice(pixels).astype(int), atol=1)
     assert len(model.shapes) == pictures.count(height, width)
-    assert all(side % 8 == 0 and side <= 56 for shape in model.shapes for side in shape[1:3])
+    assert all(side % 8 == 0 and side <= 56 + 2 * EDGE for shape in model.shapes for side in shape[1:3])
 
 
 def test_a_picture_beyond_the_largest_is_shrunk_and_enlarged() -> None:

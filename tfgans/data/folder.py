@@ -5,7 +5,7 @@ import logging
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -14,13 +14,12 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
+from tfgans.data.formats import is_picture, open_image, stem_of, unread
 from tfgans.data.image_set import ImageSet, fit, pack, spread, to_8_bits
 from tfgans.errors import UserError
 
 log = logging.getLogger(__name__)
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
-FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")  # no others: Pillow would hand an EPS to Ghostscript
 SPLITS = ("train", "test", "val", "validation")
 MAX_PIXELS = 100_000_000  # read from the header: a small file can decode to gigabytes
 MIN_SIDE = 8
@@ -54,11 +53,18 @@ def load_folder(
     if not root.is_dir():
         raise UserError(f"there is no folder {root}; name yours with folder:PATH")
     bases = {p.name.lower(): p for p in sorted(root.iterdir()) if p.is_dir() and p.name.lower() in SPLITS}
-    by_split = {key: [(base, path) for path in image_paths(base)] for key, base in bases.items()}
+    walked = {base: walk(base) for base in bases.values() or (root,)}
+    by_split = {key: [(base, path) for path in walked[base][0]] for key, base in bases.items()}
+    left_out = [
+        ((base / path).relative_to(root).as_posix(), why)
+        for base, (_, others) in walked.items()
+        if base == bases.get(split, base)
+        for path, why in others
+    ]
     if not by_split:
         parts: dict[str, list[File]] = {"train": [], "test": []}
-        for path in image_paths(root):
-            parts["test" if held_out(path.with_suffix("") if by_stem else path) else "train"].append((root, path))
+        for path in walked[root][0]:
+            parts["test" if held_out(stem_of(path) if by_stem else path) else "train"].append((root, path))
         by_split = parts
     everything = sorted((file for files in by_split.values() for file in files), key=lambda file: file[0] / file[1])
     if by_stem and split == "test" and split not in by_split:
@@ -68,7 +74,13 @@ def load_folder(
     chosen = everything if split == "all" else by_split[split]
     files = [chosen[i] for i in spread(len(chosen), limit)]
     source = read_files(
-        name, root, files, lambda path: read_image(path, image_shape, keep_size), split, least(split, limit, minimum)
+        name,
+        root,
+        files,
+        lambda path: read_image(path, image_shape, keep_size),
+        split,
+        least(split, limit, minimum),
+        left_out=left_out,
     )
     return labelled(source, root, everything)
 
@@ -88,13 +100,16 @@ def read_files(
     minimum: int,
     dtype: np.typing.DTypeLike = np.uint8,
     quiet: bool = False,
+    left_out: Sequence[tuple[str, str]] = (),
 ) -> ImageSet:
     """What `read` makes of files below `root`; it returns a string, the reason, for a file to be skipped.
 
-    Skipped files are named in one warning, unless `quiet`. UserError when fewer than `minimum` remain.
+    Skipped files, and those `left_out` before, are named in one warning, unless `quiet`. UserError when fewer than
+    `minimum` remain.
     """
     good: list[int] = []
-    skipped: list[tuple[str, str]] = []
+    skipped: list[tuple[str, str]] = list(left_out)
+    found_files = len(files) + len(left_out)
     stamps: list[tuple[str, int, str]] = []
 
     def one(file: File) -> tuple[np.ndarray | str, tuple[str, int, str]]:
@@ -123,13 +138,13 @@ def read_files(
     if len(good) < minimum:
         raise UserError(
             f"{root}: {len(good)} usable images in split '{split}', at least {minimum} are needed; "
-            + (f"of {len(files)} files these were skipped: {why}" if skipped else f"found {len(files)} image files")
+            + (f"of {found_files} files these were skipped: {why}" if skipped else f"found {len(files)} image files")
         )
     if skipped and not quiet:
         named = ", ".join(f"{file} ({reason})" for file, reason in skipped[:NAMED])
         more = f" and {len(skipped) - NAMED} more" if len(skipped) > NAMED else ""
-        log.warning("%s: skipped %d of %d files: %s%s", root, len(skipped), len(files), named, more)
-    names = tuple(files[i][1].with_suffix("").as_posix() for i in good)
+        log.warning("%s: skipped %d of %d files: %s%s", root, len(skipped), found_files, named, more)
+    names = tuple(stem_of(files[i][1]).as_posix() for i in good)
     return ImageSet(name, pixels, shapes, skipped=tuple(skipped), names=names, stamps=tuple(stamps))
 
 
@@ -168,8 +183,21 @@ def labelled(source: ImageSet, root: Path, everything: list[File]) -> ImageSet:
 
 
 def image_paths(base: Path) -> list[Path]:
-    """The image files below `base`, relative to it and sorted; hidden ones left out, links to folders followed."""
-    found, seen = [], set()
+    """The paths of image files below a folder, sorted; see `walk`, whose files left out are named in a warning."""
+    found, left_out = walk(base)
+    if left_out:
+        named = ", ".join(f"{file} ({reason})" for file, reason in left_out[:NAMED])
+        more = f" and {len(left_out) - NAMED} more" if len(left_out) > NAMED else ""
+        log.warning("%s: left out %s%s", base, named, more)
+    return found
+
+
+def walk(base: Path) -> tuple[list[Path], list[tuple[Path, str]]]:
+    """The paths of image files below a folder, sorted, and those that are pictures in formats that are not read, with
+    reasons. Hidden files are neither; links are followed."""
+    found: list[Path] = []
+    left_out: list[tuple[Path, str]] = []
+    seen = set()
     for folder, folders, files in os.walk(base, followlinks=True):
         real = os.path.realpath(folder)
         if real in seen:  # a link to a folder above
@@ -177,12 +205,15 @@ def image_paths(base: Path) -> list[Path]:
             continue
         seen.add(real)
         folders[:] = sorted(f for f in folders if not f.startswith("."))
-        found += [
-            Path(folder, file).relative_to(base)
-            for file in files
-            if not file.startswith(".") and Path(file).suffix.lower() in SUFFIXES
-        ]
-    return sorted(found)
+        for name in files:
+            path = Path(folder, name)
+            if name.startswith("."):
+                continue
+            if is_picture(path):
+                found.append(path.relative_to(base))
+            elif why := unread(path):
+                left_out.append((path.relative_to(base), why))
+    return sorted(found), sorted(left_out)
 
 
 def held_out(path: Path) -> bool:
@@ -235,7 +266,7 @@ def read_file(
     try:
         if path.stat().st_size == 0:
             return "empty"
-        with Image.open(path, formats=FORMATS) as image:
+        with open_image(path) as image:
             if image.width * image.height > MAX_PIXELS:
                 return "too many pixels"
             if min(image.size) < MIN_SIDE:
@@ -259,7 +290,7 @@ def read_file(
 def image_size(path: Path) -> tuple[int, int] | None:
     """(width, height) of the upright image in a file, from its header; None where it cannot be read."""
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with open_image(path) as image:
             turned = image.getexif().get(0x0112, 1) >= 5  # on its side
             return (image.height, image.width) if turned else image.size
     except Exception:  # as above

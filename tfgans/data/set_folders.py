@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from tfgans.data import folder
+from tfgans.data.formats import stem_of
 from tfgans.data.image_set import ImageSet, centre, spread
 from tfgans.data.palettes import LabelMaps, Palette
 from tfgans.errors import UserError
@@ -55,7 +56,7 @@ def find_sets(root: Path, split: str) -> dict[str, Files]:
         for name, base in parts[part].items():
             files = found.setdefault(name, {})
             for path in folder.image_paths(base):
-                stem = path.with_suffix("")
+                stem = stem_of(path)
                 if held and wanted != "all" and folder.held_out(stem) != (wanted == "test"):
                     continue
                 key = f"{part}/{stem.as_posix()}" if several else stem.as_posix()

@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from tfgans.errors import UserError
 from tfgans.inference.exported import Exported
+from tfgans.inference.image_files import CONVERTED, parts
 from tfgans.inference.label_maps import checked
+from tfgans.inference.metadata import upright, upright_xmp
+from tfgans.inference.scaling import resized, spread
 from tfgans.inference.tiling import Pictures, pictures_of
 
 Picture = Any  # a Pillow image, or an array of uint8 or of floats in [0, 1]: (h, w), (h, w, c) or (n, h, w, c)
@@ -58,13 +61,13 @@ class Model:
         return model.sample(n=1 if n is None else n, seed=seed)
 
     def restore(self, image: Picture) -> Picture:
-        """A picture restored, enlarged or coloured. Transparency is left out."""
+        """A picture restored, enlarged or coloured; its transparency stays."""
         return self._apply(pictures_of(self.exported, "restore"), image)
 
     def fill(self, image: Picture, mask: Picture | None = None) -> Picture:
         """A picture with its holes filled: where `mask` is light (or True), or, without one, where it is transparent.
 
-        Known pixels stay as they are.
+        Known pixels stay as they are; without a mask, the picture is opaque then.
         """
         pictures = pictures_of(self.exported, "fill")
         several = as_arrays(image)
@@ -92,14 +95,44 @@ class Model:
         if pictures.given.encoding == "classes":
             several = [checked(each, int(pictures.given.high)) for each in as_arrays(image, ids=True)]
         else:
-            several = [parted(each)[0] for each in as_arrays(image)]
-        made = [pictures.apply(each, masks[i] if masks else None) for i, each in enumerate(several)]
+            several = as_arrays(image)
+        made = [self._made(pictures, each, masks[i] if masks else None) for i, each in enumerate(several)]
         if isinstance(image, Image.Image):
-            return Image.fromarray(made[0][..., 0] if made[0].shape[-1] == 1 else made[0])
+            result = Image.fromarray(made[0][..., 0] if made[0].shape[-1] == 1 else made[0])
+            result.info = belongings(image, made[0].shape[0], made[0].shape[1])
+            return result
         rank = np.ndim(image)
         if rank == 4:
             return np.stack(made)
         return made[0][..., 0] if rank == 2 and made[0].shape[-1] == 1 else made[0]
+
+    def _made(self, pictures: Pictures, picture: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+        """What is made of one picture (h, w, c); its alpha is enlarged with it, but where it marks the hole."""
+        if pictures.given.encoding == "classes":
+            return pictures.apply(picture)
+        pixels, alpha = parted(picture)
+        if alpha is None or (mask is not None and (mask == (alpha < opaque(alpha))).all()):
+            return pictures.apply(pixels, mask)
+        made = pictures.apply(spread(pixels, alpha), mask)
+        if mask is not None:
+            made = np.where(mask[..., None], made, pixels)
+        alpha = resized(alpha[..., None], made.shape[:2])
+        return np.concatenate([made, alpha if alpha.dtype == np.uint8 else alpha.clip(0, 1)], axis=-1)
+
+
+def belongings(image: Image.Image, height: int, width: int) -> dict[str | tuple[int, int], Any]:
+    """What belongs to a Pillow image, for one of this size that was made of it: EXIF, XMP, profile and resolution."""
+    info: dict[str | tuple[int, int], Any] = {
+        name: image.info[name] for name in ("icc_profile", "dpi", "comment") if image.info.get(name)
+    }
+    exif, xmp = image.info.get("exif", b""), image.info.get("xmp", b"")
+    if exif and (exif := upright(exif.removeprefix(b"Exif\0\0"), height, width)):
+        info["exif"] = b"Exif\0\0" + exif
+    if xmp:
+        info["xmp"] = upright_xmp(xmp.encode() if isinstance(xmp, str) else xmp, height, width)
+    if image.mode in CONVERTED:
+        info.pop("icc_profile", None)
+    return info
 
 
 def as_arrays(image: Picture, ids: bool = False) -> list[np.ndarray]:
@@ -108,12 +141,10 @@ def as_arrays(image: Picture, ids: bool = False) -> list[np.ndarray]:
     Raises UserError for what is no picture.
     """
     if isinstance(image, Image.Image):
-        transparent = image.has_transparency_data
-        if not ids and image.mode not in ("L", "LA", "RGB", "RGBA"):
-            gray = image.mode in ("1", "La")
-            image = image.convert(("LA" if gray else "RGBA") if transparent else "L" if gray else "RGB")
-        elif not ids and transparent and image.mode in ("L", "RGB"):  # by a colour that stands for it
-            image = image.convert("RGBA")
+        image = ImageOps.exif_transpose(image)
+        if not ids:
+            pixels, alpha = parts(image)
+            return [pixels if alpha is None else np.concatenate([pixels, alpha[..., None]], axis=-1)]
     array = np.asarray(image)
     array = array.astype(np.uint8) * 255 if array.dtype == bool else array
     if array.ndim not in (2, 3, 4) or (array.ndim > 2 and not 1 <= array.shape[-1] <= 4):

@@ -185,5 +185,7 @@ def export_run(path: str | Path, folder: str | Path | None = None, force: bool =
     keras.config.set_dtype_policy("float32")
     model = run.load(step)
     told = {name: config[name] for name in TOLD if config.get(name)}
+    if not config["recipe"].get("crop"):
+        told["whole"] = list(getattr(model, "image_shape", ())[:2])  # (height, width) of what it was trained on
     task = config.get("task") or task_of(model.endpoints(), Recipe.from_dict(config["recipe"]))
     return export(model, folder, gan=models.label(config["gan"]), task=task, **told)

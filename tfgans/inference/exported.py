@@ -132,8 +132,8 @@ class Exported:
         return self.call("restore", images)
 
     def fill(self, images: np.ndarray, masks: np.ndarray) -> np.ndarray:
-        """Images (n, h, w, c) with their holes filled, where masks (n, h, w, 1), bool, are True."""
-        return self.call("fill", images, masks)
+        """Images (n, h, w, c) with their holes filled, where masks (n, h, w, 1), bool, are True; all else stays."""
+        return np.where(masks, self.call("fill", images, masks), images)
 
     def translate(self, images: np.ndarray, to: str | None = None, seed: int = 0) -> np.ndarray:
         """Images of one domain, or label maps of int32 ids, as images of the other one.

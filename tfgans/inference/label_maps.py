@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import ImageOps
 
+from tfgans.data.formats import open_image
 from tfgans.errors import UserError
 
 FAR = 48.0  # in RGB: what is farther from every colour of a palette was hardly painted with it
@@ -18,7 +19,8 @@ def read_label_map(path: str | Path, classes: int, palette: list[list[int]] | No
 
     Raises UserError for ids that are not below `classes`, or colours without a palette.
     """
-    with Image.open(path) as image:
+    with open_image(path) as image:
+        ImageOps.exif_transpose(image, in_place=True)
         ids_alone = image.mode in ("1", "L", "I", "I;16", "I;16B", "I;16L") or (image.mode == "P" and palette is None)
         pixels = np.asarray(image if ids_alone else image.convert("RGB"))
     if ids_alone:

@@ -2,9 +2,12 @@
 
 import dataclasses
 import logging
+import shutil
+import warnings
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import tensorflow as tf
@@ -15,9 +18,11 @@ from tfgans.errors import UserError
 from tfgans.files import whole
 from tfgans.images import write_png
 from tfgans.inference.exported import Exported
-from tfgans.inference.image_files import Picture, check_format, read_picture, write_picture
+from tfgans.inference.image_files import Picture, read_picture
+from tfgans.inference.image_writers import check_format, write_picture
 from tfgans.inference.label_maps import read_label_map
-from tfgans.inference.scaling import resized
+from tfgans.inference.places import Job, check_place, plan
+from tfgans.inference.scaling import resized, spread
 from tfgans.inference.tiling import SMALLEST_TILE, Pictures, pictures_of
 
 log = logging.getLogger(__name__)
@@ -33,6 +38,12 @@ class Opened:
     picture: Picture
     pixels: np.ndarray  # uint8 (h, w, 1 or 3), or int32 ids (h, w, 1)
     mask: np.ndarray | None = None  # bool (h, w)
+    shown: np.ndarray | None = None  # uint8 (h, w, 1 or 3): before, on a sheet
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether holes are to be filled, and there are none."""
+        return self.mask is not None and not self.mask.any()
 
 
 def restore_files(model: str | Path, paths: list[Path], **options: Any) -> tuple[list[Path], list[str]]:
@@ -46,10 +57,10 @@ def fill_files(
     """Fill the holes of picture files; see `process`.
 
     Holes are the light pixels of the picture `mask`, of the same size, or what is not wholly opaque: then what is
-    written is opaque.
+    written is opaque. A picture without holes is copied.
     """
     holes = None if mask is None else read_mask(mask)
-    return process(pictures_of(Exported(model), "fill"), lambda path: with_hole(opened(path), holes), paths, **options)
+    return process(pictures_of(Exported(model), "fill"), lambda path: with_hole(path, holes), paths, **options)
 
 
 def translate_files(
@@ -62,11 +73,17 @@ def translate_files(
     return process(pictures, lambda path: opened(path, pictures, palette), paths, **options)
 
 
+def show(path: Path) -> None:
+    """Print the name of a file that is done, now."""
+    print(path, flush=True)
+
+
 def opened(path: Path, pictures: Pictures | None = None, palette: list[list[int]] | None = None) -> Opened:
     """A picture file, of which a model of label maps is given the ids."""
     picture = read_picture(path)
     if pictures is None or pictures.given.encoding != "classes":
-        return Opened(picture, picture.pixels)
+        pixels = picture.pixels if picture.alpha is None else spread(picture.pixels, picture.alpha)
+        return Opened(picture, pixels, shown=pixels)
     ids, note = read_label_map(path, int(pictures.given.high), palette)
     picture.alpha = None
     if note:
@@ -75,7 +92,7 @@ def opened(path: Path, pictures: Pictures | None = None, palette: list[list[int]
 
 
 def read_mask(path: Path) -> np.ndarray:
-    """Where the pixels of a picture are light, bool (h, w); transparent ones are not. UserError if none is."""
+    """Where the pixels of a picture are light, bool (h, w); transparent ones are not."""
     try:
         picture = read_picture(path)
     except Exception as error:
@@ -84,23 +101,31 @@ def read_mask(path: Path) -> np.ndarray:
     if picture.alpha is not None:
         mask &= picture.alpha >= LIGHT
     if not mask.any():
-        raise UserError(f"{path} marks no hole: its pixels in the hole must be light, the others dark")
+        log.warning("%s marks no hole: its pixels in the hole must be light, the others dark", path)
     return mask
 
 
-def with_hole(file: Opened, mask: np.ndarray | None) -> Opened:
-    """A picture with its hole: of a mask, or where it is transparent. Raises UserError where there is none."""
-    alpha, (height, width) = file.picture.alpha, file.pixels.shape[:2]
+def with_hole(path: Path, mask: np.ndarray | None) -> Opened:
+    """A picture file with its hole: of a mask, or where it is transparent."""
+    picture = read_picture(path)
+    alpha, (height, width) = picture.alpha, picture.pixels.shape[:2]
+    seen = picture.pixels
     if mask is not None:
         if mask.shape != (height, width):
             raise UserError(f"has {width}x{height} pixels, and the mask {mask.shape[1]}x{mask.shape[0]}")
+        seen = seen if alpha is None else spread(seen, alpha)
     elif alpha is None or alpha.min() == 255:
-        raise UserError("has no hole: make it transparent there, or give --mask FILE, a picture that is light there")
+        mask = np.zeros((height, width), bool)
+        make = "make it transparent there, or give --mask FILE, a picture that is light there"
+        log.warning("%s has no hole and stays as it is: %s", path, make)
     else:
         mask = alpha < 255
-        file.picture.alpha = None
-    shown = np.where(mask[..., None], np.uint8(127), file.pixels)
-    return Opened(dataclasses.replace(file.picture, pixels=shown), file.pixels, mask)
+        picture.alpha = None
+    if mask.all():
+        raise UserError("is one hole: there is nothing that it could be filled from")
+    if picture.format == "GIF":  # no other colours, so that all known pixels keep theirs
+        picture.palette = np.unique(picture.pixels[~mask], axis=0)
+    return Opened(picture, seen, mask, np.where(mask[..., None], np.uint8(127), seen))
 
 
 def process(
@@ -112,10 +137,13 @@ def process(
     sheet: bool = False,
     force: bool = False,
     tile: int | None = None,
+    done: Callable[[Path], object] = lambda path: None,
 ) -> tuple[list[Path], list[str]]:
-    """Write what the model makes of picture files into a folder, under their own names and in their own formats.
+    """Write what the model makes of picture files, and of those in folders, under their own names and in their formats.
 
-    Returns what was written and, one line each, what was not and why: one bad file does not keep the others.
+    `output` is a folder, in which the sub-folders of folders are kept; or, for one picture, a file, whose suffix is the
+    format. `done` is called with each file that is written. Returns them all and, one line each, what was not written
+    and why: one bad file does not keep the others.
 
     Raises UserError for what is wrong with all of them: the model, the output folder, the tile size.
     """
@@ -123,61 +151,90 @@ def process(
         raise UserError(f"--tile must be at least {SMALLEST_TILE}, not {tile}")
     if tile is not None and not pictures.endpoint.tiles:
         raise UserError("this model works on whole pictures; leave --tile out")
-    if output.exists() and not output.is_dir():
-        raise UserError(f"{output} is a file; give a folder with -o")
     pictures.given  # noqa: B018  (raises where an endpoint takes several)
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{output} cannot be made ({error.strerror}); give another folder with -o") from error
-    done: list[Path] = []
-    failed: list[str] = []
-    for path in paths:
-        wanted = [output / path.name] + ([output / f"{path.stem}-sheet.png"] if sheet else [])
-        try:
-            for place in wanted:
-                _check_place(path, place, done, force)
-            file = read(path)
-            _write(pictures, file, path.name, wanted, tile)
-        except Exception as error:  # decoders raise nearly anything on a damaged file, and the others are to be done
-            failed.append(f"{path}: {_reason(error)}")
-        else:
-            done += wanted
-            if file.picture.unread:
-                log.warning("%s: without %s", path, file.picture.unread)
-            note = pictures.note(file.pixels, file.mask)
-            if note:
-                log.warning("%s %s", path, note)
-    return done, failed
+    jobs, failed = plan(paths, output, sheet)
+    written: list[Path] = []
+    with _quiet(), _bar(len(jobs)) as bar:
+        for i, job in enumerate(jobs):
+            bar.set_description_str(f"{job.path.name} ")
+            try:
+                for place in job.places:
+                    check_place(job.path, place, force)
+                file = read(job.path)
+                lost = _write(pictures, file, job, tile, bar.update)
+            except Exception as error:  # decoders raise nearly anything; the other pictures are to be done
+                failed.append(f"{job.path}: {_reason(error, job)}")
+            else:
+                written += job.places
+                with tqdm.external_write_mode():
+                    for place in job.places:
+                        done(place)
+                    if lost:
+                        log.warning("%s: without %s", job.path, " and ".join(lost))
+                    note = pictures.note(file.pixels, file.mask)
+                    if note:
+                        log.warning("%s %s", job.path, note)
+            bar.update(i + 1 - bar.n)
+    return written, failed
 
 
-def _check_place(path: Path, place: Path, done: list[Path], force: bool) -> None:
-    if place.exists() and path.exists() and place.samefile(path):
-        raise UserError("would replace the picture itself; give another folder with -o")
-    if place in done:
-        raise UserError(f"another picture was written to {place}; restore it into another folder")
-    if place.is_dir() or (place.exists() and not force):
-        raise UserError(f"{place} exists" + ("" if place.is_dir() else "; --force replaces it"))
+def _bar(n: int) -> "tqdm[NoReturn]":
+    """A bar for n pictures on a terminal, none elsewhere; tiles move it by fractions."""
+    size = shutil.get_terminal_size()  # 80x24 of a terminal that does not know
+    form = "{desc}{percentage:3.0f}%|{bar}| {n:.1f}/{total} [{elapsed}<{remaining}]"
+    return tqdm(total=n, disable=None, leave=False, ncols=size.columns, nrows=size.lines, bar_format=form)
 
 
-def _write(pictures: Pictures, file: Opened, name: str, places: list[Path], tile: int | None) -> None:
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Pillow's warnings of what is odd in a file: they name neither the file nor what comes of it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        yield
+
+
+def _write(
+    pictures: Pictures, file: Opened, job: Job, tile: int | None, progress: Callable[[float], object]
+) -> list[str]:
+    """Write a picture; returns what of it was lost."""
     picture, sides = file.picture, file.pixels.shape[:2]
+    kind = job.format or picture.format
     height, width = pictures.made(sides[0], sides[1])
-    check_format(picture.format, height, width)
-    tiles = pictures.count(sides[0], sides[1], tile)
-    if file.pixels.shape[-1] == 1 and pictures.made_channels == 3 and not pictures.stays_gray:
-        picture = dataclasses.replace(picture, profile=None)  # of gray pixels
-    with tqdm(total=tiles, desc=name, unit="tile", leave=False, disable=tiles == 1, mininterval=1.0) as bar:
-        strips = pictures.strips(file.pixels, file.mask, tile, bar.update)
-        after = Window(height, width)
-        if len(places) > 1:
-            strips = after.watch(strips)
-        if picture.alpha is not None:
-            strips = _with_alpha(strips, resized(picture.alpha[..., None], (height, width))[..., 0])
-        with whole(places[0]) as temporary, open(temporary, "wb") as target:
-            write_picture(target, strips, height, width, picture)
-    if len(places) > 1:
-        write_png(places[1], _sheet(picture.pixels, after, (height, width)))
+    check_format(kind, height, width)
+    after = Window(height, width)
+    strips, lost = _made(pictures, file, tile, progress), list(picture.unread)
+    if (picture.pixels.shape[-1] == 1) != (pictures.channels_made(file.pixels.shape[-1]) == 1):
+        if picture.metadata.profile:
+            lost.append("its colour profile, of " + ("gray" if picture.pixels.shape[-1] == 1 else "colours"))
+        picture = dataclasses.replace(picture, metadata=dataclasses.replace(picture.metadata, profile=b""))
+    if len(job.places) > 1:
+        strips = after.watch(strips)
+    if picture.alpha is not None:
+        strips = _with_alpha(strips, resized(picture.alpha[..., None], (height, width))[..., 0])
+    with whole(job.places[0]) as temporary:
+        if file.unchanged and kind == picture.format:
+            shutil.copyfile(job.path, temporary)
+            lost = []
+            for _ in strips:
+                pass  # for the sheet
+        else:
+            with open(temporary, "wb") as target:
+                lost += write_picture(target, strips, height, width, dataclasses.replace(picture, format=kind))
+    if len(job.places) > 1:
+        write_png(job.places[1], _sheet(picture.pixels if file.shown is None else file.shown, after, (height, width)))
+    return lost
+
+
+def _made(
+    pictures: Pictures, file: Opened, tile: int | None, progress: Callable[[float], object]
+) -> Iterator[np.ndarray]:
+    """What the model makes of a picture, in strips; beside its hole the picture itself."""
+    if file.unchanged:
+        yield file.picture.pixels
+        return
+    tiles = pictures.count(file.pixels.shape[0], file.pixels.shape[1], tile)
+    for strip in pictures.strips(file.pixels, file.mask, tile, lambda: progress(1 / tiles)):
+        yield strip if file.mask is None else np.where(file.mask[..., None], strip, file.picture.pixels)
 
 
 def _with_alpha(strips: Iterable[np.ndarray], alpha: np.ndarray) -> Iterator[np.ndarray]:
@@ -217,8 +274,10 @@ def _sheet(before: np.ndarray, after: Window, size: tuple[int, int]) -> np.ndarr
     return np.concatenate([before, gap, made], axis=1)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, job: Job | None = None) -> str:
     """One line of what went wrong with a file."""
+    if isinstance(error, OSError) and job and str(error.filename or job.path) != str(job.path):
+        return f"{job.places[0]} cannot be written ({error.strerror}); give another place with -o"
     if isinstance(error, FileNotFoundError):
         return "there is no such file"
     if isinstance(error, IsADirectoryError):

@@ -3,6 +3,8 @@
 import numpy as np
 from PIL import Image
 
+FAINT = 0.004  # what colours from around weigh in a pixel, against its alpha: they change by 1 level what is seen of it
+
 
 def plain(pixels: np.ndarray) -> np.ndarray:
     """uint8 as float32 in [0, 1]; floats as float32, and ids as they are."""
@@ -28,3 +30,33 @@ def resized(
         for k in range(kept.shape[-1])
     ]
     return np.stack(planes, axis=-1).astype(pixels.dtype)
+
+
+def spread(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """A picture (h, w, c) with the colours of what shows, by its alpha (h, w) of the same dtype, where nothing does.
+
+    So what lies under transparent pixels, often black, does not bleed into the others. Opaque pixels stay to the bit;
+    the less a pixel shows, the more colour it has from around.
+    """
+    most = 255 if pixels.dtype == np.uint8 else 1
+    if (alpha == most).all():
+        return pixels
+    weight = alpha[..., None].astype(np.float32) / most
+    made = _spread(pixels * weight, weight)
+    return (made + 0.5).clip(0, 255).astype(np.uint8) if most == 255 else made.clip(0, 1).astype(pixels.dtype)
+
+
+def _spread(shown: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Colours of premultiplied ones: with those of half the size, which have them by a quarter, and so on."""
+    height, width = weight.shape[:2]
+    if max(height, width) == 1:
+        return shown / np.maximum(weight, 1e-6)
+    odd = ((0, height % 2), (0, width % 2), (0, 0))
+    smaller = [
+        np.pad(each, odd).reshape(-(-height // 2), 2, -(-width // 2), 2, each.shape[2]).mean((1, 3))
+        for each in (shown, weight)
+    ]
+    around = _spread(*smaller)
+    around = around.repeat(2, axis=0).repeat(2, axis=1)[:height, :width]
+    faint = FAINT * (1 - weight)
+    return (shown + faint * around) / (weight + faint)

@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfgans.data.colour import lab_to_rgb, lightness, rgb_to_lab
+from tfgans.data.colour import lightness, rgb_to_lab
 from tfgans.endpoint import Array, Endpoint
 from tfgans.errors import UserError
 from tfgans.images import to_uint8
 from tfgans.inference import holes
 from tfgans.inference.exported import Exported
+from tfgans.inference.gamut import tinted
 from tfgans.inference.scaling import plain, resized
+from tfgans.inference.undeclared import card_of
 
 TILE = 160  # pixels of the source: SRGAN then takes half a gigabyte for a tile (0.9 with 224)
 RAMP = 16  # over so many pixels of the source one tile fades into the next
@@ -21,6 +23,10 @@ RAMP = 16  # over so many pixels of the source one tile fades into the next
 # like a random walk of standard deviation sqrt(34 * 2/3) = 4.8 pixels: 24 are five of them. (At most it reaches 40.)
 MARGIN = 24
 SMALLEST_TILE = 32
+# Pictures are mirrored outwards by so many pixels before a network sees them, to which what lies beyond is black, and
+# what is made of those is cut away. srresnet-photos then keeps flat colours to 1 level up to the edge (with 4 pixels to
+# 2, without 14, and 71 in strips one pixel high).
+EDGE = 16
 LARGEST_COLOURED = 512  # pixels a side at most of what a colourizer sees of a picture, where it declares no `largest`
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # BT.601
 ROWS = 64  # of a strip
@@ -41,6 +47,7 @@ class Pictures:
     endpoint: Endpoint
     run: Callable[..., np.ndarray]
     like_the_input: bool = True
+    whole: tuple[int, int] | None = None  # of a model trained on whole pictures of this size: it knows their borders
 
     @property
     def given(self) -> Array:
@@ -59,6 +66,13 @@ class Pictures:
         """Whether gray pictures stay gray."""
         return self.made_channels == 1 or (self.like_the_input and self.given.shape[-1] == 3)
 
+    def channels_made(self, channels: int) -> int:
+        """Of what is made of a picture of so many channels."""
+        if channels == 1 and self.stays_gray:
+            return 1
+        made = self.made_channels or channels
+        return channels if made == 1 and self.like_the_input else made
+
     # -- sizes ------------------------------------------------------------------------------------------------------
 
     def seen(self, height: int, width: int) -> tuple[int, int]:
@@ -68,7 +82,9 @@ class Pictures:
             return height, width
         if rules.size:
             return rules.size
-        largest = rules.largest or (LARGEST_COLOURED if rules.keeps_lightness else max(height, width))
+        largest = rules.largest or max(height, width)
+        if rules.keeps_lightness:  # with what is mirrored around it
+            largest = max(1, (rules.largest or LARGEST_COLOURED) - 2 * self._edge(height, width))
         scale = min(1.0, largest / max(height, width))
         return max(1, round(scale * height)), max(1, round(scale * width))
 
@@ -109,15 +125,41 @@ class Pictures:
     def _margin(self) -> int:
         return MARGIN if self.endpoint.margin is None else self.endpoint.margin
 
+    def _edge(self, height: int, width: int) -> int:
+        """By how many pixels a picture that is enlarged or coloured is mirrored outwards: a multiple of `multiple`.
+
+        Translations are of whole pictures, with their borders.
+        """
+        rules = self.endpoint
+        if not (rules.tiles or rules.keeps_lightness) or rules.multiple > EDGE or (height, width) == self.whole:
+            return 0
+        return -(-EDGE // rules.multiple) * rules.multiple
+
     def _padded_sides(self, height: int, width: int) -> tuple[int, int]:
         multiple = self.endpoint.multiple
         return -(-height // multiple) * multiple, -(-width // multiple) * multiple
 
-    def padded(self, pixels: np.ndarray) -> np.ndarray:
-        """A picture mirrored at the bottom and at the right until its sides are multiples of `multiple`."""
+    def padded(self, pixels: np.ndarray, edge: int = 0) -> np.ndarray:
+        """A picture mirrored by `edge` on all sides, and at the bottom and right until its sides are multiples of
+        `multiple`."""
         height, width = pixels.shape[:2]
         tall, wide = self._padded_sides(height, width)
-        return np.pad(pixels, ((0, tall - height), (0, wide - width), (0, 0)), mode="symmetric")
+        around = ((edge, tall - height + edge), (edge, wide - width + edge), (0, 0))
+        return np.pad(pixels, around, mode="symmetric")
+
+    def _with_edges(self, pixels: np.ndarray) -> np.ndarray:
+        """What the model makes of a whole picture, float32 or ids, whose borders it does not see."""
+        (height, width), factor = pixels.shape[:2], self.endpoint.scale
+        edge = self._edge(height, width)
+        given = self.padded(pixels, edge)
+        made = self.one(given)
+        tall, wide = (side * factor for side in given.shape[:2])
+        if made.shape[:2] != (tall, wide):
+            raise UserError(
+                f"makes {made.shape[1]}x{made.shape[0]} pixels of {given.shape[1]}x{given.shape[0]}, not {wide}x{tall}"
+            )
+        first = edge * factor
+        return made[first : first + height * factor, first : first + width * factor]
 
     # -- pictures ---------------------------------------------------------------------------------------------------
 
@@ -170,26 +212,29 @@ class Pictures:
     def _whole(self, pixels: np.ndarray) -> np.ndarray:
         sides = pixels.shape[:2]
         seen, wanted = self.seen(*sides), self.made(*sides)
-        made = self.one(self.padded(plain(resized(pixels, seen))))
-        tall, wide = (side * self.endpoint.scale for side in self._padded_sides(*seen))
-        if made.shape[:2] != (tall, wide):
-            raise UserError(f"makes {made.shape[1]}x{made.shape[0]} pixels of {seen[1]}x{seen[0]}, not {wide}x{tall}")
-        return resized(made[: seen[0] * self.endpoint.scale, : seen[1] * self.endpoint.scale], wanted)
+        return resized(self._with_edges(plain(resized(pixels, seen))), wanted)
 
     def _tiled(self, pixels: np.ndarray, tile: int, progress: Callable[[], object]) -> Iterator[np.ndarray]:
         height, width = self.made(*pixels.shape[:2])
-        padded, factor = self.padded(pixels), self.endpoint.scale
+        edge, factor = self._edge(*pixels.shape[:2]), self.endpoint.scale
+        sides = self._padded_sides(*pixels.shape[:2])
+        padded = self.padded(pixels, edge)
         overlap, ramp = overlap_of(tile, self._margin)
-        tall, wide = min(tile, padded.shape[0]), min(tile, padded.shape[1])
-        tops, lefts = tile_starts(padded.shape[0], tile, overlap), tile_starts(padded.shape[1], tile, overlap)
+        tall, wide = min(tile, sides[0]), min(tile, sides[1])
+        tops, lefts = tile_starts(sides[0], tile, overlap), tile_starts(sides[1], tile, overlap)
         down, across = tile_weights(tops, tall, ramp, factor), tile_weights(lefts, wide, ramp, factor)
         rows = np.zeros((0, 0, 0), np.float32)
         passed = 0
         for i, top in enumerate(tops):
             for left, weight in zip(lefts, across, strict=True):
-                made = self.one(plain(padded[top : top + tall, left : left + wide]))
+                # at the borders of the picture a tile reaches over them
+                first, last = (edge if top == 0 else 0), (edge if top + tall == sides[0] else 0)
+                before, after = (edge if left == 0 else 0), (edge if left + wide == sides[1] else 0)
+                down_to, right_to = edge + top + tall + last, edge + left + wide + after
+                made = self.one(plain(padded[edge + top - first : down_to, edge + left - before : right_to]))
+                made = made[first * factor :, before * factor :][: tall * factor, : wide * factor]
                 if not rows.size:
-                    rows = np.zeros((tall * factor, padded.shape[1] * factor, made.shape[-1]), np.float32)
+                    rows = np.zeros((tall * factor, sides[1] * factor, made.shape[-1]), np.float32)
                 made = made * (down[i][:, None, None] * weight[:, None])
                 rows[:, left * factor : (left + wide) * factor] += made
                 progress()
@@ -211,14 +256,14 @@ class Pictures:
         height, width = pixels.shape[:2]
         seen = self.seen(height, width)
         gray = (lightness(tf.constant(2.0 * plain(resized(pixels, seen)) - 1.0)).numpy() + 1.0) / 2.0
-        made = self.one(self.padded(gray))[: seen[0], : seen[1]]
+        made = self._with_edges(gray)
         a_b = rgb_to_lab(2.0 * made - 1.0).numpy()[..., 1:]
         for y in range(0, height, ROWS):
             part = 2.0 * plain(pixels[y : y + ROWS]) - 1.0
             box = (0, y * seen[0] / height, seen[1], (y + len(part)) * seen[0] / height)
             colours = resized(a_b, (len(part), width), box)
             own = rgb_to_lab(np.broadcast_to(part, (*part.shape[:2], 3)))[..., :1]
-            yield like((lab_to_rgb(tf.concat([own, colours], -1)).numpy() + 1.0) / 2.0, pixels)
+            yield like(tinted(own.numpy(), colours), pixels)
 
 
 def pictures_of(model: Exported, name: str, seed: int = 0) -> Pictures:
@@ -230,7 +275,12 @@ def pictures_of(model: Exported, name: str, seed: int = 0) -> Pictures:
         made = model.call(name, *inputs, *more)
         return next(iter(made.values())) if isinstance(made, dict) else made
 
-    return Pictures(rules, run, like_the_input=name in ("restore", "fill"))
+    shape = model.declaration.get("whole")
+    if "whole" not in model.declaration:  # of an export that is older than this
+        card = card_of(model.path)
+        shape = None if card.get("settings", {}).get("crop", True) else card.get("image_shape")
+    whole = (shape[0] // rules.scale, shape[1] // rules.scale) if shape else None
+    return Pictures(rules, run, like_the_input=name in ("restore", "fill"), whole=whole)
 
 
 def restore_array(model: Exported, pixels: np.ndarray, tile: int | None = None) -> np.ndarray:

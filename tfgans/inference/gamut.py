@@ -1,0 +1,43 @@
+"""Colours that sRGB has, of a lightness that is given."""
+
+import numpy as np
+
+from tfgans.data.colour import WHITE, XYZ
+
+STEPS = 12  # halvings: chroma to a four-thousandth
+OUTSIDE = 1e-5  # of linear light, by which rounding may lie outside
+TO_RGB = np.linalg.inv((XYZ / WHITE[:, None]).T)
+
+
+def tinted(lightness: np.ndarray, a_b: np.ndarray) -> np.ndarray:
+    """sRGB in [0, 1], float32 (..., 3), of an L (..., 1) and the a and b (..., 2) of Lab.
+
+    A colour that sRGB does not have loses chroma until it does, and so keeps its L; black and white have none.
+    (Clipping the channels would make light of black, and gray of white.)
+    """
+    lightness, a_b = lightness.astype(np.float64), a_b.astype(np.float64)
+    linear = _linear(lightness, a_b)
+    outside = ~_inside(linear)
+    if outside.any():
+        level, wanted = lightness[outside], a_b[outside]
+        low, high = np.zeros(len(level)), np.ones(len(level))
+        for _ in range(STEPS):
+            middle = (low + high) / 2
+            good = _inside(_linear(level, middle[:, None] * wanted))
+            low, high = np.where(good, middle, low), np.where(good, high, middle)
+        linear[outside] = _linear(level, low[:, None] * wanted)
+    linear = linear.clip(0, 1)
+    srgb = np.where(linear > 0.0031308, 1.055 * np.maximum(linear, 0.003) ** (1 / 2.4) - 0.055, linear * 12.92)
+    return srgb.astype(np.float32)
+
+
+def _linear(lightness: np.ndarray, a_b: np.ndarray) -> np.ndarray:
+    """Lab as linear sRGB, which may lie outside [0, 1]."""
+    y = (lightness + 16) / 116
+    root = np.concatenate([y + a_b[..., :1] / 500, y, y - a_b[..., 1:] / 200], axis=-1)
+    xyz = np.where(root > 0.2068966, root**3, (root - 16 / 116) / 7.787)
+    return xyz @ TO_RGB
+
+
+def _inside(linear: np.ndarray) -> np.ndarray:
+    return np.asarray(((linear >= -OUTSIDE) & (linear <= 1 + OUTSIDE)).all(axis=-1))
