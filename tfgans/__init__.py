@@ -37,6 +37,7 @@ def train(
     precision: str = "auto",
     jit: str = "auto",
     every: int | None = None,
+    minutes: float | None = None,
     data_dir: str | None = None,
     download: bool = False,
     **settings: Any,
@@ -70,6 +71,7 @@ def train(
         precision=precision,
         jit=jit,
         every=every,
+        minutes=minutes,
     )
     assert made is not None, "only a dry run makes none"
     return made
