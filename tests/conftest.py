@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ["TFGANS_CACHE"] = os.devnull  # neither read nor written
 
 import numpy as np
 import pytest

@@ -42,6 +42,7 @@ def train(
     precision: str = "auto",
     jit: str = "auto",
     every: int | None = None,
+    minutes: float | None = None,
     data_dir: str | None = None,
     download: bool = False,
     **settings: Any,
@@ -76,6 +77,7 @@ def train(
         precision=precision,
         jit=jit,
         every=every,
+        minutes=minutes,
     )
     assert made is not None, "only a dry run makes none"
     return made

@@ -41,6 +41,9 @@ def train(
         typer.Option(help="a TFDS name, mnist5k, photos, stacked_mnist, gaussians8, gaussians25 or folder:PATH"),
     ] = None,
     steps: Annotated[int | None, typer.Option(help="training steps")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="in place of --steps: train for so long, as many steps as fit")
+    ] = None,
     batch_size: Annotated[int | None, typer.Option(help="images in a batch")] = None,
     seed: Annotated[int, typer.Option(help="fixes the weights, the order of the data and the noise")] = 0,
     precision: Annotated[str, typer.Option(help="float32, mixed_bfloat16, mixed_float16 or auto")] = "auto",
@@ -75,6 +78,7 @@ def train(
         jit=jit,
         dry_run=dry_run,
         every=every,
+        minutes=minutes,
     )
     if made is not None:
         _finish(made.path, data_dir)
@@ -308,8 +312,10 @@ def _import_tensorflow() -> None:
 
 
 @app.callback()
-def _before() -> None:
-    if "--help" not in sys.argv and sys.argv[1:] != ["list"]:
+def _before(context: typer.Context) -> None:
+    if context.invoked_subcommand in ("train", "resume", "judge"):
+        import tfgans.training  # noqa: F401  (sets how TensorFlow is to be loaded)
+    if "--help" not in sys.argv and context.invoked_subcommand != "list":
         _import_tensorflow()
 
 

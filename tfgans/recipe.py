@@ -16,6 +16,8 @@ PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 PAIRINGS = ("aligned", "shuffled", "halves")
 ZERO = ("pretrain_steps", "early_steps", "unroll")  # counts that may be 0: training works without them
 
+STEPS = ("pretrain_steps", "early_steps", "drop_at")  # arguments of models that count steps of the training
+
 
 class _Loader(yaml.SafeLoader):
     """YAML with numbers as people write them; `on`, `off`, `yes`, `no` and dates are text.
@@ -181,6 +183,12 @@ class Recipe:
         recipe = dataclasses.replace(self, model=model, optimizers=optimizers, **own)
         recipe._check_numbers()
         return recipe
+
+    def scaled(self, steps: int) -> "Recipe":
+        """The recipe with so many steps, and the stages of its model longer or shorter in proportion."""
+        own = {name: value for name, value in self.model.items() if name in STEPS and value}
+        own = {name: max(1, round(value * steps / self.steps)) for name, value in own.items()}
+        return dataclasses.replace(self, steps=steps, model={**self.model, **own})
 
     def shrunk(self, usual: "Recipe", tiny: "Recipe") -> "Recipe":
         """The recipe with what `tiny` changes of `usual`; of two numbers the smaller one."""

@@ -22,6 +22,7 @@ from tfgans.models.srgan import (
     PixelShuffle,
     build_discriminator,
     build_generator,
+    row_by_row,
 )
 from tfgans.recipe import Recipe
 from tfgans.run import Run
@@ -311,6 +312,22 @@ def test_settings_that_do_not_fit(photographs: Path) -> None:
 
 
 # --- export -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kernel", [(9, 9, 4, 3), (3, 5, 2, 1)])
+def test_a_convolution_row_by_row(kernel: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(0)
+    x, k, bias = (rng.normal(size=shape).astype(np.float32) for shape in ((2, 13, 11, kernel[2]), kernel, kernel[3:]))
+    expected = tf.nn.conv2d(x, k, 1, "SAME") + bias
+    np.testing.assert_allclose(row_by_row(tf.constant(x), tf.constant(k), tf.constant(bias)), expected, atol=1e-4)
+
+
+def test_restore_gives_what_the_generator_gives() -> None:
+    model = build("srgan", small(), 0)
+    model.generator.layers[-2].bias.assign([0.1, -0.2, 0.3])
+    images = np.random.default_rng(0).uniform(0, 1, (2, 9, 14, 3)).astype(np.float32)
+    expected = (model.generator(images * 2 - 1, training=False).numpy() + 1) / 2
+    np.testing.assert_allclose(model.restore(tf.constant(images)), np.clip(expected, 0, 1), atol=1e-5)
 
 
 def test_restore_is_the_generator_of_any_size(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Runs: what they write, that they go on after real kills to the same bits, and how they stop."""
 
-import dataclasses
 import shutil
 import signal
 import subprocess
@@ -9,10 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from PIL import Image
 from tiny import differences, state, tiny_model
 
@@ -20,12 +17,7 @@ from tfgans import data, models
 from tfgans.errors import Diverged, UserError
 from tfgans.files import write_yaml
 from tfgans.run import Run
-from tfgans.training import autotune as modes
-from tfgans.training import profile
-from tfgans.training.autotune import choose_mode
 from tfgans.training.callbacks import Recorder
-from tfgans.training.environment import duration, has_bfloat16
-from tfgans.training.profile import count_flops
 from tfgans.training.setup import fit_classes, recipe_of
 from tfgans.training.train import resume, train
 
@@ -149,6 +141,18 @@ def test_the_history_is_the_mean_since_the_last_row(tmp_path: Path, pictures: Pa
         assert len({row[term] for row in fine}) == 4
         for i, row in enumerate(coarse):
             assert row[term] == pytest.approx((fine[2 * i][term] + fine[2 * i + 1][term]) / 2, rel=1e-4)
+
+
+def test_without_a_terminal_lines_are_seldom(
+    tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train_gan(tmp_path / "seldom", pictures, {"steps": 5}, every=1)
+    lines = [line.split()[1] for line in capsys.readouterr().err.splitlines() if line.startswith("step ")]
+    assert lines == ["1/5", "5/5"]  # the first one, and the last one, less than ten seconds later
+    monkeypatch.setattr("tfgans.training.callbacks.SELDOM", 0.0)
+    train_gan(tmp_path / "often", pictures, {"steps": 3}, every=1)
+    lines = [line.split()[1] for line in capsys.readouterr().err.splitlines() if line.startswith("step ")]
+    assert lines == ["1/3", "2/3", "3/3"]
 
 
 def test_an_existing_folder_is_refused_and_an_empty_one_taken(tmp_path: Path, pictures: Path) -> None:
@@ -351,125 +355,7 @@ def test_weights_that_are_not_finite_are_never_a_checkpoint(tmp_path: Path, pict
     assert Run(tmp_path / "run").steps() == []
 
 
-# -- precision and compile mode, dry run -------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "times, chosen",
-    [
-        ([100, 101, 60, 90], ("mixed_bfloat16", False)),
-        ([100, 80, 90, 90], ("float32", True)),
-        ([100, 97, 98, 96], ("float32", False)),  # not worth leaving plain float32
-    ],
-)
-def test_auto_takes_the_fastest_mode(
-    monkeypatch: pytest.MonkeyPatch, pictures: Path, times: list[int], chosen: tuple[str, bool]
-) -> None:
-    calls = []
-
-    def timed(step: Any, batch: Any) -> float:
-        calls.append(step)
-        round_, mode = divmod(len(calls) - 1, 4)
-        return times[mode] / 1000 * (3 if (round_ + mode) % 3 == 0 else 1)  # the machine is busy now and then
-
-    monkeypatch.setattr(modes, "timed", timed)
-    recipe = dataclasses.replace(models.tiny("gan"), precision="")
-    source = data.load(f"folder:{pictures}", image_shape=(28, 28, 1))
-    mode, timings = choose_mode("gan", recipe, source, 0, "auto", "auto")
-    assert mode == chosen
-    names = ["float32", "float32 XLA", "mixed_bfloat16", "mixed_bfloat16 XLA"]
-    assert timings == dict(zip(names, map(float, times), strict=True))
-
-
-def test_the_chosen_mode_is_recorded_and_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pictures: Path) -> None:
-    seconds = iter([1.0, 1.0] + 20 * [1.0, 0.5])
-    monkeypatch.setattr(modes, "timed", lambda step, batch: next(seconds))
-    undecided = dataclasses.replace(models.recipe("gan"), precision="")
-    monkeypatch.setattr(models, "recipe", lambda *_: undecided)
-    run = train_gan(tmp_path / "run", pictures, {"steps": 2}, precision="auto")
-    assert run.config["precision"] == "mixed_bfloat16" and run.config["jit_compile"] is False
-    assert run.config["mode_timings_ms"] == {"float32": 1000.0, "mixed_bfloat16": 500.0}
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    assert run.load(2).generator.layers[1].compute_dtype == "bfloat16"
-
-
-@pytest.mark.parametrize(
-    "asked, has, chosen",
-    [
-        ("auto", True, ("mixed_bfloat16", False)),
-        ("auto", False, ("float32", False)),
-        ("mixed_bfloat16", False, ("mixed_bfloat16", False)),
-        ("float32", True, ("float32", False)),
-    ],
-)
-def test_auto_is_what_the_card_was_trained_in(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], asked: str, has: bool, chosen: tuple[str, bool]
-) -> None:
-    monkeypatch.setattr(modes, "has_bfloat16", lambda: has)
-    recipe, source = models.tiny("dcgan"), data.load("photos", image_shape=(28, 28, 1), limit=4)
-    assert recipe.precision == "mixed_bfloat16"
-    assert choose_mode("dcgan", recipe, source, 0, asked, "auto") == (chosen, {})
-    warned = asked == "auto" and not has
-    expected = "this processor has no instructions for bfloat16: training in float32\n"
-    assert capsys.readouterr().err == (expected if warned else "")
-
-
-@pytest.mark.parametrize(
-    "flags, expected",
-    [("avx512f avx512_bf16 fma", True), ("amx_bf16 amx_tile", True), ("asimd bf16", True), ("avx2 avx512f", False)],
-)
-def test_instructions_for_bfloat16(tmp_path: Path, flags: str, expected: bool) -> None:
-    (tmp_path / "cpuinfo").write_text(f"model name : some\nflags : fpu {flags}\n")
-    assert has_bfloat16(tmp_path / "cpuinfo") is expected and not has_bfloat16(tmp_path / "absent")
-
-
-def gan_step_flops(n: int = 4, width: int = 12, latent: int = 100, pixels: int = 784, pieces: int = 5) -> int:
-    """Of a step of the GAN, by hand: one discriminator and one generator update of n examples."""
-
-    def product(a: int, b: int) -> int:
-        return 2 * n * a * b
-
-    generator = product(latent, width) + product(width, width) + product(width, pixels)
-    discriminator = product(pixels, pieces * width) + product(width, pieces * width) + product(width, 1)
-    # forward twice, the gradients of all weights and of the inputs of all but the first layer, twice
-    first = generator + 2 * (3 * discriminator - product(pixels, pieces * width))
-    # back through the discriminator to its input, without gradients of its weights
-    second = generator + 2 * discriminator + 2 * generator - product(latent, width)
-    return first + second
-
-
-def test_dry_run_prints_and_writes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pictures: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(profile, "timed", lambda step, batch: 0.25)
-    settings = {**GAN, "steps": 14_400}
-    assert train("gan", settings=settings, dry_run=True, **plain_mode(pictures)) is None
-    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
-    generator = 100 * 12 + 12 + 12 * 12 + 12 + 12 * 784 + 784
-    discriminator = 784 * 60 + 60 + 12 * 60 + 60 + 12 + 1
-    assert f" {generator:,} parameters (generator)" in lines["g_optimizer"]
-    assert f" {discriminator:,} parameters (discriminator)" in lines["d_optimizer"]
-    printed = float(lines["step"].split()[1])
-    assert printed == pytest.approx(gan_step_flops() / 1e9, rel=1e-3)
-    assert "250.0 ms in float32" in lines["step"]
-    assert "14,400 steps, about 1h00m" in lines["run"]
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_dry_run_counts_what_each_stage_costs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    built: list[Any] = []
-    build = profile.build
-    monkeypatch.setattr(profile, "build", lambda *given: built.append(build(*given)) or built[-1])
-    monkeypatch.setattr(profile, "timed", lambda *_: 0.5 if int(built[-1].steps_done) < 3_600 else 2.0)
-    settings = dict(steps=5_400, pretrain_steps=3_600, image_shape=[32, 32, 3], part=16, width=4, discriminator_width=4)
-    assert train("unet_gan", dataset="photos", settings=settings, dry_run=True, precision="float32", jit="off") is None
-    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
-    assert "500.0 and then 2000.0 and then 2000.0 ms in float32" in lines["step"]
-    assert "5,400 steps, about 1h30m" in lines["run"]  # 3,600 of half a second, 1,800 of two
+# -- names -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -492,24 +378,3 @@ def test_a_run_is_named_after_what_it_trains(
     (tmp_path / "runs" / folder / "note.txt").write_text("mine")
     with pytest.raises(UserError, match=f"{folder} exists and is not overwritten"):
         train(name, **arguments)
-
-
-def test_flops_of_convolutions() -> None:
-    image = keras.Input((8, 8, 3))
-    x = keras.layers.Conv2D(5, 3, 2, "same")(image)
-    net = keras.Model(image, keras.layers.Conv2DTranspose(4, 4, 2, "same")(x))
-
-    @tf.function
-    def step(images: tf.Tensor) -> list[tf.Tensor]:
-        with tf.GradientTape() as tape:
-            loss = tf.reduce_mean(net(images) ** 2)
-        return tape.gradient(loss, [v.value for v in net.trainable_variables])
-
-    down = 2 * (2 * 4 * 4) * (3 * 3 * 3 * 5)  # two images, 4 x 4 positions
-    up = 2 * (2 * 4 * 4) * (4 * 4 * 4 * 5)
-    # forward; the gradients of both kernels; the gradient of the input of the second layer only
-    assert count_flops(step.get_concrete_function(tf.zeros((2, 8, 8, 3)))) == 2 * down + 3 * up
-
-
-def test_durations() -> None:
-    assert [duration(s) for s in (0.4, 59.4, 185, 3725, 90_000)] == ["0s", "59s", "3m05s", "1h02m", "25h00m"]

@@ -71,6 +71,20 @@ def build_discriminator(image_shape: tuple[int, int, int], width: int) -> keras.
     return keras.Model(image, layers.Dense(1, dtype="float32")(x), name="discriminator")
 
 
+def row_by_row(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+    """The convolution "same" with an odd kernel, in float32: a convolution with each of its rows, shifted and added up.
+
+    All rows are one convolution of many filters. Processors multiply by three filters as slowly as by many, and some
+    of oneDNN's kernels want more than three (`benchmarks/onednn.py`).
+    """
+    height, width, channels, filters = kernel.shape
+    rows = tf.reshape(tf.transpose(tf.cast(kernel, x.dtype), (1, 2, 0, 3)), (1, width, channels, height * filters))
+    made = tf.cast(tf.nn.conv2d(x, rows, 1, "SAME"), tf.float32)
+    made = tf.pad(made, ((0, 0), (height // 2, height // 2), (0, 0), (0, 0)))
+    shifted = [row[:, i : i + tf.shape(x)[1]] for i, row in enumerate(tf.split(made, height, axis=-1))]
+    return tf.add_n(shifted) + tf.cast(bias, tf.float32)
+
+
 @keras.saving.register_keras_serializable(package="tfgans")
 class SRGAN(Adversarial):
     """`pretrain_steps` steps with the pixel loss alone, then adversarial ones. Sections 2.2 and 3.2.
@@ -218,7 +232,9 @@ class SRGAN(Adversarial):
 
     def restore(self, images: tf.Tensor) -> tf.Tensor:
         """(n, h, w, c) images in [0, 1] -> (n, 4 h, 4 w, c) in [0, 1]."""
-        return tf.clip_by_value((self.generator(images * 2.0 - 1.0, training=False) + 1.0) / 2.0, 0.0, 1.0)
+        *_, last, _ = self.generator.layers
+        features = keras.Model(self.generator.input, last.input)(images * 2.0 - 1.0, training=False)
+        return tf.clip_by_value((row_by_row(features, last.kernel, last.bias) + 1.0) / 2.0, 0.0, 1.0)
 
     def begin(self) -> None:
         if self.start:

@@ -21,6 +21,8 @@ from tfgans.run import Run
 from tfgans.training.environment import duration
 from tfgans.training.setup import batches, recipe_of
 
+SELDOM = 10.0  # seconds between lines where there is no terminal, such as in log files
+
 
 class Recorder(keras.callbacks.Callback):
     """Keeps the run folder while `fit` goes: history, events, samples, checkpoints; stops on NaN and Ctrl-C."""
@@ -46,6 +48,7 @@ class Recorder(keras.callbacks.Callback):
         self.events = tf.summary.create_file_writer(os.fsencode(run.path / "events"))
         self.bar = tqdm(total=steps, initial=start, unit="step", dynamic_ncols=True, disable=not sys.stderr.isatty())
         self.marked = (start, time.perf_counter())
+        self.written = -SELDOM  # when a line was printed
         self.images_per_step = self.recipe.batch_size * (model.group or 1)
 
     def examples(self, n: int) -> dict[str, tf.Tensor]:
@@ -94,11 +97,13 @@ class Recorder(keras.callbacks.Callback):
             for term, value in values.items():
                 tf.summary.scalar(term, value)
             tf.summary.scalar("images_per_second", rate)
-        losses = "  ".join(f"{k} {v:.4f}" for k, v in values.items())
-        left = (self.steps - self.step) * self.images_per_step / rate
-        tqdm.write(
-            f"step {self.step}/{self.steps}  {losses}  {rate:.0f} images/s  {duration(left)} left", file=sys.stderr
-        )
+        if not self.bar.disable or now - self.written >= SELDOM or self.step == self.steps:
+            losses = "  ".join(f"{k} {v:.4f}" for k, v in values.items())
+            left = (self.steps - self.step) * self.images_per_step / rate
+            tqdm.write(
+                f"step {self.step}/{self.steps}  {losses}  {rate:.0f} images/s  {duration(left)} left", file=sys.stderr
+            )
+            self.written = now
         self._check_weights()
         self._picture()
         self.model.reset_metrics()

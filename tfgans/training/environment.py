@@ -24,11 +24,21 @@ def machine() -> dict[str, Any]:
         "cpu": model,
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "gpus": len(tf.config.list_physical_devices("GPU")),
+        "onednn": has_onednn(),
         "python": platform.python_version(),
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
         "tfgans": tfgans.__version__,
     }
+
+
+def has_onednn() -> bool:
+    """Whether TensorFlow computes with oneDNN, as it found TF_ENABLE_ONEDNN_OPTS when it was loaded."""
+    try:
+        from tensorflow.python.util._pywrap_util_port import IsMklEnabled  # not public
+    except ImportError:
+        return os.environ.get("TF_ENABLE_ONEDNN_OPTS", "") == "1"
+    return IsMklEnabled()
 
 
 def has_bfloat16(flags: str | Path = "/proc/cpuinfo") -> bool:
@@ -38,6 +48,17 @@ def has_bfloat16(flags: str | Path = "/proc/cpuinfo") -> bool:
     except OSError:
         return False
     return not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(words)
+
+
+def cache_folder() -> Path | None:
+    """Where the user's caches are: TFGANS_CACHE, or tfgans below XDG_CACHE_HOME or ~/.cache; None without a home."""
+    own, shared = os.environ.get("TFGANS_CACHE"), os.environ.get("XDG_CACHE_HOME")
+    if own or shared:
+        return Path(own) if own else Path(shared or "") / "tfgans"
+    try:
+        return Path.home() / ".cache" / "tfgans"
+    except RuntimeError:
+        return None
 
 
 def commit() -> str | None:

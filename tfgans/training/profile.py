@@ -1,9 +1,12 @@
 """What a step costs on this machine: time and FLOPs; the estimate before a run."""
 
+import dataclasses
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -13,11 +16,15 @@ from tfgans.recipe import Recipe
 from tfgans.training.environment import duration
 from tfgans.training.setup import batch_signature, batches, build
 
+MOST = 1_000  # steps that are timed
+LARGEST_STEP = 2e11  # floating-point operations of a step that is timed: two seconds of two older cores
+LARGEST_BATCH = 3e7  # and the bytes of its batch
 
-def timed(step: Callable[..., dict[str, tf.Tensor]], batch: dict[str, tf.Tensor]) -> float:
-    """The seconds of one step, until its logs are numbers."""
+
+def timed(step: Callable[..., dict[str, tf.Tensor]], given: Iterator[dict[str, tf.Tensor]]) -> float:
+    """The seconds of one step on the next batch, until its logs are numbers."""
     began = time.perf_counter()
-    _ = {k: float(v) for k, v in step(batch).items()}
+    _ = {k: float(v) for k, v in step(next(given)).items()}
     return time.perf_counter() - began
 
 
@@ -26,32 +33,35 @@ def mode_name(mode: tuple[str, bool]) -> str:
 
 
 def describe(
-    name: str, recipe: Recipe, source: data.ImageSet, mode: tuple[str, bool], timings: dict[str, float]
+    name: str, recipe: Recipe, source: data.ImageSet | data.Domains, mode: tuple[str, bool], timings: dict[str, float]
 ) -> None:
     """Print what a run would be: parameters, FLOPs and time of a step, and the whole."""
     model = build(name, recipe, 0, *mode)
-    batch = next(iter(batches(recipe, source, 0, model.group, 0, 1)))
-    step = tf.function(model.train_step, jit_compile=mode[1])
     flops = step_flops(model, recipe.batch_size)
-    stages = _stages(model, recipe)
+    part = timeable(model, recipe.batch_size, flops)
+    stages = stages_of(model, recipe)
     if mode_name(mode) in timings and len(stages) == 1:
         seconds = [timings[mode_name(mode)] / 1000]
     else:
-        timed(step, batch)  # traces and compiles
-        seconds = [_seconds_at(start, model, step, batch) for start, _ in stages]
+        found = step_seconds(model, dataclasses.replace(recipe, batch_size=part), source, 0, mode[1])
+        seconds = [each * recipe.batch_size / part for each in found]
     for player, networks in model.players.items():
         count = sum(int(np.prod(w.shape)) for w in model.weights_of(player))
         print(f"{player:20} {count:>12,} parameters ({', '.join(networks)})")
     print(f"{'data':20} {len(source):>12,} images of {recipe.dataset}, batches of {recipe.batch_size}")
     times = " and then ".join(f"{1000 * each:.1f}" for each in seconds)
     print(f"{'step':20} {flops / 1e9:>12,.4g} GFLOP, {times} ms in {mode_name(mode)}")
+    if part < recipe.batch_size:
+        print(
+            f"{'':20} {'':12} not timed: {recipe.batch_size:,} images are too many; scaled up from steps with {part:,}"
+        )
     for other, milliseconds in timings.items():
         print(f"{'':20} {milliseconds:>12,.1f} ms in {other}")
     whole = sum(each * count for each, (_, count) in zip(seconds, stages, strict=True))
     print(f"{'run':20} {recipe.steps:>12,} steps, about {duration(whole)}")
 
 
-def _stages(model: Adversarial, recipe: Recipe) -> list[tuple[int, int]]:
+def stages_of(model: Adversarial, recipe: Recipe) -> list[tuple[int, int]]:
     """The first step of each stage of the training, and how many steps it has in this run."""
     found, begun = [], 0
     for _, steps in model.stages or (("", None),):
@@ -62,14 +72,58 @@ def _stages(model: Adversarial, recipe: Recipe) -> list[tuple[int, int]]:
     return found
 
 
-def _seconds_at(start: int, model: Adversarial, step: Callable[..., dict[str, tf.Tensor]], batch: Any) -> float:
-    """What a step costs at that point of the training."""
+def step_seconds(
+    model: Adversarial,
+    recipe: Recipe,
+    source: data.ImageSet | data.Domains,
+    seed: int,
+    jit_compile: bool,
+    at_least: float = 0.0,
+) -> list[float]:
+    """What a step costs in each stage of the training: the fastest of five, or the mean over `at_least` seconds.
+
+    The model is trained by that, and of no further use.
+    """
+    masks, enough = "fill" in model.endpoints(), at_least or 3.0
+    step = tf.function(model.train_step, jit_compile=jit_compile)
     found = []
-    for _ in range(5):
-        if model.stages:
-            model.steps_done.assign(start)
-        found.append(timed(step, batch))
-    return min(found)
+    for start, _ in stages_of(model, recipe):
+        given = iter(batches(recipe, source, seed, model.group, 0, MOST + 1, masks))
+        took: list[float] = []
+        for _ in range(MOST + 1):
+            if model.stages:
+                model.steps_done.assign(start)
+            took.append(timed(step, given))
+            if sum(took[1:]) >= enough or (len(took) > 5 and not at_least):
+                break
+        del took[0]  # which traced and compiled
+        found.append(sum(took) / len(took) if at_least else min(took))
+    return found
+
+
+def timeable(model: Adversarial, batch_size: int, flops: float) -> int:
+    """How many examples of a batch a step is timed with: all, unless it would take minutes or gigabytes."""
+    held = sum(4 * math.prod(spec.shape) for spec in batch_signature(model, batch_size).values())
+    return max(1, int(batch_size / max(flops / LARGEST_STEP, held / LARGEST_BATCH, 1.0)))
+
+
+def guessed_flops(model: Adversarial, batch_size: int) -> float:
+    """Floating-point operations of a step, at least: one pass forward and back through every layer, without tracing."""
+    total = 0
+    for network in {name for networks in model.players.values() for name in networks}:
+        for layer in getattr(model, network)._flatten_layers():
+            if getattr(layer, "kernel", None) is not None:
+                total += math.prod(layer.kernel.shape) * _positions(layer)
+    return 6.0 * total * batch_size * (model.group or 1)
+
+
+def _positions(layer: keras.Layer) -> int:
+    """Where a layer's kernel is applied; 1 where that is not known before a call."""
+    try:
+        given, made = layer.input.shape, layer.output.shape
+    except (AttributeError, ValueError):  # not part of a graph of layers, or of several
+        return 1
+    return min(math.prod(side or 1 for side in shape[1:-1]) for shape in (given, made))
 
 
 def step_flops(model: Adversarial, batch_size: int) -> int:

@@ -2,6 +2,7 @@
 
 import math
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tfgans.recipe import PRECISIONS, Recipe
 from tfgans.run import Run
 from tfgans.tasks import task_of
 from tfgans.training.autotune import choose_mode
+from tfgans.training.budget import check_minutes, within
 from tfgans.training.callbacks import Recorder
 from tfgans.training.environment import commit, machine
 from tfgans.training.profile import describe
@@ -53,6 +55,7 @@ def train(
     jit: str = "auto",
     dry_run: bool = False,
     every: int | None = None,
+    minutes: float | None = None,
 ) -> Run | None:
     """Train a GAN, a name or the path of a Python file, from its recipe; None after a dry run.
 
@@ -61,6 +64,7 @@ def train(
     A run's folder is named after the recipe; where the data set is another than the recipe's, after that, and after the
     recipe too if it is not the first.
     `every` is the number of steps between checkpoints (and rows of the history); a twentieth of the run by default.
+    `minutes` decides on the number of steps, from what a step takes here; the stages of a model keep their shares.
 
     Raises:
         UserError: bad settings, an absent data set, a run folder that exists.
@@ -78,6 +82,8 @@ def train(
     recipe_key = recipe_key or first
     recipe = _checked(name, recipe_key)
     settings = dict(settings or {})
+    if minutes is not None:
+        check_minutes(minutes, settings)
     if dataset is None and isinstance(settings.get("dataset"), str):
         dataset = settings.pop("dataset")
     if dataset and dataset != recipe.dataset:
@@ -97,7 +103,10 @@ def train(
         Run(run_dir).refuse_existing()  # now rather than after the data were read
     source = load_source(recipe, data_dir, download)
     recipe = fit_classes(name, recipe, source)
-    mode, timings = choose_mode(name, recipe, source, seed, precision, jit)
+    began = time.perf_counter()
+    mode, timings = choose_mode(name, recipe, source, seed, precision, jit, 60 * minutes if minutes else None)
+    if minutes is not None:
+        recipe = within(minutes, began, name, recipe, source, seed, mode)
     if dry_run:
         describe(name, recipe, source, mode, timings)
         return None
@@ -111,6 +120,7 @@ def train(
         },
         "recipe_key": recipe_key,
         "typed": typed,
+        **({"minutes": minutes} if minutes else {}),
         "data_dir": data_dir,
         "seed": seed,
         "precision": mode[0],
