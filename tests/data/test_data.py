@@ -1,6 +1,7 @@
 """Sources of images and the batches drawn from them."""
 
 import logging
+import os
 import struct
 import zlib
 
@@ -11,6 +12,7 @@ from PIL import Image
 
 from tfgans.data import ImageSet, batches, load
 from tfgans.data import image_set as source_module
+from tfgans.data.formats import kind_of
 from tfgans.data.image_set import pack
 from tfgans.data.pipeline import mix, shuffled_index
 from tfgans.errors import UserError
@@ -214,6 +216,46 @@ def test_bad_files_are_skipped_and_named_once(bad_folder, caplog):
 
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_pictures_are_known_by_content(tmp_path, caplog):
+    """Further suffixes, and none; pictures in formats that are not read are named; all else is passed over."""
+    names = ("a.jfif", "b.JPE", "no_suffix", "IMG.2021", "IMG.2022", "trip/ä ö.JPG", "c.avif")
+    for i, name in enumerate(names):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (16, 16), (i, 0, 0)).save(tmp_path / name, "AVIF" if name == "c.avif" else "JPEG")
+    (tmp_path / "notes.txt").write_text("BM is no picture")
+    (tmp_path / "drawing.psd").write_bytes(b"8BPS")
+    (tmp_path / "photo.DNG").write_bytes(b"II*\0")
+    (tmp_path / "jxl").write_bytes(b"\xff\x0a")
+    (tmp_path / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    os.mkfifo(tmp_path / "pipe")
+    source = load(f"folder:{tmp_path}", "all", minimum=1)
+    assert sorted(source.names) == sorted(["a", "b", "no_suffix", "IMG.2021", "IMG.2022", "trip/ä ö", "c"])
+    skipped = dict(source.skipped)
+    assert skipped.pop("phone.heic")  # needs pillow-heif; with it, the file is damaged
+    assert skipped == {
+        "drawing.psd": ".psd is not read",
+        "photo.DNG": "a camera's raw file",
+        "jxl": "JPEG XL is not read",
+    }
+    assert len(caplog.records) == 1 and "skipped 4 of 11 files" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "head, kind",
+    [
+        (b"\0\0\0\x20ftypavif\0\0\0\0avifmif1miafMA1A", "AVIF"),
+        (b"\0\0\0\x20ftypmif1\0\0\0\0mif1avifmiafMA1A", "AVIF"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "HEIF"),
+        (b"\0\0\0\x18ftypmp42\0\0\0\0isommp42", ""),
+        (b"BMW is a car, and no bitmap", ""),
+        (b"RIFF\0\0\0\0WAVEfmt ", ""),
+        (b"", ""),
+    ],
+)
+def test_formats_are_known_by_how_files_begin(head, kind):
+    assert kind_of(head) == kind
+
+
 def test_too_few_images_say_why(bad_folder):
     with pytest.raises(UserError) as caught:
         load(f"folder:{bad_folder}", "all", minimum=17)

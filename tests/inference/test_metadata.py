@@ -210,6 +210,8 @@ def test_the_resolution_stays(doubler: Path, tmp_path: Path, kind: str, dpi: tup
 def test_no_resolution_is_invented(doubler: Path, tmp_path: Path) -> None:
     for kind in ("JPEG", "PNG"):
         assert "dpi" not in restored(doubler, write(tmp_path / f"a.{SUFFIX[kind]}", photograph(24, 40))).info
+    made: Any = restored(doubler, write(tmp_path / "a.tif", photograph(24, 40)))
+    assert 282 not in made.tag_v2
 
 
 def test_comments_and_iptc_of_a_jpeg_stay(doubler: Path, tmp_path: Path) -> None:

@@ -181,3 +181,5 @@ def test_avif_is_read_and_heic_or_what_it_needs(doubler: Path, album: Path, monk
     assert restore_files(doubler, [Path("a.heic")], output=Path("out"))[1] == [
         "a.heic: HEIC needs a package more: pip install pillow-heif"
     ]
+    _, failed = restore_files(doubler, [Path("a.avif")], output=Path("b.heic"))
+    assert failed == ["a.avif: HEIC needs a package more: pip install pillow-heif"] and not Path("b.heic").exists()

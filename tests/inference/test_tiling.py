@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from inference_models import photograph, save, twice
+from inference_models import declare, photograph, save, twice
 from PIL import Image
 from skimage.color import rgb2lab
 
@@ -16,9 +16,12 @@ from tfgans import endpoint
 from tfgans.data.colour import lab_to_rgb, rgb_to_lab
 from tfgans.endpoint import Endpoint
 from tfgans.errors import UserError
+from tfgans.files import ROOT
 from tfgans.images import to_uint8
 from tfgans.inference.export import export
 from tfgans.inference.exported import Exported
+from tfgans.inference.gamut import tinted
+from tfgans.inference.scaling import spread
 from tfgans.inference.tiling import (
     EDGE,
     MARGIN,
@@ -245,3 +248,69 @@ def test_channels_of_a_translation_are_those_of_the_model() -> None:
     assert Pictures(endpoint_of(), lambda x: x * [1.0, 0.5, 0.0]).apply(gray).shape == (8, 8, 1), "a restoration"
     with pytest.raises(UserError, match="takes images of 6 channels, not 3"):
         Pictures(endpoint_of(6), lambda x: x).apply(colour)
+
+
+# --- borders ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("height, width", [(24, 24), (1, 64), (64, 1)])
+def test_flat_pictures_are_flat_up_to_their_borders(height: int, width: int) -> None:
+    orange = np.broadcast_to(np.array([255, 140, 0], np.uint8), (height, width, 3))
+    made = restore_array(Exported(ROOT / "saved_models/srresnet-photos"), orange).astype(int)
+    assert np.abs(made - [255, 140, 0]).max() <= 2
+
+
+def test_models_of_whole_small_pictures_see_their_borders(tmp_path: Path) -> None:
+    """They were trained with them: mirrored, digits of 4x4 pixels would be others."""
+    digits = pictures_of(Exported(ROOT / "saved_models/resgan-mnist"), "restore")
+    pixels = photograph(4, 4, 1)[..., None]
+    made = digits.run(pixels[None].astype(np.float32) / 255)[0]
+    np.testing.assert_array_equal(digits.apply(pixels), to_uint8(made))
+    assert digits.whole == (4, 4)
+    rules = endpoint_of(tiles=True)
+    declared = declare(tmp_path / "m", {"restore": (lambda x: x, rules)}, whole=[16, 16])
+    assert pictures_of(Exported(declared), "restore").whole == (16, 16)
+
+
+# --- colours that sRGB has --------------------------------------------------------------------------------------------
+
+
+def test_colours_keep_the_lightness_and_black_and_white_have_none() -> None:
+    level = np.linspace(0, 100, 101)[:, None]
+    for a_b in ([-80, 80], [80, -110], [5, 15], [0, 0], [127, 127]):
+        made = tinted(level, np.broadcast_to(np.array(a_b, float), (101, 2)))
+        assert made.min() >= 0 and made.max() <= 1
+        np.testing.assert_allclose(rgb2lab(made)[:, 0], level[:, 0], atol=0.05)
+        np.testing.assert_allclose(made[[0, -1]], [[0] * 3, [1] * 3], atol=1e-3)
+    inside = tinted(np.array([[50.0]]), np.array([[5.0, 15.0]]))
+    np.testing.assert_allclose(rgb2lab(inside)[0], [50, 5, 15], atol=0.05)
+
+
+def test_a_colourizer_leaves_black_and_white(colourizer: Path) -> None:
+    pixels = np.zeros((40, 60, 3), np.uint8)
+    pixels[:, 20:40] = 255
+    pixels[:, 40:] = 128
+    made = restore_array(Exported(colourizer), pixels)
+    assert not made[:, :20].any() and (made[:, 20:40] == 255).all() and np.ptp(made[20, 50]) > 10
+
+
+# --- what lies under transparent pixels -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_colours_spread_under_transparent_pixels(dtype: Any) -> None:
+    pixels, alpha = photograph(30, 41) // 2 + np.uint8(60), np.zeros((30, 41), np.uint8)
+    pixels[:, 20:] = 0
+    alpha[:, :20] = 255
+    alpha[10:20, 5:10] = 128
+    alpha[0, 20] = 1
+    if dtype == np.float32:
+        pixels, alpha = (pixels / 255).astype(dtype), (alpha / 255).astype(dtype)
+    made = spread(pixels, alpha)
+    assert made.dtype == dtype
+    np.testing.assert_array_equal(made[alpha == alpha.max()], pixels[alpha == alpha.max()])
+    seen = alpha[..., None] / alpha.max() * np.abs(made.astype(float) - pixels) / pixels.max() * 255
+    assert seen.max() <= 1.5, "of what shows"
+    assert (made[2:, 20].astype(float) >= 0.6 * pixels[2:, 19]).all() and made[:, 20:].min() > 0, "nothing is black"
+    assert spread(pixels, np.full_like(alpha, alpha.max())) is pixels
+    assert np.isfinite(spread(pixels, np.zeros_like(alpha))).all()

@@ -107,17 +107,19 @@ def open_image(path: str | Path) -> Image.Image:
     with open(path, "rb") as file:
         head = file.read(HEAD)
     kind = kind_of(head)
-    if kind == "AVIF" and not features.check("avif"):
-        raise UserError("AVIF is read by Pillow 11.3 or newer: pip install --upgrade pillow")
-    if kind == "HEIF":
-        _register_heif()
+    need(kind)
     image = Image.open(path, formats=(kind,) if kind else ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF"))
     if kind == "PNG" and head[25] == 0 and head[24] in (2, 4) and "transparency" in image.info:
         image.info["transparency"] *= 255 // (2 ** head[24] - 1)  # Pillow scales the pixels alone to 8 bits
     return image
 
 
-def _register_heif() -> None:
+def need(kind: str) -> None:
+    """Raises UserError where a format takes a package that is not installed."""
+    if kind == "AVIF" and not features.check("avif"):
+        raise UserError("AVIF takes Pillow 11.3 or newer: pip install --upgrade pillow")
+    if kind != "HEIF":
+        return
     try:
         import pillow_heif
     except ImportError as error:

@@ -14,6 +14,7 @@ from typing import IO
 import numpy as np
 from PIL import Image, TiffImagePlugin
 
+from tfgans.data.formats import need
 from tfgans.errors import UserError
 from tfgans.inference.image_files import Picture
 from tfgans.inference.metadata import (
@@ -38,7 +39,8 @@ CLEAR = 128  # alpha below which a GIF's pixel is transparent
 
 
 def check_format(kind: str, height: int, width: int) -> None:
-    """Raises UserError where the format does not hold so large a picture."""
+    """Raises UserError where the format does not hold so large a picture, or cannot be written here."""
+    need(kind)
     if max(height, width) > LARGEST.get(kind, 2**31 - 1):
         raise UserError(f"would have {width}x{height} pixels and {kind} holds {LARGEST[kind]} a side; make it a PNG")
 

@@ -113,6 +113,8 @@ def _bare(exif: bytes) -> bytes:
 
 def _dpi(image: Image.Image) -> tuple[float, float] | None:
     dpi = image.info.get("dpi")
+    if image.format == "TIFF" and 282 not in image.getexif():  # Pillow then says 1
+        return None
     if dpi is None or min(dpi) <= 0 or (image.format in ("JPEG", "MPO") and not image.info.get("jfif_unit")):
         return None
     return float(dpi[0]), float(dpi[1])

@@ -2,6 +2,7 @@
 
 import numpy as np
 from PIL import Image
+from scipy import ndimage
 
 FAINT = 0.004  # what colours from around weigh in a pixel, against its alpha: they change by 1 level what is seen of it
 
@@ -47,7 +48,7 @@ def spread(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 
 
 def _spread(shown: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Colours of premultiplied ones: with those of half the size, which have them by a quarter, and so on."""
+    """Colours of premultiplied ones: those of neighbours, or of a picture of half the size, which has them so, too."""
     height, width = weight.shape[:2]
     if max(height, width) == 1:
         return shown / np.maximum(weight, 1e-6)
@@ -56,7 +57,8 @@ def _spread(shown: np.ndarray, weight: np.ndarray) -> np.ndarray:
         np.pad(each, odd).reshape(-(-height // 2), 2, -(-width // 2), 2, each.shape[2]).mean((1, 3))
         for each in (shown, weight)
     ]
-    around = _spread(*smaller)
-    around = around.repeat(2, axis=0).repeat(2, axis=1)[:height, :width]
+    far = _spread(*smaller).repeat(2, axis=0).repeat(2, axis=1)[:height, :width]
+    near, near_weight = (ndimage.uniform_filter(each, (3, 3, 1)) for each in (shown, weight))
+    around = (near + FAINT * far) / (near_weight + FAINT)
     faint = FAINT * (1 - weight)
     return (shown + faint * around) / (weight + faint)
