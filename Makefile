@@ -1,9 +1,10 @@
 # make demo: from a clone to digits drawn on this machine.  make test: the tests.  make check: those, format, lint, types.
+# make benchmark: training steps in XLA and PyTorch, into docs/BENCHMARKS.md; takes long.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check slow notebooks clean
+.PHONY: demo test check slow benchmark notebooks clean
 
 demo: $(VENV)/installed
 	$(BIN)/tfgans train cdcgan --recipe mnist5k --run runs/demo
@@ -19,6 +20,13 @@ check: $(VENV)/installed-dev
 
 slow: $(VENV)/installed-dev
 	$(BIN)/pytest -m slow
+
+STEPS := runs/xla_steps
+
+benchmark: $(VENV)/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -e .[benchmarks]
+	$(BIN)/python benchmarks/xla_steps.py --export $(STEPS)
+	$(BIN)/python benchmarks/xla_steps.py --run $(STEPS)
 
 notebooks: $(VENV)/installed-dev
 	$(BIN)/python chapters/make_notebooks.py
