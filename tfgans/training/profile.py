@@ -84,11 +84,11 @@ def step_seconds(
 
     The model is trained by that, and of no further use.
     """
-    masks, enough = "fill" in model.endpoints(), at_least or 3.0
+    enough = at_least or 3.0
     step = tf.function(model.train_step, jit_compile=jit_compile)
     found = []
     for start, _ in stages_of(model, recipe):
-        given = iter(batches(recipe, source, seed, model.group, 0, MOST + 1, masks))
+        given = iter(batches(recipe, source, seed, model.group, 0, MOST + 1))
         took: list[float] = []
         for _ in range(MOST + 1):
             if model.stages:
