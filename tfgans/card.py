@@ -106,6 +106,18 @@ class Card:
         """A statistic of a logged term for each training seed, [] where there is none."""
         return self.losses.get(term, {}).get(statistic, [])
 
+    def headline(self) -> str:
+        """The first measurement of the model, over its trainings, and what a training took: for a list."""
+        first = next((row for row in self.measurements if row.of == "model"), None)
+        said = []
+        if first is not None:
+            mean = sum(first.values) / len(first.values)
+            said.append(f"{first.measure.replace('_', ' ')} {mean:.4g} on {first.test}")
+        count = len(self.training_seeds)
+        minutes = sum(self.train_seconds) / max(1, len(self.train_seconds)) / 60
+        said.append(f"{count} training{'s' * (count > 1)} of {minutes:.0f} min")
+        return "; ".join(said)
+
     def _repeated(self, values: list[float]) -> list[float]:
         return values * len(self.training_seeds) if len(values) == 1 else values
 

@@ -273,7 +273,7 @@ def list_() -> None:
         print(f"{'':14} recipes: {', '.join(models.recipes(name))}")
         for folder, card in saved.items():
             if card.gan == name:
-                print(f"{'':14} saved:   {folder}")
+                print(f"{'':14} saved:   {folder} ({card.headline()})")
     print(f"{'judges':14} {', '.join(judges) or 'none; make one with: tfgans judge train mnist'}")
     for other in others:
         print(f"{'other':14} {other}")
