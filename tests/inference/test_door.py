@@ -1,5 +1,6 @@
 """`tfgans.load`: arrays and Pillow images in, the same kind out."""
 
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -79,6 +80,40 @@ def test_holes_are_those_of_the_mask_or_transparent(everything: Model) -> None:
         everything.fill(pixels)
     with pytest.raises(UserError, match="do not fit"):
         everything.fill(pixels, hole[:20])
+
+
+def test_transparency_and_what_belongs_to_a_picture_stay(everything: Model) -> None:
+    pixels = photograph(40, 50)
+    alpha = np.full((40, 50, 1), 255, np.uint8)
+    alpha[:, :20] = 0
+    made = everything.restore(np.concatenate([pixels, alpha], -1))
+    assert made.shape == (80, 100, 4) and not made[:, :38, 3].any() and (made[:, 42:, 3] == 255).all()
+    np.testing.assert_array_equal(made[:, 40:, :3], twice(pixels)[:, 40:])
+    assert everything.restore(np.concatenate([pixels, alpha], -1) / 255).dtype == np.float32
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "a camera"
+    coded = io.BytesIO()
+    Image.fromarray(pixels).save(coded, "PNG", exif=exif, dpi=(300, 300))
+    picture = everything.restore(Image.open(coded))
+    assert picture.size == (80, 100), "upright"
+    assert picture.getexif()[0x010F] == "a camera" and picture.getexif().get(0x0112, 1) == 1
+    assert picture.info["dpi"] == pytest.approx((300, 300), abs=0.01)
+    deep = everything.restore(Image.fromarray(pixels[..., 0].astype(np.uint16) * 257))
+    np.testing.assert_array_equal(np.asarray(deep), twice(pixels[..., 0]))
+
+
+def test_known_pixels_and_their_transparency_stay(everything: Model) -> None:
+    rng = np.random.default_rng(0)
+    clear = rng.integers(0, 256, (40, 50, 4), dtype=np.uint8)
+    hole = np.zeros((40, 50), bool)
+    hole[10:20, 30:40] = True
+    made = everything.fill(clear, hole)
+    np.testing.assert_array_equal(made[~hole], clear[~hole])
+    np.testing.assert_array_equal(made[hole], np.concatenate([0 * clear[hole][:, :3], clear[hole][:, 3:]], -1))
+    np.testing.assert_array_equal(everything.fill(clear, np.zeros_like(hole)), clear)
+    images = rng.random((1, 32, 32, 3), dtype=np.float32)
+    none = np.zeros((1, 32, 32, 1), bool)
+    np.testing.assert_array_equal(everything.exported.fill(images, none), images)
 
 
 def test_domains_have_names(everything: Model) -> None:

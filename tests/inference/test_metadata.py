@@ -207,6 +207,14 @@ def test_the_resolution_stays(doubler: Path, tmp_path: Path, kind: str, dpi: tup
             assert restored(doubler, path, f"b.{other}").info["dpi"] == pytest.approx(dpi, abs=0.02)
 
 
+def test_a_resolution_in_the_exif_alone_is_that_of_another_format(doubler: Path, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[282], exif[283], exif[296] = 300.0, 300.0, 2
+    for suffix in ("jpg", "webp"):
+        path = write(tmp_path / f"a.{suffix}", photograph(24, 40), exif=exif.tobytes().removeprefix(b"Exif\0\0"))
+        assert restored(doubler, path, "b.png").info["dpi"] == pytest.approx((300, 300), abs=0.01)
+
+
 def test_no_resolution_is_invented(doubler: Path, tmp_path: Path) -> None:
     for kind in ("JPEG", "PNG"):
         assert "dpi" not in restored(doubler, write(tmp_path / f"a.{SUFFIX[kind]}", photograph(24, 40))).info
@@ -242,7 +250,7 @@ def test_what_a_jpeg_has_of_others_is_named(doubler: Path, tmp_path: Path, caplo
     restored(doubler, tmp_path / "two.jpg")
     assert [record.getMessage().split(": ")[1] for record in caplog.records] == [
         "without its application data (APP5)",
-        "without the 1 pictures after the first",
+        "without the picture after the first",
     ]
 
 

@@ -76,7 +76,7 @@ class Metadata:
             if not value:
                 continue
             if name not in HOLDS[kind]:
-                in_exif = name == "dpi" and "exif" in HOLDS[kind] and has_resolution(exif)
+                in_exif = name == "dpi" and "exif" in HOLDS[kind] and resolution(exif) is not None
                 beyond += [] if in_exif else [words]
                 kept[name] = type(value)()
             elif len(value) > limits.get(name, len(value)):
@@ -290,12 +290,15 @@ def upright(exif: bytes, height: int, width: int) -> bytes:
     return bytes(made.content)
 
 
-def has_resolution(exif: bytes) -> bool:
+def resolution(exif: bytes) -> tuple[float, float] | None:
+    """Pixels to the inch by EXIF."""
     try:
-        made = Directories(exif)
-        return 0x011A in made.entries(made.number(4))
-    except (struct.error, KeyError):
-        return False
+        read = Image.Exif()
+        read.load(exif)
+        inch = {2: 1.0, 3: 2.54}[read.get(296, 2)]
+        return float(read[282]) * inch, float(read[283]) * inch
+    except (struct.error, KeyError, TypeError, ValueError, SyntaxError, ZeroDivisionError):
+        return None
 
 
 def upright_xmp(xmp: bytes, height: int, width: int) -> bytes:

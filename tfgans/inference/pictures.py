@@ -21,6 +21,7 @@ from tfgans.inference.exported import Exported
 from tfgans.inference.image_files import Picture, read_picture
 from tfgans.inference.image_writers import check_format, write_picture
 from tfgans.inference.label_maps import read_label_map
+from tfgans.inference.metadata import resolution
 from tfgans.inference.places import Job, check_place, plan
 from tfgans.inference.scaling import resized, spread
 from tfgans.inference.tiling import SMALLEST_TILE, Pictures, pictures_of
@@ -124,7 +125,8 @@ def with_hole(path: Path, mask: np.ndarray | None) -> Opened:
     if mask.all():
         raise UserError("is one hole: there is nothing that it could be filled from")
     if picture.format == "GIF":  # no other colours, so that all known pixels keep theirs
-        picture.palette = np.unique(picture.pixels[~mask], axis=0)
+        known = ~mask if picture.alpha is None else ~mask & (picture.alpha >= LIGHT)
+        picture.palette = np.unique(picture.pixels[known], axis=0)
     return Opened(picture, seen, mask, np.where(mask[..., None], np.uint8(127), seen))
 
 
@@ -201,6 +203,8 @@ def _write(
     kind = job.format or picture.format
     height, width = pictures.made(sides[0], sides[1])
     check_format(kind, height, width)
+    if kind != picture.format and not picture.metadata.dpi:
+        picture.metadata.dpi = resolution(picture.metadata.exif)
     after = Window(height, width)
     strips, lost = _made(pictures, file, tile, progress), list(picture.unread)
     if (picture.pixels.shape[-1] == 1) != (pictures.channels_made(file.pixels.shape[-1]) == 1):

@@ -26,7 +26,7 @@ SMALLEST_TILE = 32
 # Pictures are mirrored outwards by so many pixels before a network sees them, to which what lies beyond is black, and
 # what is made of those is cut away. srresnet-photos then keeps flat colours to 1 level up to the edge (with 4 pixels to
 # 2, without 14, and 71 in strips one pixel high).
-EDGE = 16
+EDGE = 8
 LARGEST_COLOURED = 512  # pixels a side at most of what a colourizer sees of a picture, where it declares no `largest`
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # BT.601
 ROWS = 64  # of a strip
