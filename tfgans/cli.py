@@ -329,7 +329,7 @@ def main() -> None:
             try:
                 app()
             finally:
-                sys.stdout.flush()
+                sys.stdout.flush()  # an error comes now, not when the process has ended
     except BrokenPipeError:  # nobody reads on
         abandon_stdout()
         sys.exit(1)
@@ -341,7 +341,7 @@ def main() -> None:
             raise
         print(f"tfgans: {line}", file=sys.stderr)
         if isinstance(error, OSError) and not error.filename:
-            abandon_stdout()  # which may be what could not be written
+            abandon_stdout()
         sys.exit(1 if isinstance(error, Diverged) else 2)
 
 

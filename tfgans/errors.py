@@ -40,7 +40,7 @@ def line_of(error: BaseException) -> str | None:
     if isinstance(error, MemoryError):
         return TOO_LARGE
     if isinstance(error, OSError):
-        where, reason = error.filename or "a file", error.strerror
+        where, reason = error.filename or "standard output or a file", error.strerror
         where = os.fsdecode(where) if isinstance(where, (str, bytes)) else where
         if error.errno in NO_PLACE:
             return f"{where} cannot be used ({reason}); name another place"
@@ -82,7 +82,7 @@ def _as_bytes(error: UnicodeError) -> tuple[str | bytes, int]:
 
 
 def open_streams() -> None:
-    """Make the standard streams take any text, and be there where they were closed."""
+    """Make standard output take any text, as standard error does, and both be there where they were closed."""
     codecs.register_error("tfgans", _as_bytes)
     for number in (0, 1, 2):
         try:
@@ -94,7 +94,7 @@ def open_streams() -> None:
         if stream is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
         elif hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="tfgans")
+            stream.reconfigure(errors="tfgans" if name == "stdout" else "backslashreplace")
 
 
 def abandon_stdout() -> None:

@@ -59,11 +59,14 @@ def unfinished_folder(place: Path) -> Iterator[Path]:
 
 @contextmanager
 def _place(path: Path) -> Iterator[None]:
-    """UserError where nothing can be made at all, as in /proc."""
+    """UserError where nothing can be made at all, as in /proc. Other errors name the path, not what is temporary."""
     try:
         yield
     except FileNotFoundError as error:
         raise UserError(f"{path} cannot be written ({error.strerror}); name another place") from error
+    except OSError as error:
+        error.filename = str(path) if ".tmp-" in str(error.filename) else error.filename
+        raise
 
 
 @contextmanager

@@ -1,7 +1,13 @@
 """What is checked before a training: settings, degradations, and batches against what the model declares."""
 
 import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -48,6 +54,25 @@ def test_a_restoration_needs_a_degradation_that_fits() -> None:
         with pytest.raises(UserError, match=says):
             network_of("resgan", dataclasses.replace(recipe, degradation=degradation))
     network_of("dcgan", models.recipe("dcgan"))
+
+
+def test_keras_is_what_layers_are_made_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it is configured to; and where another backend was loaded before, that is said."""
+    strange = {"backend": "torch", "image_data_format": "channels_first", "floatx": "float16", "epsilon": 0.1}
+    (tmp_path / "keras.json").write_text(json.dumps(strange))
+    code = (
+        "import tfgans.layers, keras; layer = keras.layers.Conv2D(5, 3); layer.build((None, 8, 9, 2));"
+        "c = keras.config;"
+        "print(c.backend(), layer.data_format, layer.kernel.shape, layer.kernel.dtype, c.floatx(), c.epsilon())"
+    )
+    env = {**os.environ, "KERAS_BACKEND": "jax", "KERAS_HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "tensorflow channels_last (3, 3, 2, 5) float32 float32 1e-07"
+    monkeypatch.setattr(keras.config, "backend", lambda: "torch")
+    with pytest.raises(
+        UserError, match="loaded with the backend 'torch' before tfgans, .* set KERAS_BACKEND=tensorflow"
+    ):
+        network_of("gan", models.recipe("gan"))
 
 
 def test_settings_that_make_no_model() -> None:

@@ -64,16 +64,18 @@ def check_shape(recipe: Recipe) -> None:
     size = 4 * recipe.batch_size * int(np.prod(shape, dtype=object))
     if size > MAX_BYTES:
         raise UserError(
-            f"a batch of {recipe.batch_size} images of {shape[0]}x{shape[1]} takes {size / 2**30:,.1f} GB of memory, "
-            f"the limit is {MAX_BYTES / 2**30:.1f}: take smaller images (image_shape) or fewer (batch_size)"
+            f"a batch of {recipe.batch_size} images of {shape[0]}x{shape[1]} takes {size / 2**30:,.1f} GB of memory "
+            f"and the limit is {MAX_BYTES / 2**30:.1f}; make image_shape or batch_size smaller"
         )
 
 
 def sizes_for(make: Any, recipe: Recipe) -> str:
     """Image sizes near the recipe's of which a model can be made; "" where its other settings are to blame."""
-    shape: Any = recipe.model.get("image_shape")
     found: list[str] = []
-    for side in sorted(SIDES, key=lambda side: abs(side - min(shape))) if shape else ():
+    if "image_shape" not in recipe.model:
+        return ""
+    shape = recipe.model["image_shape"]
+    for side in sorted(SIDES, key=lambda side: abs(side - min(shape[:2]))):
         try:
             make(**{**recipe.model, "image_shape": (side, side, shape[2])})
             found.append(f"{side}x{side}")
