@@ -26,7 +26,7 @@ def test_a_rebuilt_model_gives_the_same_images(tmp_path: Path, name: str) -> Non
     assert rebuilt.declaration["gan"] == name.split("-")[0]
     assert np.abs(rebuilt.sample(n=20, seed=1) - there.sample(n=20, seed=1)).max() < 1.5 / 255
     kinds = {v.dtype for v in rebuilt.model.weights if v.shape.rank > 1}
-    assert kinds == {tf.float16} and 0 < size(folder) <= size(SAVED / name)
+    assert kinds == {tf.float16} and 0 < size(folder) < 1.1 * size(SAVED / name)
     shutil.copy(SAVED / name / "card.json", folder)
     again = rebuild(folder, tmp_path / "again")
     assert np.array_equal(Exported(again).sample(n=5), rebuilt.sample(n=5)), "rounded twice is rounded once"
