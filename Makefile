@@ -3,23 +3,24 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PYTEST ?= $(BIN)/pytest
 
 .PHONY: demo test check slow benchmark notebooks clean
 
 demo: $(VENV)/installed
-	$(BIN)/tfgans train cdcgan --recipe mnist5k --run runs/demo
+	$(BIN)/tfgans train cdcgan --recipe demo --minutes 3 --run runs/demo
 
 test: $(VENV)/installed-dev
-	$(BIN)/pytest
+	$(PYTEST)
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(PYTEST)
 
 slow: $(VENV)/installed-dev
-	$(BIN)/pytest -m slow
+	$(PYTEST) -m slow
 
 STEPS := runs/xla_steps
 
@@ -36,11 +37,13 @@ clean:
 
 # the stamp is touched last, so that a broken installation is made anew
 $(VENV)/installed: requirements.txt setup.cfg pyproject.toml
+	@echo "installing TensorFlow and what else is needed into $(VENV): a minute or two"
 	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv is missing: apt-get install python3-venv"; exit 1; }
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt
+	@echo "installing what the tests need"
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@

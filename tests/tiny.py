@@ -4,6 +4,7 @@
 folder, goes on for STEPS steps and writes the state beside it as `*.npz`, unless that is there.
 """
 
+import functools
 import os
 import sys
 from pathlib import Path
@@ -77,9 +78,15 @@ def batch_of(model: Any, step: int) -> dict[str, tf.Tensor]:
     return {key: tf.constant(np.stack([part[key] for part in parts])) for key in parts[0]}
 
 
+@functools.lru_cache(maxsize=1)  # the model of a test, which may go on several times
+def traced(model: Any) -> Any:
+    """A step as TensorFlow's graph."""
+    return tf.function(model.train_step, jit_compile=model.jit_compile)
+
+
 def go_on(model: Any, start: int, steps: int = STEPS) -> dict[str, float]:
     """Train on the batches of steps `start` to `start + steps`; the last logs."""
-    step = tf.function(model.train_step, jit_compile=model.jit_compile)
+    step = traced(model)
     logs: dict[str, float] = {}
     for i in range(start, start + steps):
         logs = {term: float(value) for term, value in step(batch_of(model, i)).items()}

@@ -185,6 +185,13 @@ def _continue(run: Run, data_dir: str | None) -> None:
     source = training_source(run, recipe, data_dir)
     for path in run.set_aside(start):
         print(f"damaged, not loaded: {path}", file=sys.stderr)
+    began, now = config.get("machine", {}).get("onednn"), machine()["onednn"]
+    if began is not None and began != now:
+        print(
+            f"{run.path} began {'with' if began else 'without'} oneDNN and goes on {'with' if now else 'without'} it, "
+            f"to other last bits; TF_ENABLE_ONEDNN_OPTS={int(began)} keeps them",
+            file=sys.stderr,
+        )
     run.update_config(machine=machine())  # it may go on with other cores than it began with
     keras.config.set_dtype_policy(config["precision"])
     if start:
