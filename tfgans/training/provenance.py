@@ -25,8 +25,9 @@ def located(recipe: Recipe) -> tuple[Recipe, dict[str, str]]:
     if recipe.palette and recipe.palette not in palettes.NAMES:
         now["palette"] = path_of(recipe.palette)
     model = {}
-    if recipe.model.get("start"):
-        model["start"] = path_of(recipe.model["start"])
+    start = recipe.model.get("start")
+    if start and isinstance(start, str):
+        model["start"] = path_of(start)
     network, _, place = str(recipe.model.get("content", "")).partition(":")
     if place and place != "random":
         model["content"] = f"{network}:{path_of(place)}"
@@ -63,8 +64,11 @@ def standing_on(recipe: Recipe, source: Any) -> prints.Fingerprint:
 
 def training_source(run: Run, recipe: Recipe, data_dir: str | None) -> Any:
     """The training images of a run that goes on. Raises UserError where they are not those that it was begun with."""
+    kept = run.config["data_dir"]
+    if kept and "://" not in kept and not os.path.isdir(kept):
+        kept = None  # moved: where TFDS_DATA_DIR says
     try:
-        source = load_source(recipe, data_dir or run.config["data_dir"])
+        source = load_source(recipe, data_dir or kept)
     except UserError as error:
         if "there is no folder" not in str(error):
             raise
