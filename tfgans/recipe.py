@@ -295,6 +295,7 @@ def _like(old: Any, new: Any, key: str) -> Any:
     if not fits:
         raise UserError(f"'{key}' takes a value like {old!r}, not {new!r}")
     least = 0 if key in ZERO else 1
-    if key != "image_shape" and isinstance(old, int) and not isinstance(old, bool) and old >= 1 and new < least:
-        raise UserError(f"'{key}' must be at least {least}, not {new}")
+    if isinstance(old, int) and not isinstance(old, bool) and old >= 1 and new < least:
+        such = "; take sides such as 28, 32, 48, 64, 96 or 128" if key == "image_shape" else ""
+        raise UserError(f"'{key}' must be at least {least}, not {new}{such}")
     return new
