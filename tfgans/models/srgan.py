@@ -181,8 +181,7 @@ class SRGAN(Adversarial):
         if self.shift:
             for axis, side in zip((1, 2), self.image_shape, strict=False):
                 half = keras.random.randint((tf.shape(images[0])[0], 1), 0, 2 * self.shift, seed=self.seed_generator)
-                first = (half + 1) // 2
-                pixels = first + tf.range(side - self.shift)
+                pixels = (half + 1) // 2 + tf.range(side - self.shift)
                 found = [tf.gather(image, pixels, axis=axis, batch_dims=1) for image in found]
         return found
 
@@ -213,11 +212,11 @@ class SRGAN(Adversarial):
 
     def pretrain(self, batch: dict[str, tf.Tensor]) -> None:
         """SRResNet: the pixel loss alone."""
-        source, target = batch["source"], batch["target"]
-        self.minimize(
-            "pretrain_optimizer",
-            lambda: {"pixel_loss": self.pixel_loss(target, self.generator(source, training=True))},
-        )
+
+        def losses() -> dict[str, tf.Tensor]:
+            return {"pixel_loss": self.pixel_loss(batch["target"], self.generator(batch["source"], training=True))}
+
+        self.minimize("pretrain_optimizer", losses)
 
     def compete(self, batch: dict[str, tf.Tensor]) -> None:
         """One step of G and one of D. Both see the same images of G, which are made once."""
