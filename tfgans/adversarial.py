@@ -113,11 +113,11 @@ class Adversarial(keras.Model):
 
     def batch_spec(self, n: int) -> dict[str, Array]:
         """The arrays of a batch of `n` examples, without the leading axis of `group`; every dimension is known."""
-        raise UserError(f"{type(self).__name__} has no method batch_spec(n); it says what a batch holds")
+        raise UserError(f"{type(self).__name__} has no method batch_spec(n), which declares what a batch holds")
 
     def endpoints(self) -> dict[str, Endpoint]:
         """What the trained model does: the methods of these names, the main one first."""
-        raise UserError(f"{type(self).__name__} has no method endpoints(); it says what the trained model does")
+        raise UserError(f"{type(self).__name__} has no method endpoints(), which declares what the trained model does")
 
     def updates(self, player: str) -> dict[int, int]:
         """How many times a step a player is updated: from step -> times. Before the first of these steps never."""

@@ -156,10 +156,6 @@ class Recipe:
         found = (row["value"] for row in self.reported if row["measure"] == measure and row.get("test") == test)
         return next(found, None)
 
-    def reported_names(self) -> dict[str, Any]:
-        """`reported` as {"psnr_set5": 29.40}."""
-        return {"_".join([row["measure"], *filter(None, [row.get("test")])]): row["value"] for row in self.reported}
-
     def override(self, settings: dict[str, Any]) -> "Recipe":
         """A copy with some settings changed.
 

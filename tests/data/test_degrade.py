@@ -18,7 +18,6 @@ from tfgans.data.degrade import (
     bicubic_down,
     bicubic_up,
     degrade,
-    hole,
     pair,
     round_8bit,
 )
@@ -27,6 +26,13 @@ from tfgans.errors import UserError
 SEED = (3, 4)
 EVERY_STEP = "blur:0.8+bicubic:2+noise:0.05+poisson:200+mask:9+freeform:2:3+occlude:7+jpeg:60+pool:2+gray"
 OTHERS = "edges+negative+rotate:90+rotate:180+rotate:270+mask:9:center"
+
+
+def hole(spec: str, height: int, width: int, seed: tf.Tensor) -> np.ndarray:
+    """Boolean (height, width): the pixels that a degradation by `spec` with this seed leaves nothing of."""
+    apply = degrade(spec)
+    white, black = (apply(tf.fill((height, width, 3), value), seed).numpy() for value in (1.0, -1.0))
+    return (white == black).all(axis=-1)
 
 
 def photo(h: int, w: int) -> np.ndarray:

@@ -440,13 +440,6 @@ def degrade(spec: str) -> Degradation:
     return Degradation(spec, factor, tuple(steps), tuple(holes), tuple(moves))
 
 
-def hole(spec: str, height: int, width: int, seed: tf.Tensor) -> np.ndarray:
-    """Boolean (height, width): the pixels that a degradation by `spec` with this seed leaves nothing of."""
-    apply = degrade(spec)
-    white, black = (apply(tf.fill((height, width, 3), value), seed).numpy() for value in (1.0, -1.0))
-    return (white == black).all(axis=-1)
-
-
 def pair(spec: str, masks: bool = False) -> Callable[[Mapping[str, tf.Tensor], tf.Tensor], dict[str, tf.Tensor]]:
     """The transform from {"image": x, ...} to {"source": degraded x, "target": x, ...}, other entries unchanged.
 

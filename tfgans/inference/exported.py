@@ -177,7 +177,7 @@ class Exported:
         """
         self.need("sample")
         if self.conditional and labels is None:
-            raise UserError(f"{self.path} is conditional: say which labels")
+            raise UserError(f"{self.path.name} is conditional; give its labels")
         if self.codes:
             return draw(self.model.sample, None, self.prior(n or 0, seed) if codes is None else codes, seed)
         return draw(self.model.sample, n, self.labels(labels) if self.conditional else None, seed)

@@ -22,7 +22,6 @@ from tfgans.tasks.set_distances import FEW, frechet_rows, kernel_rows
 
 NEIGHBOURS = 1_000  # samples whose nearest training images are looked up
 CANVASES = 500  # samples of which each stage of the drawing is measured
-CODES = ("turns", "thickens", "widens")  # effects of continuous codes on digits
 SHOWS_ALL = True  # in the README, also cards without a model
 
 

@@ -1,7 +1,6 @@
 """From a recipe to what a training needs: a model, its images, its batches."""
 
 import dataclasses
-import inspect
 import sys
 from typing import Any
 
@@ -114,7 +113,7 @@ def inputs_of(endpoints: dict[str, Endpoint]) -> dict[str, list[str]]:
     return {name: list(each.inputs) for name, each in endpoints.items()}
 
 
-def told_of(source: data.ImageSet | data.Domains) -> dict[str, Any]:
+def facts_of(source: data.ImageSet | data.Domains) -> dict[str, Any]:
     """What a run keeps of its data for exports: names of classes and of domains, the colours of a palette."""
     told: dict[str, Any] = {"class_names": list(source.class_names)}
     if isinstance(source, data.Domains):
@@ -253,13 +252,13 @@ def fit_classes(name: str, recipe: Recipe, source: data.ImageSet) -> Recipe:
     """
     if "classes" not in recipe.model:
         return recipe
-    sample = getattr(models.model_class(name), "sample", None)
-    if source.labels is None and sample and "labels" in inspect.signature(sample).parameters:
-        raise UserError(
-            f"'{models.label(name)}' needs labels and {recipe.dataset} has none; "
-            "put the images into one folder per class"
-        )
     if source.labels is None:
+        main = next(iter(network_of(name, recipe).endpoints().values()))
+        if any(each.encoding == "label" for each in main.inputs.values()):
+            raise UserError(
+                f"'{models.label(name)}' needs labels and {recipe.dataset} has none; "
+                "put the images into one folder per class"
+            )
         return dataclasses.replace(recipe, model={**recipe.model, "classes": 0})
     attributes = source.labels.ndim == 2
     if attributes != recipe.model.get("attributes", False):

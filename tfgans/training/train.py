@@ -26,13 +26,13 @@ from tfgans.training.setup import (
     batches,
     build,
     check_batches,
+    facts_of,
     fit_classes,
     inputs_of,
     load_source,
     native_shape,
     network_of,
     recipe_of,
-    told_of,
 )
 
 FORMAT = 2  # of runs whose checkpoints hold learning rates that fall by themselves
@@ -137,7 +137,7 @@ def train(
     model = build(name, recipe, seed, *mode)  # before the folder: the data may not fit it
     check_batches(name, model, recipe, batches(recipe, source, seed, model.group, 0, 1))
     endpoints = model.endpoints()
-    config |= {"task": task_of(endpoints, recipe), "endpoints": inputs_of(endpoints), **told_of(source)}
+    config |= {"task": task_of(endpoints, recipe), "endpoints": inputs_of(endpoints), **facts_of(source)}
     config["parameters"] = {
         player: sum(math.prod(w.shape) for w in model.weights_of(player)) for player in model.players
     }
