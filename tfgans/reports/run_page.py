@@ -51,8 +51,9 @@ def write_report(path: str | Path) -> Path:
     ]
     if pictures:
         parts.append(f'<h2>Samples</h2><img class="sheet" alt="samples" src="{_embed(pictures[-1].read_bytes())}">')
-    if config.get("class_names"):
-        named = ", ".join(f"{i} {name}" for i, name in enumerate(config["class_names"]))
+    names = config.get("class_names") or []
+    if any(name != str(i) for i, name in enumerate(names)):  # the digits are named as they are numbered
+        named = ", ".join(f"{i} {name}" for i, name in enumerate(names))
         parts.append(f'<p class="note">Classes: {html.escape(named)}</p>')
     if measured and "measurements" in measured:  # which runs of old do not have
         parts.append(f"<h2>Measured</h2>{_metrics(measured)}")
