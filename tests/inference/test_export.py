@@ -92,7 +92,7 @@ def test_exported_samples_in_blocks(exported: tuple[Path, Path]) -> None:
     assert len(np.unique(drawn.reshape(501, -1), axis=0)) == 501, "two blocks drew the same latents"
     assert np.array_equal(drawn, plain.sample(n=501, seed=2))
     assert plain.sample(n=2, seed=2**31 - 1).shape == (2, 28, 28, 1), "a large seed"
-    with pytest.raises(UserError, match="which labels"):
+    with pytest.raises(UserError, match="give its labels"):
         labelled.sample(n=3)
 
 
