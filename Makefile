@@ -1,11 +1,12 @@
 # make demo: from a clone to digits drawn on this machine.  make test: the tests.  make check: those, format, lint, types.
+# make seeds: trains what saved_models/seeds.yaml asks for and saved_models/ lacks; can be stopped and called again.
 # make benchmark: training steps in XLA and PyTorch, into docs/BENCHMARKS.md; takes long.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST ?= $(BIN)/pytest
 
-.PHONY: demo test check slow benchmark notebooks clean
+.PHONY: demo test check slow seeds benchmark notebooks clean
 
 demo: $(VENV)/installed
 	$(BIN)/tfgans train cdcgan --recipe demo --minutes 3 --run runs/demo
@@ -21,6 +22,9 @@ check: $(VENV)/installed-dev
 
 slow: $(VENV)/installed-dev
 	$(PYTEST) -m slow
+
+seeds: $(VENV)/installed
+	$(BIN)/python -m tfgans.evaluation.seeds
 
 STEPS := runs/xla_steps
 

@@ -1,0 +1,147 @@
+"""What saved_models/ is to hold, trained one by one whenever the machine is idle: `make seeds`.
+
+saved_models/seeds.yaml lists cards in the order of their worth, each with its recipe and the number of training seeds
+that it is to have; keys that begin with a dot hold what cards share. The next training is the first seed that a card
+lacks. One that was cut off goes on from its last checkpoint. A card whose settings are no longer those of its recipe is
+made anew, from seed 0. Two of these commands may run side by side (one a core, with taskset): they take different cards.
+"""
+
+import argparse
+import contextlib
+import dataclasses
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tfgans import models
+from tfgans.card import read_card
+from tfgans.errors import UserError
+from tfgans.files import ROOT
+from tfgans.recipe import load
+from tfgans.run import Run
+
+LIST = ROOT / "saved_models" / "seeds.yaml"
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """A card, and what it is made of. `model`: its first run is exported, too. `evaluate`: further arguments of
+    `tfgans evaluate`."""
+
+    card: str
+    gan: str
+    recipe: str
+    seeds: int
+    model: bool = True
+    evaluate: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        return ROOT / "saved_models" / self.card
+
+    def next_seed(self) -> int | None:
+        """The first training seed that the card lacks; None where it has all. 0 where there is no card, or a card of
+        other settings."""
+        card, recipe = read_card(self.folder), models.recipe(self.gan, self.recipe)
+        if card is None or card.recipe != self.recipe or recipe.departures(card.settings):
+            return 0
+        return next((seed for seed in range(self.seeds) if seed not in card.training_seeds), None)
+
+    def commands(self, seed: int) -> tuple[list[str], list[str]]:
+        """The arguments of `tfgans` that train, or go on with, this seed, and that write it onto the card.
+
+        Raises UserError where the run's folder holds a training with other settings.
+        """
+        run = ROOT / "runs" / f"{self.card}-s{seed}"
+        recipe = models.recipe(self.gan, self.recipe)
+        train = ["train", self.gan, "--recipe", self.recipe, "--seed", str(seed), "--run", f"runs/{run.name}"]
+        if run.exists():
+            departures = recipe.departures(Run.open(run).config["recipe"])
+            if departures:
+                raise UserError(f"runs/{run.name} has other settings: {' '.join(departures)} Delete it")
+            train = ["resume", f"runs/{run.name}"]
+        evaluate = ["evaluate", f"runs/{run.name}", "--card", f"saved_models/{self.card}", *self.evaluate]
+        evaluate += ["--add"] if seed else []
+        evaluate += [] if self.model or seed else ["--no-model"]
+        return train, evaluate
+
+
+def read_list(path: Path = LIST) -> list[Wanted]:
+    """The wanted cards in order. Raises UserError for a list that cannot be read, or names what is not there."""
+    try:
+        entries = load(path.read_text(encoding="utf-8"))
+        wanted = [
+            Wanted(card, **{**fields, "evaluate": tuple(fields.get("evaluate", ()))})
+            for card, fields in entries.items()
+            if not card.startswith(".")
+        ]
+    except (OSError, ValueError, TypeError, AttributeError, yaml.YAMLError) as error:
+        raise UserError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
+    for each in wanted:
+        models.recipe(each.gan, each.recipe)
+    return wanted
+
+
+@contextlib.contextmanager
+def taken(card: str) -> Iterator[bool]:
+    """Whether this process alone works on a card; the system lets go of it when the process ends, however."""
+    run = Run(ROOT / "runs" / ".seeds" / card)
+    run.path.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(run.alone())
+        except UserError:
+            yield False
+            return
+        yield True
+
+
+def work(wanted: list[Wanted], only: list[str] | None = None) -> int:
+    """Train and measure whatever is lacking, in order. Returns how many trainings failed."""
+    failed = 0
+    for each in wanted:
+        if only and each.card not in only:
+            continue
+        with taken(each.card) as mine:
+            while mine and (seed := each.next_seed()) is not None:
+                print(f"{each.card}: seed {seed}", flush=True)
+                if any(run_tfgans(arguments) for arguments in each.commands(seed)):
+                    failed += 1
+                    break
+    return failed
+
+
+def run_tfgans(arguments: list[str]) -> int:
+    """The exit status of `tfgans ARGUMENTS` in a process of its own, from the repository's root."""
+    return subprocess.run([sys.executable, "-m", "tfgans.cli", *arguments], cwd=ROOT).returncode
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Train the seeds that saved_models/seeds.yaml asks for.")
+    parser.add_argument("cards", nargs="*", help="only these cards; all by default")
+    parser.add_argument("--dry-run", action="store_true", help="print what is lacking, and stop")
+    options: Any = parser.parse_args(arguments)
+    try:
+        wanted = read_list()
+        unknown = set(options.cards) - {each.card for each in wanted}
+        if unknown:
+            raise UserError(f"{LIST.name} has no card {', '.join(sorted(unknown))}")
+        if options.dry_run:
+            for each in wanted:
+                seed = each.next_seed()
+                print(f"{each.card:32} {'complete' if seed is None else f'seed {seed} of {each.seeds} is next'}")
+            return 0
+        return 1 if work(wanted, options.cards) else 0
+    except UserError as error:
+        print(f"seeds: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
