@@ -3,7 +3,7 @@
 saved_models/seeds.yaml lists cards in the order of their worth, each with its recipe and the number of training seeds
 that it is to have; keys that begin with a dot hold what cards share. The next training is the first seed that a card
 lacks. One that was cut off goes on from its last checkpoint. A card whose settings are no longer those of its recipe is
-made anew, from seed 0. Two of these commands may run side by side (one a core, with taskset): they take different cards.
+made anew, from seed 0. Two of these commands may run side by side: they take different cards.
 """
 
 import argparse
