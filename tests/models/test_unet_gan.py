@@ -152,6 +152,29 @@ def test_the_discriminator_goes_down_to_one_pixel(side: int, halvings: int) -> N
     assert convolutions[-1].output.shape[1:] == (1, 1, 1)
 
 
+def test_outputs_of_a_patch_discriminator_that_see_the_hole() -> None:
+    """Which ones do, by gradients, and that they alone count."""
+    gan = UNetGAN(**small("inpaint", halvings=2, image_shape=(32, 32, 3), part=32).model)
+    assert gan.discriminator.output_shape == (None, 64)
+    given, made = noise(2, 32, 32, 3), noise(2, 32, 32, 3)[::-1]
+    mask = np.zeros((2, 32, 32, 1), bool)
+    mask[0, 3:6, 20:27], mask[1, 31, 0] = True, True
+    images = tf.constant(np.concatenate([given, made], -1))
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        outputs = gan.discriminator(images, training=False)
+    jacobian = np.abs(tape.batch_jacobian(outputs, images).numpy()).max(-1)  # (n, k, h, w)
+    expected = (jacobian * mask[:, None, :, :, 0]).max((2, 3)) > 0
+    seen = gan.seen(tf.constant(mask)).numpy()
+    np.testing.assert_array_equal(seen > 0, expected)
+    assert 0 < seen.sum() < seen.size
+    judged = gan.discriminator(images, training=True).numpy()
+    loss = float(gan.adversarial_loss(given, made, seen))
+    assert loss == pytest.approx(np.log1p(np.exp(-judged[expected])).mean(), rel=1e-5)
+    with pytest.raises(UserError, match="cannot be halved 6 times"):
+        UNetGAN(**small("inpaint", halvings=6, image_shape=(32, 32, 3), part=32).model)
+
+
 # --- losses and stages ------------------------------------------------------------------------------------------------
 
 

@@ -1,9 +1,9 @@
 """What saved_models/ is to hold, trained one by one whenever the machine is idle: `make seeds`.
 
 saved_models/seeds.yaml lists cards in the order of their worth, each with its recipe and the number of training seeds
-that it is to have; keys that begin with a dot hold what cards share. The next training is the first seed that a card
-lacks. One that was cut off goes on from its last checkpoint. A card whose settings are no longer those of its recipe is
-made anew, from seed 0. Two of these commands may run side by side: they take different cards.
+that it is to have; keys that begin with a dot hold what cards share. First seeds come before second ones. A training
+that was cut off goes on from its last checkpoint. A card whose settings are no longer those of its recipe is made anew,
+from seed 0. Two of these commands may run side by side: they take different cards.
 """
 
 import argparse
@@ -101,17 +101,24 @@ def taken(card: str) -> Iterator[bool]:
 
 
 def work(wanted: list[Wanted], only: list[str] | None = None) -> int:
-    """Train and measure whatever is lacking, in order. Returns how many trainings failed."""
+    """Train and measure whatever is lacking: first seeds before second ones, then in the list's order. A card whose
+    training failed is passed over. Returns how many failed."""
+    left = [each for each in wanted if not only or each.card in only]
     failed = 0
-    for each in wanted:
-        if only and each.card not in only:
-            continue
-        with taken(each.card) as mine:
-            while mine and (seed := each.next_seed()) is not None:
+    while lacking := sorted((seed, i) for i, each in enumerate(left) if (seed := each.next_seed()) is not None):
+        for _, i in lacking:
+            each = left[i]
+            with taken(each.card) as mine:
+                seed = each.next_seed()  # another process may have added it meanwhile
+                if not mine or seed is None:
+                    continue
                 print(f"{each.card}: seed {seed}", flush=True)
                 if any(run_tfgans(arguments) for arguments in each.commands(seed)):
                     failed += 1
-                    break
+                    left.remove(each)
+                break
+        else:
+            return failed  # others are at work on what is lacking
     return failed
 
 

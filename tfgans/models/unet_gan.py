@@ -127,10 +127,14 @@ class UNet(keras.Model):
         return tf.cast(self.integrate(tf.concat([made, tf.cast(image, made.dtype)], -1)), tf.float32)
 
 
-def build_discriminator(image_shape: tuple[int, int, int], width: int) -> keras.Model:
-    """(n, h, w, c), what G was given and what is judged -> (n, 1): halved down to 1x1. Section 3.1."""
+def build_discriminator(image_shape: tuple[int, int, int], width: int, halvings: int = 0) -> keras.Model:
+    """(n, h, w, c), what G was given and what is judged -> (n, k): halved down to 1x1, or so many times. Section 3.1.
+
+    Each of the k outputs sees a field of 3 * 2^halvings - 2 pixels a side.
+    """
     x = image = keras.Input(image_shape)
-    for filters in widths(max(image_shape[:2]), width)[:-1]:
+    full = widths(max(image_shape[:2]), width)
+    for filters in full[: (halvings or len(full)) - 1]:
         x = layers.Conv2D(filters, 4, 2, "same", use_bias=False)(x)
         x = layers.LeakyReLU(0.2)(BatchNormalization()(x))
     x = layers.Conv2D(1, 4, 2, "same", dtype="float32")(x)
@@ -165,6 +169,7 @@ class UNetGAN(Adversarial):
         early_steps: int = 1_000,
         early_discriminator_steps: int = 3,
         missing_weight: float = 1.0,
+        halvings: int = 0,
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
@@ -175,7 +180,8 @@ class UNetGAN(Adversarial):
         Lambda is `lambda_start` in pre-training and falls linearly to `lambda_end` in the `lambda_steps` steps after
         it; in the first `early_steps` of these the discriminator makes `early_discriminator_steps` updates a step.
         The generator's rate after pre-training is `rate_after` times what it was. In the L1 loss of inpainting pixels
-        in the hole count `missing_weight` times.
+        in the hole count `missing_weight` times. The discriminator halves images `halvings` times and has an output for
+        each place that is left; with 0 a single one, as the report has it. Of inpainting those count that see the hole.
         """
         sides = image_shape[:2]
         if part < 4 or part & (part - 1) or sides[0] % part or sides[1] % part:
@@ -186,6 +192,8 @@ class UNetGAN(Adversarial):
             raise UserError("unet_gan makes colour images: image_shape must end with 3")
         if task not in CHANNELS:
             raise UserError(f"task is {' or '.join(CHANNELS)}, not '{task}'")
+        if not 0 <= halvings <= (max(sides) - 1).bit_length():
+            raise UserError(f"images of {sides[0]}x{sides[1]} cannot be halved {halvings} times")
         if adversarial not in ("bce", "l2", "none"):
             raise UserError(f"adversarial is bce, l2 or none, not '{adversarial}'")
         against = (("pretrain", pretrain_steps), ("early", early_steps), ("compete", None))
@@ -197,9 +205,8 @@ class UNetGAN(Adversarial):
         self.lambda_start, self.lambda_end, self.lambda_steps = lambda_start, lambda_end, lambda_steps
         self.early_steps, self.early_discriminator_steps = early_steps, early_discriminator_steps
         self.generator = UNet(part, CHANNELS[task], width, sides != (part, part), pooling)
-        self.discriminator = build_discriminator((*sides, sum(CHANNELS[task])), discriminator_width)
-        self.missing_weight = missing_weight
-        self.bce = keras.losses.BinaryCrossentropy(from_logits=True)
+        self.discriminator = build_discriminator((*sides, sum(CHANNELS[task])), discriminator_width, halvings)
+        self.missing_weight, self.halvings = missing_weight, halvings
 
     def batch_spec(self, n: int) -> dict[str, endpoint.Array]:
         source = (*self.image_shape[:2], CHANNELS[self.task][0])
@@ -250,10 +257,19 @@ class UNetGAN(Adversarial):
             errors = tf.where(mask[..., 0], self.missing_weight * errors, errors)
         return {"l1_loss": self.l1_weight(self.steps_done.value) * tf.reduce_mean(errors)}
 
-    def versus(self, label: float, judged: tf.Tensor) -> tf.Tensor:
-        """How far D's output is from a label: binary cross-entropy of logits, or squared difference."""
+    def versus(self, label: float, judged: tf.Tensor, seen: tf.Tensor | None) -> tf.Tensor:
+        """How far D's outputs that count are from a label: binary cross-entropy of logits, or squared difference."""
         labels = tf.fill(tf.shape(judged), label)
-        return self.bce(labels, judged) if self.adversarial == "bce" else tf.reduce_mean(tf.square(labels - judged))
+        cross_entropy = tf.nn.sigmoid_cross_entropy_with_logits
+        errors = cross_entropy(labels, judged) if self.adversarial == "bce" else tf.square(labels - judged)
+        return tf.reduce_mean(errors) if seen is None else tf.reduce_sum(seen * errors) / tf.reduce_sum(seen)
+
+    def seen(self, mask: tf.Tensor | None) -> tf.Tensor | None:
+        """Which of D's outputs see the hole, (n, k) of 0 and 1; None where there is one output, or no hole."""
+        if mask is None or not self.halvings:
+            return None
+        field, stride = 3 * 2**self.halvings - 2, 2**self.halvings
+        return layers.Flatten()(tf.nn.max_pool2d(tf.cast(mask, tf.float32), field, stride, "SAME"))
 
     def composite(self, wanted: tf.Tensor, made: tf.Tensor, mask: tf.Tensor | None) -> tf.Tensor:
         """What D is shown of G's: with a mask, what was made in the hole and the original around it.
@@ -262,17 +278,19 @@ class UNetGAN(Adversarial):
         """
         return made if mask is None else tf.where(mask, made, wanted)
 
-    def adversarial_loss(self, given: tf.Tensor, made: tf.Tensor) -> tf.Tensor:
+    def adversarial_loss(self, given: tf.Tensor, made: tf.Tensor, seen: tf.Tensor | None = None) -> tf.Tensor:
         """Section 3.2, not saturating: -log D(x, G(x)), or (1 - D(x, G(x)))^2, of what D is shown: see `composite`."""
-        return self.versus(1.0, self.discriminator(tf.concat([given, made], -1), training=True))
+        return self.versus(1.0, self.discriminator(tf.concat([given, made], -1), training=True), seen)
 
-    def discriminator_loss(self, given: tf.Tensor, wanted: tf.Tensor, made: tf.Tensor) -> dict[str, tf.Tensor]:
+    def discriminator_loss(
+        self, given: tf.Tensor, wanted: tf.Tensor, made: tf.Tensor, seen: tf.Tensor | None = None
+    ) -> dict[str, tf.Tensor]:
         """Section 3.2. Tracks D's mean outputs: `d_real` of real pairs, `d_fake` of G's; probabilities with "bce"."""
         on_real = self.discriminator(tf.concat([given, wanted], -1), training=True)
         on_fake = self.discriminator(tf.concat([given, made], -1), training=True)
         shown = tf.sigmoid if self.adversarial == "bce" else tf.identity
         self.track({"d_real": tf.reduce_mean(shown(on_real)), "d_fake": tf.reduce_mean(shown(on_fake))})
-        return {"d_loss": self.versus(1.0, on_real) + self.versus(0.0, on_fake)}
+        return {"d_loss": self.versus(1.0, on_real, seen) + self.versus(0.0, on_fake, seen)}
 
     # -- stages -----------------------------------------------------------------------------------------------------
 
@@ -288,15 +306,16 @@ class UNetGAN(Adversarial):
     def compete(self, batch: dict[str, tf.Tensor], discriminator_steps: int = 1) -> None:
         """One update of G, then those of D, all on the same images."""
         given, wanted, mask = self.given(batch["source"]), self.wanted(batch["target"]), batch.get("mask")
+        seen = self.seen(mask)
 
         def losses() -> tuple[dict[str, tf.Tensor], tf.Tensor]:
             made = self.generator(given, training=True)
             terms, shown = self.l1_loss(wanted, made, mask), self.composite(wanted, made, mask)
-            return {**terms, "adversarial_loss": self.adversarial_loss(given, shown)}, shown
+            return {**terms, "adversarial_loss": self.adversarial_loss(given, shown, seen)}, shown
 
         made = tf.stop_gradient(self.minimize("g_optimizer", losses))
         for _ in range(discriminator_steps):
-            self.minimize("d_optimizer", lambda: self.discriminator_loss(given, wanted, made))
+            self.minimize("d_optimizer", lambda: self.discriminator_loss(given, wanted, made, seen))
 
     # -- use --------------------------------------------------------------------------------------------------------
 
