@@ -4,6 +4,7 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import keras
@@ -19,7 +20,7 @@ from tfgans.evaluation.evaluate import evaluate
 from tfgans.images import scatter
 from tfgans.metrics import kl_to_uniform, mode_coverage, stacked_digits
 from tfgans.tasks import Subject
-from tfgans.tasks.mode_coverage import measure, read_stacked
+from tfgans.tasks.mode_coverage import measure, measure_run, read_stacked
 from tfgans.training.autotune import choose_mode
 from tfgans.training.setup import build, native_shape
 from tfgans.training.train import train
@@ -326,6 +327,37 @@ def test_modes_of_samples_made_by_hand() -> None:
         mode_coverage(np.zeros((3, 3)), means, 1.0)
     with pytest.raises(ValueError, match="finite"):
         mode_coverage(np.full((1, 2), np.nan), means, 1.0)
+
+
+class Rotating:
+    """A run of 100 steps whose samples lie on the mode of each checkpoint, one after the other; of step 30 on none."""
+
+    def __init__(self, kept: list[int]) -> None:
+        self.kept = kept
+
+    def steps(self) -> list[int]:
+        return self.kept
+
+    def load(self, step: int) -> Any:
+        mixture = MIXTURES["gaussians8"]
+        point = mixture.means[step // 10 % 8] / mixture.extent * (0.5 if step == 30 else 1.0)
+        drawn = tf.reshape(tf.constant((point + 1.0) / 2.0, tf.float32), (1, 1, 1, 2))
+        return SimpleNamespace(sample=lambda n, seed: tf.repeat(drawn, n, 0))
+
+
+def test_modes_over_a_training() -> None:
+    recipe = dataclasses.replace(models.recipe("unrolled", "gaussians8"), steps=100)
+    model: Any = SimpleNamespace(endpoints={"sample": SimpleNamespace(inputs=["n", "seed"])})
+    subject = Subject(recipe, None, None, None, 32)
+    run: Any = Rotating([*range(5, 105, 5)])
+    rows = {(each.measure, each.where): each.values for each in measure_run(run, model, subject)}
+    assert [rows["modes", f"tenth {k}"] for k in range(1, 11)] == [[1], [1], [0], *[[1]] * 7]
+    assert rows["high_quality", "tenth 2"] == [1.0] and rows["high_quality", "tenth 3"] == [0.0]
+    few: Any = Rotating([90, 95, 100])
+    assert {each.where for each in measure_run(few, model, subject)} == {"tenth 9", "tenth 10"}
+    last: Any = Rotating([100])
+    assert measure_run(last, model, subject) == []
+    assert measure_run(run, model, Subject(models.recipe("unrolled", "stacked_mnist"), None, None, None, 32)) == []
 
 
 def test_stacked_digits() -> None:

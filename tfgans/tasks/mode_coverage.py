@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 from scipy.special import softmax
 
 from tfgans import data, metrics
@@ -112,7 +113,19 @@ def _protocol(dataset: str, n: int, n_real: int, modes: int) -> dict[str, Any]:
 
 
 def measure_run(run: Run, model: Exported, subject: Subject) -> list[Row]:
-    return []
+    """Of points: modes and high quality after each tenth of the training, of as many samples, where the recipe keeps
+    those checkpoints. A GAN that rotates from mode to mode shows it there, not in its last checkpoint."""
+    dataset, steps = subject.recipe.dataset, subject.recipe.steps
+    if dataset not in MIXTURES or "labels" in model.endpoints["sample"].inputs:
+        return []
+    kept, rows = set(run.steps()), []
+    for tenth in range(1, 11):
+        if (at := steps * tenth // 10) in kept:
+            drawn = tf.function(run.load(at).sample)(tf.constant(subject.n), tf.constant(SAMPLE_SEED)).numpy()
+            found = _coverage(MIXTURES[dataset], drawn)
+            rows.append(row("modes", found.modes, test=dataset, where=f"tenth {tenth}"))
+            rows.append(row("high_quality", found.high_quality, test=dataset, where=f"tenth {tenth}"))
+    return rows if len(rows) > 2 else []  # the last checkpoint alone says nothing more
 
 
 def sheet(model: Exported, subject: Subject, run: Run | None = None) -> np.ndarray:
