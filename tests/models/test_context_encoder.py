@@ -149,7 +149,7 @@ def test_the_discriminator_sees_what_the_generator_is_there_to_make(
     assert float(loss) == pytest.approx(0.001 * np.log1p(np.exp(-logits)).mean(), rel=1e-5)
 
 
-def test_equations_2_and_3_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_losses_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     gan = model()
     monkeypatch.setattr(gan, "discriminator", lambda region, training: tf.reduce_mean(region, (1, 2, 3))[:, None])
     target, made = noise(4, 32, 32, 3, low=0.0), noise(4, 32, 32, 3, high=0.0)

@@ -32,9 +32,9 @@ class ChannelwiseDense(layers.Layer):
 
     def build(self, shape: tuple[int | None, ...]) -> None:
         _, height, width, maps = shape
-        if None in (height, width, maps):
+        if height is None or width is None or maps is None:
             raise ValueError(f"maps must have a known size, not {tuple(shape)}")
-        places = height * width  # type: ignore[operator]
+        places = height * width
         initializer = keras.initializers.RandomNormal(stddev=places**-0.5)
         self.kernel = self.add_weight(shape=(maps, places, places), initializer=initializer, name="kernel")
 
@@ -95,7 +95,7 @@ def build_discriminator(side: int, channels: int, width: int) -> keras.Model:
 
 @keras.saving.register_keras_serializable(package="tfgans")
 class ContextEncoder(Adversarial):
-    """One update of G on equation 3, then one of D on what G made.
+    """One update of G on the joint loss of section 3.2, then one of D on what G made.
 
     "l2" is the mean squared difference in the hole alone, of images in [-1, 1], without weights.
     """
@@ -223,20 +223,23 @@ class ContextEncoder(Adversarial):
         return {"reconstruction_loss": self.reconstruction_weight * tf.reduce_sum(weights * errors) / counted}
 
     def adversarial_loss(self, made: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Equation 2 for G, not saturating, lambda_adv times: -log D(F)."""
+        """lambda_adv times the adversarial loss of section 3.2, not saturating: -log D(F)."""
         judged = self.discriminator(self.shown(made), training=True)
         return {"adversarial_loss": self.adversarial_weight * self.bce(tf.ones_like(judged), judged)}
 
     def generator_loss(
         self, given: tf.Tensor, target: tf.Tensor, missing: tf.Tensor
     ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-        """Equation 3, and what was made."""
+        """The terms of the joint loss of section 3.2, and what was made."""
         made = self.generator(given, training=True)
         terms = self.reconstruction_loss(target, made, missing)
         return terms | (self.adversarial_loss(made) if self.adversarial_weight else {}), made
 
     def discriminator_loss(self, target: tf.Tensor, made: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Equation 2 for D: -log D(x) - log(1 - D(F)). Tracks D's mean probabilities, `d_real` and `d_fake`."""
+        """The adversarial loss of section 3.2: -log D(x) - log(1 - D(F)).
+
+        Tracks D's mean probabilities, `d_real` of originals and `d_fake` of G's.
+        """
         on_real = self.discriminator(self.shown(target), training=True)
         on_fake = self.discriminator(self.shown(made), training=True)
         self.track({"d_real": tf.reduce_mean(tf.sigmoid(on_real)), "d_fake": tf.reduce_mean(tf.sigmoid(on_fake))})
