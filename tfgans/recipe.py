@@ -14,7 +14,7 @@ from tfgans.signatures import arguments, refuse_unknown, typed
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 PAIRINGS = ("aligned", "shuffled", "halves")
-ZERO = ("pretrain_steps", "early_steps", "unroll")  # counts that may be 0: training works without them
+ZERO = ("pretrain_steps", "early_steps", "unroll", "overlap")  # counts that may be 0: training works without them
 
 STEPS = ("pretrain_steps", "early_steps", "drop_at")  # arguments of models that count steps of the training
 

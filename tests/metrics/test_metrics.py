@@ -373,8 +373,28 @@ def test_hole_psnr_by_hand():
     image[0, 1, 2] = (0.1, 0.0, 0.2)
     image[1, :2, :2] = 0.01
     assert metrics.hole_psnr(image, original, holes) == pytest.approx([-10 * np.log10(0.05 / 3), 40.0])
+    assert metrics.hole_l2(image, original, holes) == pytest.approx([0.05 / 3, 1e-4])
+    assert metrics.hole_l1(image, original, holes) == pytest.approx([0.1, 0.01])
     with pytest.raises(ValueError, match="needs a hole"):
         metrics.hole_psnr(image, original, holes & False)
+
+
+def test_detail_in_a_hole_by_hand():
+    y, x = np.mgrid[:6, :6]
+    plane, checks = 0.02 * x + 0.03 * y, 0.4 + 0.2 * ((x + y) % 2)
+    images = np.stack([plane, checks, checks, checks])[..., None]
+    images[2, 0] = 0.9  # outside the hole
+    holes = np.zeros((4, 6, 6), bool)
+    holes[:, 1:5, 1:6] = True
+    holes[3, 3:] = False  # two rows: none lies inside
+    found = metrics.hole_detail(images, holes)
+    assert found[:3] == pytest.approx([0.0, 255 * 0.2, 255 * 0.2], abs=1e-9) and np.isnan(found[3])
+    assert metrics.hole_detail(images[1:2], holes[:1] | True) == pytest.approx([255 * 0.2]), "without the border"
+    spot = np.full((1, 5, 5, 3), 0.5)
+    spot[0, 2, 2] = 0.6  # 9 inner pixels: the spot differs by all of it, its neighbours by a quarter
+    gray = 255 * 0.1 * (65.481 + 128.553 + 24.966) / 255
+    whole = np.ones((1, 5, 5), bool)
+    assert metrics.hole_detail(spot, whole) == pytest.approx([gray * np.sqrt((1 + 4 / 16) / 9)])
 
 
 def test_fillings_leave_the_rest():

@@ -7,7 +7,7 @@ import pytest
 from reports.old_names import card
 
 from tfgans import models
-from tfgans.card import Card
+from tfgans.card import Card, Row
 from tfgans.files import ROOT
 from tfgans.reports import comparisons, criteria, criteria_restoration, origin
 from tfgans.reports import ledger as claims
@@ -655,6 +655,30 @@ def test_what_is_more_colourful_and_what_fills_better() -> None:
     for made, expected in (((20.0, 20.0), REPRODUCED), ((20.0, 16.0), PARTLY), ((20.0, 9.0), NOT_REPRODUCED)):
         filled = restored(hole_psnr=made, hole_psnr__mean=(10.0, 10.0), hole_psnr__biharmonic=(17.0, 17.0))
         assert criteria_restoration.fills_better(filled)[0] == expected
+
+
+@pytest.mark.parametrize(
+    "made, expected", [((18.0, 18.5), REPRODUCED), ((18.5, 17.9), PARTLY), ((19.0, 17.0), NOT_REPRODUCED)]
+)
+def test_what_fills_well_is_a_decibel_better(made: tuple[float, ...], expected: str) -> None:
+    verdict, numbers = criteria_restoration.fills_well(restored(hole_psnr=made, hole_psnr__biharmonic=(17.0, 17.0)))
+    assert verdict == expected
+    assert numbers == f"PSNR {made[0]:.2f} (a), {made[1]:.2f} (b); biharmonic 17.00 (a), 17.00 (b) (1 seed)."
+
+
+@pytest.mark.parametrize(
+    "made, expected", [((4.0, 5.0), REPRODUCED), ((4.0, 2.0), PARTLY), ((2.0, 3.0), NOT_REPRODUCED)]
+)
+def test_what_is_sharper_in_holes(made: tuple[float, ...], expected: str) -> None:
+    def filled(detail: tuple[float, ...]) -> Card:
+        rows = [Row(test, "detail", "model", "hole", values=[value]) for test, value in zip("ab", detail, strict=True)]
+        return card(
+            tests=("a", "b"), measurements=[*rows, *(Row(x, "detail", "real", "hole", values=[9.0]) for x in "ab")]
+        )
+
+    verdict, numbers = criteria_restoration.sharper_in_holes(filled((3.0, 3.0)), filled(made))
+    assert verdict == expected
+    assert numbers.endswith("with L2 alone 3.00 (a), 3.00 (b); of the originals 9.00 (a), 9.00 (b) (1 seed each).")
 
 
 def test_equally_good_is_near() -> None:

@@ -29,12 +29,13 @@ PICTURES = {
     "07_infogan": {"over_time", "curves", "categories", "code_0", "code_1"},
     "08_acgan": {"curves", "over_time_paper", "over_time_survey", "samples_paper", "samples_survey"},
     "09_draw": {"windows", "over_time", "curves", "canvases"},
+    "10_context_encoder": {"regions", "weights", "over_time_joint", "over_time_l2", "curves", "fills"},
     "17_srgan": {"over_time", "curves", "crops", "spectra", "writing"},
     "18_unet_gan": {"tasks", "over_time_colorize", "over_time_inpaint", "curves", "colours"},
     "19_resgan": {"coarse", "over_time", "curves", "restored"},
     "20_unrolled": {"real", "over_time_0", "over_time_5", "samples"},
 }
-DATASETS = {"17_srgan": "photos", "18_unet_gan": "photos", "20_unrolled": "gaussians8"}
+DATASETS = {"10_context_encoder": "photos", "17_srgan": "photos", "18_unet_gan": "photos", "20_unrolled": "gaussians8"}
 
 
 @pytest.fixture(scope="module")

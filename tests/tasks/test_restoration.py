@@ -139,6 +139,9 @@ def test_a_hole_is_measured_inside(sets: list[str], tmp_path: Path) -> None:
         values.append(-10 * np.log10(((1 - inside) ** 2).mean()))
     inside = found["first", "psnr", "model", "hole"]
     assert inside == pytest.approx(np.mean(values), abs=0.01)
+    assert found["first", "l2", "model", "hole"] == pytest.approx(np.mean(10 ** (-0.1 * np.array(values))), rel=0.01)
+    assert found["first", "l1", "model", "hole"] ** 2 < found["first", "l2", "model", "hole"]
+    assert found["first", "detail", "model", "hole"] == 0.0 < found["first", "detail", "real", "hole"]
     assert found["first", "psnr", "biharmonic", "hole"] > inside, "smooth pictures"
     assert found["first", "psnr", "mean_fill", "hole"] > inside, "white is further off than the mean"
     given, made = (found["first", "psnr", of] for of in ("input", "model"))

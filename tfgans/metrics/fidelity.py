@@ -86,8 +86,8 @@ def high_frequency(images: np.ndarray, originals: np.ndarray, factor: int) -> np
     return (made * rings).sum(axis=1) / (real * rings).sum(axis=1)
 
 
-def hole_psnr(images: np.ndarray, originals: np.ndarray, holes: np.ndarray) -> np.ndarray:
-    """PSNR of each image inside its hole alone, (n,) in dB, over the channels together.
+def _differences(images: np.ndarray, originals: np.ndarray, holes: np.ndarray) -> list[np.ndarray]:
+    """Of each image its differences from the original inside its hole, (pixels, c), of values in [0, 1].
 
     `holes` is boolean (n, h, w). Raises ValueError where one of them is empty.
     """
@@ -95,9 +95,44 @@ def hole_psnr(images: np.ndarray, originals: np.ndarray, holes: np.ndarray) -> n
     holes = np.asarray(holes, bool)
     if holes.shape != a.shape[:3] or not holes.any(axis=(1, 2)).all():
         raise ValueError(f"each image needs a hole: {holes.shape} for images of shape {a.shape}")
-    error = np.array([((x[hole] - y[hole]) ** 2).mean() for x, y, hole in zip(a, b, holes, strict=True)])
+    return [x[hole] - y[hole] for x, y, hole in zip(a, b, holes, strict=True)]
+
+
+def hole_l1(images: np.ndarray, originals: np.ndarray, holes: np.ndarray) -> np.ndarray:
+    """Mean absolute difference of each image inside its hole, boolean (n, h, w), of values in [0, 1], (n,)."""
+    return np.array([np.abs(each).mean() for each in _differences(images, originals, holes)])
+
+
+def hole_l2(images: np.ndarray, originals: np.ndarray, holes: np.ndarray) -> np.ndarray:
+    """Mean squared difference of each image inside its hole, boolean (n, h, w), of values in [0, 1], (n,)."""
+    return np.array([(each**2).mean() for each in _differences(images, originals, holes)])
+
+
+def hole_psnr(images: np.ndarray, originals: np.ndarray, holes: np.ndarray) -> np.ndarray:
+    """PSNR of each image inside its hole alone, (n,) in dB, over the channels together.
+
+    `holes` is boolean (n, h, w). Raises ValueError where one of them is empty.
+    """
     with np.errstate(divide="ignore"):
-        return -10 * np.log10(error)
+        return -10 * np.log10(hole_l2(images, originals, holes))
+
+
+def hole_detail(images: np.ndarray, holes: np.ndarray) -> np.ndarray:
+    """The energy of fine detail of each image inside its hole, boolean (n, h, w), in levels of 255, (n,).
+
+    It is the root of the mean square of what remains of each pixel's brightness without the mean of its four
+    neighbours. Pixels count whose neighbours lie in the hole, too, so that its border does not; nan where there are
+    none.
+    """
+    images = np.asarray(images)
+    gray = 255.0 * _prepare(images, 0, images.shape[-1] == 3).mean(axis=-1)
+    moves = [(axis, step) for axis in (1, 2) for step in (-1, 1)]
+    rest = gray - sum(np.roll(gray, step, axis) for axis, step in moves) / 4
+    holes = np.pad(np.asarray(holes, bool), ((0, 0), (1, 1), (1, 1)))  # the image's border is one of the hole
+    inner = np.logical_and.reduce([holes, *(np.roll(holes, step, axis) for axis, step in moves)])[:, 1:-1, 1:-1]
+    return np.array(
+        [(x[hole] ** 2).mean() ** 0.5 if hole.any() else np.nan for x, hole in zip(rest, inner, strict=True)]
+    )
 
 
 def fill_with_mean(image: np.ndarray, hole: np.ndarray) -> np.ndarray:

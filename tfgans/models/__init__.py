@@ -40,6 +40,7 @@ MODELS = {
         "GAN, DCGAN, WGAN, CGAN restoring coarse images: baselines",
         "GAN based on Resnet for Conditional Image Restoration (report)",
     ),
+    "context_encoder": ("ContextEncoder", "inpainting from the context", "Pathak 2016, arXiv:1604.07379"),
     "unet_gan": ("UNetGAN", "colourization and inpainting with a partitioned U-Net", "Zhang and Zhou (report)"),
 }
 RECIPES = Path(__file__).parent.parent / "recipes"

@@ -20,6 +20,7 @@ CHEN = "Chen et al. 2016, InfoGAN, arXiv:1606.03657"
 ODENA = "Odena et al. 2016, Conditional Image Synthesis with Auxiliary Classifier GANs, arXiv:1610.09585"
 GREGOR = "Gregor et al. 2015, DRAW: A Recurrent Neural Network For Image Generation, arXiv:1502.04623"
 METZ = "Metz et al. 2016, Unrolled Generative Adversarial Networks, arXiv:1611.02163"
+PATHAK = "Pathak et al. 2016, Context Encoders: Feature Learning by Inpainting, arXiv:1604.07379"
 LEDIG = "Ledig et al. 2016, Photo-Realistic Single Image Super-Resolution Using a GAN, arXiv:1609.04802"
 PLACES = "Photo-Realistic Single Image Super-Resolution Using a GAN, a report on Places-205 and Stanford Dogs"
 UNET = "A Generative Adversarial Network Model For Different Image generation Tasks"
@@ -163,6 +164,24 @@ CHAPTERS: dict[str, list[Statement]] = {
             ("draw-mnist",),
             by.sharpens,
             retrain=True,
+        ),
+    ],
+    "10_context_encoder": [
+        *(
+            Statement(
+                PATHAK,
+                "A context encoder fills a large hole from what surrounds it.",
+                (f"context_encoder-{dataset}",),
+                of.fills_well,
+                dataset,
+            )
+            for dataset in ("imagenette", "scenes")
+        ),
+        Statement(
+            PATHAK,
+            "With the adversarial loss what is filled is sharper than with L2 alone.",
+            ("context_encoder_l2-imagenette", "context_encoder-imagenette"),
+            of.sharper_in_holes,
         ),
     ],
     "17_srgan": [

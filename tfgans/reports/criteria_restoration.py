@@ -207,6 +207,25 @@ def fills_better(card: Card) -> tuple[str, str]:
     return graded(all(parts), parts[0]), f"{numbers} ({seeds(card)})."
 
 
+def fills_well(card: Card) -> tuple[str, str]:
+    """PSNR inside the hole is at least 1 dB higher than that of biharmonic inpainting on every test set. Partly: it is
+    higher."""
+    found = {of: on_tests(card, "psnr", of, "hole") for of in ("model", "biharmonic")}
+    apart = [min(found["model"][test]) - max(found["biharmonic"][test]) for test in found["model"]]
+    numbers = f"{_each('PSNR', found['model'])}; {_each('biharmonic', found['biharmonic'])}"
+    return graded(min(apart) >= 1.0, min(apart) > 0.0), f"{numbers} ({seeds(card)})."
+
+
+def sharper_in_holes(alone: Card, joint: Card) -> tuple[str, str]:
+    """The energy of fine detail inside the hole is higher on every test set; partly: on some."""
+    comparable(alone, joint, ("degradation", "tests", "steps"))
+    low, high = (on_tests(each, "detail", where="hole") for each in (alone, joint))
+    beaten = [min(high[test]) > max(low[test]) for test in high]
+    real = on_tests(joint, "detail", "real", "hole")
+    numbers = f"{_each('Detail', high)}; {_each('with L2 alone', low)}; {_each('of the originals', real)}"
+    return graded(all(beaten), any(beaten)), f"{numbers} ({seeds(joint, alone)})."
+
+
 # restorations of small images, which a judge reads
 
 

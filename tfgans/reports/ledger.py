@@ -16,7 +16,7 @@ from tfgans.reports.evidence import NOT_TESTED, PARTLY, REPRODUCED, VERDICTS, Un
 Cards = dict[str, Card]
 
 # compared with, and of no use besides: these have a card and no model
-COMPARED = ("coarse_gan", "resgan_", "srgan_", "unet_gan_", "unrolled_plain")
+COMPARED = ("coarse_gan", "context_encoder_l2", "resgan_", "srgan_", "unet_gan_", "unrolled_plain")
 ORDER = (
     "Where two models are compared, *reproduced* means true of every pair of their training seeds, with at least two "
     "seeds a side; *partly* true of the means only, or of single seeds; *not reproduced* not true of the means."

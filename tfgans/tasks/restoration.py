@@ -185,14 +185,23 @@ def colour_scores(restored: np.ndarray, original: np.ndarray) -> Scores:
 
 
 def hole_scores(before: np.ndarray, restored: np.ndarray, original: np.ndarray, missing: np.ndarray) -> Scores:
-    """PSNR inside the hole, boolean (h, w), of uint8 images; beside those of filling it with the mean and smoothly."""
+    """L1, L2 and PSNR inside the hole, boolean (h, w), of uint8 images, and the energy of fine detail there.
+
+    Beside those of filling it with the mean and smoothly, and the originals' detail.
+    """
     filled = {
         "model": restored,
         "mean_fill": metrics.fill_with_mean(before, missing),
         "biharmonic": metrics.fill_biharmonic(before, missing),
     }
-    found = {of: metrics.hole_psnr(image[None], original[None], missing[None]) for of, image in filled.items()}
-    return {("psnr", of, "hole"): float(value[0]) for of, value in found.items()}
+    measures = {"psnr": metrics.hole_psnr, "l1": metrics.hole_l1, "l2": metrics.hole_l2}
+    found: Scores = {}
+    for of, image in filled.items():
+        for name, by in measures.items():
+            found[name, of, "hole"] = float(by(image[None], original[None], missing[None])[0])
+    for of, image in {"model": restored, "biharmonic": filled["biharmonic"], "real": original}.items():
+        found["detail", of, "hole"] = float(metrics.hole_detail(image[None], missing[None])[0])
+    return found
 
 
 def _scores(image: np.ndarray, original: np.ndarray, factor: int) -> dict[str, float]:
