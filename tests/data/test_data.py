@@ -331,6 +331,15 @@ def test_labels_mean_the_same_in_every_split(tmp_path):
         load(f"folder:{tmp_path}", "val")
 
 
+@pytest.mark.parametrize("name", ["val", "validation"])
+def test_validation_images_are_the_test_where_there_is_no_other(tmp_path, name):
+    gray_files(tmp_path / "train", range(20))
+    gray_files(tmp_path / name, [50])
+    assert values_of(load(f"folder:{tmp_path}", "test")) == [50]
+    gray_files(tmp_path / "test", [60])
+    assert values_of(load(f"folder:{tmp_path}", "test")) == [60]
+
+
 def test_split_by_hash_is_disjoint_and_stays(tmp_path):
     gray_files(tmp_path, range(150))
     train, test = (set(values_of(load(f"folder:{tmp_path}", split))) for split in ("train", "test"))

@@ -40,12 +40,11 @@ def load_folder(
 ) -> ImageSet:
     """The images of `folder:PATH`, sorted by path. Without `image_shape` they are RGB, each of its own size.
 
-    Sub-folders named train, test, val or validation are the splits. Without them "test" is a tenth of the files,
-    chosen by a hash of their paths below PATH, and "train" the rest: a file keeps its side when others come or go.
-    The split "all" is every file. Two or more further folders, with no image outside them, are classes, in natural
-    order (2 before 10).
-    With `by_stem`, for sets of which files of the same name correspond, "test" is "val" where there is no "test", and
-    the hash is of paths without suffix.
+    Sub-folders named train, test, val or validation are the splits; "test" is "val" where there is no "test". Without
+    them "test" is a tenth of the files, chosen by a hash of their paths below PATH, and "train" the rest: a file keeps
+    its side when others come or go. The split "all" is every file. Two or more further folders, with no image outside
+    them, are classes, in natural order (2 before 10).
+    With `by_stem`, for sets of which files of the same name correspond, the hash is of paths without suffix.
 
     Files that do not give an image are skipped and named in one warning. UserError when fewer than `minimum` remain.
     """
@@ -67,7 +66,7 @@ def load_folder(
             parts["test" if held_out(stem_of(path) if by_stem else path) else "train"].append((root, path))
         by_split = parts
     everything = sorted((file for files in by_split.values() for file in files), key=lambda file: file[0] / file[1])
-    if by_stem and split == "test" and split not in by_split:
+    if split == "test" and split not in by_split:
         split = "val" if "val" in by_split else "validation" if "validation" in by_split else split
     if split != "all" and split not in by_split:
         raise UserError(f"{root} has no split '{split}'; it has {', '.join(by_split)} and all")
