@@ -177,7 +177,7 @@ def export_run(path: str | Path, folder: str | Path | None = None, force: bool =
     if step is None:
         raise UserError(f"{path} has no checkpoint yet; train it first with 'tfgans resume {path}'")
     config = run.config
-    dataset = str(config["recipe"]["dataset"]).replace("folder:", "").rstrip("/").split("/")[-1]
+    dataset = "-".join(Path(part.split(":")[-1]).name for part in config["recipe"]["dataset"].split(","))
     folder = Path(folder or Path("saved_models") / f"{models.label(config['gan'])}-{dataset}")
     if (folder / "saved_model.pb").exists() and not force:
         raise UserError(f"{folder} holds a model already; give another folder with -o, or --force to replace it")
