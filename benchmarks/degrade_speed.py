@@ -30,6 +30,8 @@ PIPELINES = (
     "occlude:32",
     "bicubic:4+jpeg:40+noise:0.05",
     "blur:1.6+bicubic:4+poisson:100+jpeg:40",
+    "blur:0.2-2+bicubic:4+noise:0-0.04+jpeg:30-95:anywhere",
+    "blur:0.2-3+bicubic:2+noise:0-0.04+jpeg:30-95+blur:0.2-1.5+bicubic:2+noise:0-0.02+jpeg:30-95:anywhere",
 )
 
 

@@ -227,7 +227,7 @@ def test_tiny_recipes_keep_what_sets_a_recipe_apart(gan: str, key: str) -> None:
     assert tiny.batch_size <= 4 and tiny.steps <= 8 and tiny.model.keys() == recipe.model.keys()
     changed = {name for name, value in models.tiny(gan).model.items() if value != usual.model[name]}
     for name, value in recipe.model.items():
-        if name not in changed:
+        if name not in changed and name != "start":  # a model that tests do not have
             assert tiny.model[name] == value, name
         elif isinstance(value, (int, float)):
             assert tiny.model[name] <= value, name

@@ -23,13 +23,15 @@ def load(name: "str | os.PathLike[str]") -> "Model":
 
         tfgans.load("cdcgan-mnist").sample(labels=[3, 1, 4])
         tfgans.load("srgan-photos").restore(PIL.Image.open("holiday.jpg"))
+        tfgans.load("upscale").restore(PIL.Image.open("holiday.jpg"))  # with the enlarger that suits the file
 
     Raises:
         tfgans.errors.UserError: there is no such model.
     """
-    from tfgans.inference.door import Model
+    from tfgans.inference import upscale
+    from tfgans.inference.door import Model, UpscalingModel
 
-    return Model(os.fspath(name))
+    return UpscalingModel() if upscale.asked(os.fspath(name)) else Model(os.fspath(name))
 
 
 def train(

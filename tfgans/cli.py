@@ -120,6 +120,9 @@ def evaluate(
     test: Annotated[
         list[str] | None, typer.Option(help="folder:PATH of images to measure a restoration on; repeatable")
     ] = None,
+    degradation: Annotated[
+        str | None, typer.Option(help="what spoils the test images, such as bicubic:4+jpeg:75; by default the recipe's")
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Measure runs or a SavedModel and write the card, or compare two folders of images."""
@@ -130,7 +133,7 @@ def evaluate(
     if (real is None) != (fake is None):
         raise UserError("--real and --fake go together")
     if real is not None and fake is not None:
-        if models or card or add or n or test:
+        if models or card or add or n or test or degradation:
             raise UserError("--real and --fake compare two folders whole: leave out runs, --card, --add, --test and -n")
         if features is None:
             raise UserError("say which --features to compare the folders in: judge:mnist, squeezenet:PATH or inception")
@@ -141,7 +144,15 @@ def evaluate(
     if not models:
         raise UserError("name a run or a SavedModel, or two folders with --real and --fake")
     made = measure.evaluate(
-        models, card=card, add=add, model=model, features=features, n=n, data_dir=data_dir, tests=test
+        models,
+        card=card,
+        add=add,
+        model=model,
+        features=features,
+        n=n,
+        data_dir=data_dir,
+        tests=test,
+        degradation=degradation,
     )
     measure.show(made.rows)
     for path in models:
@@ -172,7 +183,9 @@ def generate(
 
 @app.command()
 def restore(
-    model: Model,
+    model: Annotated[
+        str, typer.Argument(help="a SavedModel: a folder, or a name from 'tfgans list'; or upscale, to suit each file")
+    ],
     images: Images,
     output: Output = Path("restored"),
     sheet: Sheet = False,
@@ -242,11 +255,27 @@ def export(
     run: Annotated[Path, typer.Argument(help="a run folder")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="saved_models/GAN-DATASET by default")] = None,
     force: Annotated[bool, typer.Option("--force", help="replace the model that is there")] = False,
+    blend: Annotated[
+        str | None,
+        typer.Option(help="another run or SavedModel of the same network, to interpolate weights with; needs -o"),
+    ] = None,
+    alpha: Annotated[float | None, typer.Option(help="with --blend: the share of RUN in the weights, 0 to 1")] = None,
 ) -> None:
-    """Write the newest checkpoint of a run as a SavedModel that loads with TensorFlow alone."""
+    """Write the newest checkpoint of a run as a SavedModel that loads with TensorFlow alone.
+
+    With --blend RUN, too, may be a SavedModel: --alpha 0.8 takes 0.8 of its weights and 0.2 of the other's.
+    """
+    from tfgans.inference.blend import export_blend
     from tfgans.inference.export import export_run
 
-    print(export_run(run, output, force))
+    if (blend is None) != (alpha is None):
+        raise UserError("--blend and --alpha go together: the other model, and the share of this one")
+    if blend is None or alpha is None:
+        print(export_run(run, output, force))
+        return
+    if output is None:
+        raise UserError("a blend needs a folder to go to: -o FOLDER")
+    print(export_blend(run, blend, alpha, output, force))
 
 
 @app.command("list")

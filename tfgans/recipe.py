@@ -58,6 +58,8 @@ class Recipe:
     `degradation` (`tfgans.data.degrade`) makes the source of a restoration: batches are then random crops of the
     model's `image_shape`, flipped at random, as `target`, and what the degradation leaves of them as `source`. Without
     `crop` whole images are scaled to `image_shape`; without `flip` none is flipped, as digits must not be.
+    By `shrink_jpeg`, where it is set, JPEG files are shrunk before they are cropped: what is to undo compression must
+    not find it in its targets.
     `precision` is what the result was trained in; "" leaves it to the machine.
     `pairing`, `sets` (roles), `palette`, `load_shape` (a side) and `shapes` are arguments of `data.load_domains`.
     `reported` is what the paper reports, in rows: {"measure": "psnr", "test": "set5", "value": 29.40}.
@@ -75,6 +77,7 @@ class Recipe:
     degradation: str = ""
     crop: bool = True
     flip: bool = True
+    shrink_jpeg: float = 0.0
     precision: str = ""
     pairing: str = ""
     sets: dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -123,6 +126,8 @@ class Recipe:
                 raise UserError(f"'{name}' must be at least 1, not {getattr(self, name)}")
         if not 0 <= self.decay <= 1:
             raise UserError(f"decay is a share of the run, from 0 to 1, not {self.decay}")
+        if self.shrink_jpeg and self.shrink_jpeg < 1:
+            raise UserError(f"shrink_jpeg is 1 or more, not {self.shrink_jpeg}")
         for player, settings in self.optimizers.items():
             rate = settings.get("learning_rate", 1.0)
             if not isinstance(rate, (int, float)) or not rate > 0:
@@ -159,15 +164,20 @@ class Recipe:
     def override(self, settings: dict[str, Any]) -> "Recipe":
         """A copy with some settings changed.
 
-        A key is `steps`, `batch_size`, `decay`, `keep`, `dataset`, `degradation`, `pairing` or `palette` where the
-        recipe has them, an argument of the model (`width`), or an optimizer's (`d_optimizer.learning_rate`).
+        A key is `steps`, `batch_size`, `decay`, `keep`, `dataset`, `degradation`, `pairing`, `palette` or
+        `shrink_jpeg` where the recipe has them, an argument of the model (`width`), or an optimizer's
+        (`d_optimizer.learning_rate`).
 
         Raises:
             UserError: an unknown key, or a value of another type than the old one.
         """
         model, optimizers = dict(self.model), {k: dict(v) for k, v in self.optimizers.items()}
         own = {name: getattr(self, name) for name in ("dataset", "batch_size", "steps", "decay", "keep")}
-        own |= {name: value for name in ("degradation", "pairing", "palette") if (value := getattr(self, name))}
+        own |= {
+            name: value
+            for name in ("degradation", "pairing", "palette", "shrink_jpeg")
+            if (value := getattr(self, name))
+        }
         known = {name: (own, name) for name in own} | {name: (model, name) for name in model}
         known |= {
             f"{player}.{name}": (optimizers[player], name) for player in optimizers for name in optimizers[player]

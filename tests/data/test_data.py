@@ -7,6 +7,7 @@ import zlib
 
 import numpy as np
 import pytest
+import skimage.data
 import tensorflow as tf
 from PIL import Image
 
@@ -14,6 +15,7 @@ from tfgans.data import ImageSet, batches, load
 from tfgans.data import image_set as source_module
 from tfgans.data.formats import kind_of
 from tfgans.data.image_set import pack
+from tfgans.data.load import absolute
 from tfgans.data.pipeline import mix, shuffled_index
 from tfgans.errors import UserError
 
@@ -285,6 +287,56 @@ def test_keep_size_skips_what_cannot_be_cropped(tmp_path):
     quarters(size=16).save(tmp_path / "b.png")
     source = load(f"folder:{tmp_path}", "all", image_shape=(24, 24, 3), keep_size=True)
     assert source.skipped == (("b.png", "too small"),) and source.image(0).shape == (32, 32, 3)
+
+
+def halved(image):
+    """A Pillow image of half the size."""
+    return Image.fromarray(image).resize((image.shape[1] // 2, image.shape[0] // 2), Image.Resampling.BICUBIC)
+
+
+def test_jpegs_are_shrunk_and_others_are_not(tmp_path):
+    photo = skimage.data.astronaut()[60:156, 150:278]
+    Image.fromarray(photo).save(tmp_path / "a.jpg", quality=40)
+    Image.fromarray(photo).save(tmp_path / "b.jpeg.png")
+    Image.fromarray(photo[:40]).save(tmp_path / "c.jpg", quality=40)
+    source = load(f"folder:{tmp_path}", "all", image_shape=(32, 32, 3), keep_size=True, shrink_jpeg=2)
+    assert source.shapes.tolist() == [[48, 64, 3], [96, 128, 3], [32, 102, 3]], "not below the crops"
+    np.testing.assert_array_equal(source.image(1), photo)
+    file, half = (np.asarray(each).astype(float) for each in (Image.open(tmp_path / "a.jpg"), halved(photo)))
+    before, after = np.std(file - photo), np.std(source.image(0) - half)
+    assert after < 0.75 * before, "less is left of the compression"
+    whole = load(f"folder:{tmp_path}", "all", image_shape=(32, 32, 3), keep_size=True)
+    np.testing.assert_array_equal(whole.image(0), file)
+
+
+def test_several_folders_are_one_set(tmp_path):
+    for place, colour in (("a/train/x/1.png", "red"), ("a/train/y/1.png", "lime"), ("b/train/1.png", "blue")):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (16, 20), colour).save(tmp_path / place)
+    (tmp_path / "b/train/bad.png").write_text("none")
+    both = load(f"folder:{tmp_path}/a,{tmp_path}/b", minimum=1)
+    assert [image[0, 0].tolist() for image in both.images] == [[255, 0, 0], [0, 255, 0], [0, 0, 255]]
+    assert both.names == ("a/x/1", "a/y/1", "b/1") and both.skipped == (("b/train/bad.png", "not an image"),)
+    assert both.labels is None, "their classes are not each other's"
+    assert [name for name, *_ in both.stamps] == ["a/train/x/1.png", "a/train/y/1.png", "b/train/1.png"]
+    assert len(load(f"folder:{tmp_path}/a,folder:{tmp_path}/b", minimum=1, limit=2)) == 2
+    assert load(f"folder:{tmp_path}/a", minimum=1).class_names == ("x", "y"), "of one folder they are"
+    with pytest.raises(UserError, match="there is no folder nowhere"):
+        load(f"folder:{tmp_path}/a,nowhere", minimum=1)
+    comma = tmp_path / "c,d"
+    comma.mkdir()
+    quarters().save(comma / "1.png")
+    assert len(load(f"folder:{comma}", "all")) == 1
+    twins = load(f"folder:{tmp_path}/a/train,{tmp_path}/b/train", "all")
+    names = [name for name, *_ in twins.stamps]
+    assert len(set(names)) == 3 and names[2] == f"{tmp_path}/b/train/1.png", "whole paths where names are alike"
+
+
+def test_the_places_of_several_folders_are_absolute(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert absolute("folder:a,b/c") == f"folder:{tmp_path}/a,{tmp_path}/b/c"
+    (tmp_path / "a,b").mkdir()
+    assert absolute("folder:a,b") == f"folder:{tmp_path}/a,b"
 
 
 def test_memory_is_limited(tmp_path, monkeypatch):

@@ -25,6 +25,10 @@ from tfgans.errors import UserError
 
 SEED = (3, 4)
 EVERY_STEP = "blur:0.8+bicubic:2+noise:0.05+poisson:200+mask:9+freeform:2:3+occlude:7+jpeg:60+pool:2+gray"
+REAL = "blur:0.2-2+bicubic:4+noise:0-0.04+jpeg:30-95:anywhere"
+TWICE = (
+    "blur:0.2-3+bicubic:2+noise:0-0.04+jpeg:30-95+blur:0.2-1.5+bicubic:2+noise:0-0.02+jpeg:30-95"  # arXiv:2107.10833
+)
 OTHERS = "edges+negative+rotate:90+rotate:180+rotate:270+mask:9:center"
 
 
@@ -339,10 +343,100 @@ def test_lab_has_finite_gradients_everywhere():
     np.testing.assert_allclose(tape.gradient(back, x)[3], np.ones(3), atol=1e-2)  # there and back is the identity
 
 
-def test_the_seed_decides_whatever_the_batch_and_parallelism():
+# --- strengths that are drawn -----------------------------------------------------------------------------------------
+
+
+def nearest(found: np.ndarray, candidates: dict[float, np.ndarray]) -> float:
+    """The key of the array that is nearest, in which a difference of more than rounding is an error."""
+    key = min(candidates, key=lambda key: np.abs(candidates[key] - found).max())
+    assert np.abs(candidates[key] - found).max() < 0.02
+    return key
+
+
+def test_a_drawn_blur_is_a_gaussian_of_its_range():
+    x = to_float(photo(48, 48))
+    wanted = {
+        sigma: scipy.ndimage.gaussian_filter(x.numpy(), (sigma, sigma, 0), mode="reflect", truncate=12.0)[8:-8, 8:-8]
+        for sigma in np.arange(0.2, 2.01, 0.01)
+    }
+    found = [nearest(degrade("blur:0.2-2")(x, (5, i)).numpy()[8:-8, 8:-8], wanted) for i in range(40)]
+    assert 0.2 <= min(found) < 0.35 and 1.85 < max(found) <= 2.0
+    assert np.mean(found) == pytest.approx(1.1, abs=4 * 1.8 / np.sqrt(12 * 40)), "uniform: four standard errors"
+
+
+def test_drawn_noise_has_a_sigma_of_its_range():
+    grey = tf.zeros((64, 64, 3))
+    found = [degrade("noise:0.01-0.04")(grey, (5, i)).numpy().std() / 2 for i in range(60)]
+    assert 0.0095 < min(found) < 0.0125 and 0.0375 < max(found) < 0.0415
+    assert np.mean(found) == pytest.approx(0.025, abs=4 * 0.03 / np.sqrt(12 * 60))
+    once, other = (degrade(f"noise:{text}")(grey, SEED).numpy() for text in ("0.01-0.04", "0.04"))
+    scale = once.std() / other.std()
+    np.testing.assert_allclose(once, scale * other, atol=1e-6, err_msg="the same noise, weaker")
+
+
+def test_a_drawn_quality_is_a_whole_number_of_its_range_as_pillow_has_it():
+    image = photo(64, 64)
+    pil = {}
+    for quality in range(30, 41):
+        file = io.BytesIO()
+        Image.fromarray(image).save(file, "JPEG", quality=quality)
+        pil[quality] = np.array(Image.open(file)).astype(np.float64)
+    found = []
+    for i in range(60):
+        ours = to_8bit(degrade("jpeg:30-40")(to_float(image), (5, i)))
+        distances = {quality: np.abs(ours - each).mean() for quality, each in pil.items()}
+        found.append(min(distances, key=distances.get))
+        assert distances[found[-1]] < 0.1, "the same library, if not always the same build"
+        assert psnr(ours, image) == pytest.approx(psnr(pil[found[-1]], image), abs=0.05)
+    assert set(found) == set(range(30, 41)), "both ends, and all between"
+
+
+def test_blocks_anywhere_begin_at_each_place():
+    """Of flat squares of 8 pixels a JPEG of quality 1 leaves squares, and their corner is where blocks begin."""
+    image, corners = to_float(np.repeat(np.linspace(0, 255, 48)[None, :, None], 3, 2).repeat(48, 0)), set()
+    for i in range(60):
+        made = to_8bit(degrade("jpeg:1:anywhere")(image, (5, i)))[..., 0]
+        edges = np.flatnonzero(np.any(np.diff(made, axis=1) != 0, axis=0)) + 1
+        (first,) = set((edges % 8).tolist())
+        corners.add(first)
+    assert corners == set(range(8))
+    aligned = to_8bit(degrade("jpeg:1")(image, SEED))[..., 0]
+    assert set(((np.flatnonzero(np.any(np.diff(aligned, axis=1) != 0, axis=0)) + 1) % 8).tolist()) == {0}
+    photograph = to_float(photo(40, 40))
+    wanted, found = (psnr(to_8bit(degrade(f"jpeg:60{w}")(photograph, SEED)), photo(40, 40)) for w in ("", ":anywhere"))
+    assert found == pytest.approx(wanted, abs=0.5), "the picture stays where it is"
+
+
+def test_a_range_of_one_strength_is_that_strength():
+    x = to_float(photo(40, 44))
+    for one, other in (("blur:0.8", "blur:0.8-0.8"), ("noise:5e-2", "noise:0.05-5e-2"), ("jpeg:60", "jpeg:60-60")):
+        np.testing.assert_array_equal(degrade(one)(x, SEED), degrade(other)(x, SEED))
+
+
+def test_a_second_round_has_strengths_of_its_own():
+    grey, ratios = tf.zeros((64, 64, 1)), []
+    for i in range(30):
+        first = degrade("noise:0-0.04")(grey, (5, i)).numpy()
+        both = degrade("noise:0-0.04+noise:0-0.04")(grey, (5, i)).numpy()
+        ratios.append((first.std(), (both - first).std()))
+    assert abs(np.corrcoef(np.transpose(ratios))[0, 1]) < 0.5, "a second draw; equal ones have 1"
+
+
+@pytest.mark.parametrize("spec", [REAL, TWICE])
+def test_sources_of_real_pictures_are_8_bit(spec):
+    image, apply = to_float(photo(48, 64)), degrade(spec)
+    assert apply.factor == 4 and not apply.makes_holes
+    levels = (apply(image, SEED).numpy() + 1) * 127.5
+    assert levels.shape == (12, 16, 3)
+    np.testing.assert_allclose(levels, levels.round(), atol=1e-3)
+    assert levels.std() > 10
+
+
+@pytest.mark.parametrize(("spec", "shape"), [(EVERY_STEP, (10, 11, 1)), (REAL, (10, 11, 3)), (TWICE, (10, 11, 3))])
+def test_the_seed_decides_whatever_the_batch_and_parallelism(spec, shape):
     images = np.stack([photo(40, 44)] * 12) / 127.5 - 1.0
     seeds = np.stack([np.arange(12), np.arange(12)[::-1]], -1).astype(np.int32)
-    apply = degrade(EVERY_STEP)
+    apply = degrade(spec)
     data = tf.data.Dataset.from_tensor_slices((images.astype(np.float32), seeds))
     serial = np.stack(list(data.map(apply).as_numpy_iterator()))
     parallel = np.concatenate(list(data.map(apply, num_parallel_calls=4).batch(5).as_numpy_iterator()))
@@ -350,10 +444,10 @@ def test_the_seed_decides_whatever_the_batch_and_parallelism():
     np.testing.assert_array_equal(serial, parallel)
     np.testing.assert_array_equal(serial[3], eager)
     assert len(np.unique(serial, axis=0)) == 12
-    assert serial.shape == (12, 10, 11, 1) and serial.min() >= -1.0 and serial.max() <= 1.0
+    assert serial.shape == (12, *shape) and serial.min() >= -1.0 and serial.max() <= 1.0
 
 
-@pytest.mark.parametrize("spec", [*EVERY_STEP.split("+"), *OTHERS.split("+")])
+@pytest.mark.parametrize("spec", [*EVERY_STEP.split("+"), *OTHERS.split("+"), *REAL.split("+")])
 def test_static_and_dynamic_sizes(spec):
     image, apply = to_float(photo(26, 31)), degrade(spec)
     expected = apply(image, SEED)
@@ -400,6 +494,14 @@ def test_factors_multiply():
         ("jpeg:101", 'not "101"'),
         ("noise:nan", "SIGMA is a number"),
         ("noise:-0.1", "SIGMA is a number"),
+        ("noise:0.04-0", '"noise:0.04-0": the range of SIGMA begins with its lower end, 0-0.04'),
+        ("noise:0-11", 'SIGMA is a number from 0 to 10, or a range of such, LOW-HIGH, not "0-11"'),
+        ("jpeg:30-95.5", 'Q is a whole number from 1 to 100, or a range of such, LOW-HIGH, not "30-95.5"'),
+        ("jpeg:30-", 'not "30-"'),
+        ("jpeg:30-40-50", 'not "30-40-50"'),
+        ("jpeg:30:somewhere", "2 parameters"),
+        ("blur:0-2", 'SIGMA is a number from 0.01 to 100, or a range of such, LOW-HIGH, not "0-2"'),
+        ("bicubic:2-4", 'F is a whole number from 1 to 64, not "2-4"'),
         ("mask:8:2", "FILL is a number from 0 to 1"),
     ],
 )

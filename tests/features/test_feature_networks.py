@@ -1,4 +1,4 @@
-"""VGG19 and SqueezeNet as feature networks, with weight files that the tests make: structure, range, errors."""
+"""VGG19, VGG16 and SqueezeNet as feature networks, with weight files that the tests make: structure, range, errors."""
 
 import hashlib
 import os
@@ -11,9 +11,11 @@ import pytest
 import skimage.data
 import tensorflow as tf
 
+from tfgans.data.degrade import bicubic_down, bicubic_up
 from tfgans.errors import UserError
 from tfgans.features.content import content_distance
 from tfgans.features.squeezenet import FLOOR, USUAL, SqueezeNetFeatures, squeezenet, squeezenet_distance
+from tfgans.features.vgg16 import DISTANCE_LAYERS, UNIT, vgg16, vgg16_distance
 from tfgans.features.vgg19 import vgg19
 
 # SqueezeNet 1.1 as its authors publish it: kernel shapes by the names of the original model.
@@ -148,6 +150,81 @@ def test_vgg_offline_is_one_clear_line(monkeypatch, tmp_path):
     monkeypatch.setattr("keras.src.utils.file_utils.config.keras_home", lambda: str(tmp_path))  # not the user's cache
     with pytest.raises(UserError, match=r"could not download .*notop\.h5.*Name or service.*weights=PATH") as caught:
         vgg19()
+    assert "\n" not in str(caught.value)
+
+
+# --- VGG16 ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def vgg16_file(tmp_path_factory):
+    """Random weights as Keras 3 writes them, with biases."""
+    keras.utils.set_random_seed(0)
+    model = keras.applications.VGG16(include_top=False, weights=None)
+    for weight in model.weights:
+        if len(weight.shape) == 1:
+            weight.assign(np.random.default_rng(1).normal(0, 0.5, weight.shape))
+    path = tmp_path_factory.mktemp("weights") / "vgg16_notop.weights.h5"
+    model.save_weights(path)
+    return path
+
+
+def vgg16_by_keras(path, images: np.ndarray) -> dict[str, np.ndarray]:
+    """What Keras's VGG16 makes before the activations of two layers: the convolution of its layer before each."""
+    model = keras.applications.VGG16(include_top=False, weights=None)
+    model.load_weights(path)
+    given = keras.applications.vgg16.preprocess_input(images.astype(np.float32))
+    found = {}
+    for name, before in (("block2_conv2", "block2_conv1"), ("block5_conv3", "block5_conv2")):
+        x = keras.Model(model.input, model.get_layer(before).output)(given)
+        kernel, bias = model.get_layer(name).get_weights()
+        found[name] = (tf.nn.conv2d(x, kernel, 1, "SAME") + bias).numpy()
+    return found
+
+
+def test_vgg16_equals_keras_before_the_activation(vgg16_file):
+    images = photos(2, 48)
+    expected = vgg16_by_keras(vgg16_file, images)
+    for name, found in zip(expected, vgg16(vgg16_file)(to_float(images)), strict=True):
+        np.testing.assert_allclose(found, expected[name], rtol=1e-3, atol=1e-4 * np.abs(expected[name]).max())
+        assert 0.1 < np.mean(found < 0) < 0.9, "before the ReLU"
+    one = vgg16(vgg16_file, "block2_conv2")(to_float(images))
+    np.testing.assert_allclose(one, expected["block2_conv2"], rtol=1e-3, atol=1e-4 * one.numpy().max())
+
+
+def test_vgg16_is_frozen_and_passes_gradients_to_each_image(vgg16_file):
+    model = vgg16(vgg16_file, "block5_conv3")
+    assert model.output_shape == (None, None, None, 512)
+    assert len(model.weights) == 26 and model.trainable_weights == []
+    assert reaches(model, to_float(photos(1, 32)))
+    a, b = to_float(photos(2, 48)), to_float(photos(2, 48)[::-1])
+    with tf.GradientTape() as tape:
+        tape.watch(b)
+        loss = content_distance(f"vgg16:{vgg16_file}")(a, b)
+    gradient = np.abs(tape.gradient(loss, b).numpy()).reshape(2, -1)
+    assert np.isfinite(gradient).all() and (np.mean(gradient > 0, axis=1) > 0.5).all()
+
+
+def test_vgg16_distance_is_the_stated_formula(vgg16_file):
+    a, b = photos(2, 48)
+    fa, fb = (vgg16_by_keras(vgg16_file, image[None]) for image in (a, b))
+    terms = [np.mean((fa[name] - fb[name]) ** 2) / UNIT[name] for name in DISTANCE_LAYERS]
+    found = vgg16_distance(vgg16_file)(to_float(np.stack([a, a])), to_float(np.stack([b, a])))
+    np.testing.assert_allclose(found, [np.mean(terms), 0.0], rtol=1e-3, atol=1e-7)
+    content = content_distance(f"vgg16:{vgg16_file}")
+    mean = content(to_float(np.stack([a, a])), to_float(np.stack([b, a])))
+    np.testing.assert_allclose(mean, np.mean(terms) / 2, rtol=1e-3)
+
+
+def test_vgg16_mistakes(tmp_path, weights):
+    with pytest.raises(UserError, match="block5_conv4.*block5_conv3"):
+        vgg16(None, "block5_conv4")
+    with pytest.raises(UserError, match="needs VGG16's weights and there is no file nowhere.h5"):
+        content_distance("vgg16:nowhere.h5")
+    with pytest.raises(UserError, match="vgg16:PATH or none, not 'vgg16'"):
+        content_distance("vgg16")
+    with pytest.raises(UserError, match="does not hold the weights of VGG16") as caught:
+        vgg16(weights)
     assert "\n" not in str(caught.value)
 
 
@@ -338,6 +415,14 @@ def test_real_weights_see_noise_on_flat_surfaces_less_with_a_floor():
     print(found)
     assert found["flat", 0.0] > 100 * found["fur", 0.0]
     assert found["flat", FLOOR] < found["flat", 0.0] / 5 and found["fur", FLOOR] > found["fur", 0.0] / 2
+
+
+@pytest.mark.skipif("TFGANS_VGG16" not in os.environ, reason="TFGANS_VGG16 names the real weights file")
+def test_real_vgg16_measures_as_squeezenet_does():
+    """A photograph and its bicubic enlargement by 4, in the units of BSD200: about as far apart as there, 0.4."""
+    image = to_float(skimage.data.chelsea()[None, 100:196, 150:246])
+    enlarged = bicubic_up(bicubic_down(image, 4), 4)
+    assert 0.1 < vgg16_distance(os.environ["TFGANS_VGG16"])(image, enlarged)[0] < 0.8
 
 
 @REAL

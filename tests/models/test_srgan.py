@@ -12,6 +12,7 @@ from PIL import Image
 from tiny import differences, go_on, state, tiny
 
 from tfgans import data, models
+from tfgans.data.degrade import degrade
 from tfgans.errors import UserError
 from tfgans.features.content import content_distance
 from tfgans.images import to_uint8
@@ -357,3 +358,29 @@ def test_recipes() -> None:
     assert recipes["srresnet"].steps == recipes["srresnet"].model["pretrain_steps"]
     assert recipes["scratch"].steps == recipes["photos"].steps - recipes["photos"].model["pretrain_steps"]
     assert tiny(recipes["paper"]).model["content"] == "none"
+
+
+def test_recipes_for_pictures_as_people_have_them() -> None:
+    first, second = models.recipe("srgan", "srresnet_real"), models.recipe("srgan", "srgan_real")
+    assert first.steps == first.model["pretrain_steps"] and second.model["pretrain_steps"] == 0
+    own = {name for name in first.model if first.model[name] != second.model[name]}
+    assert own == {"content", "pretrain_steps", "start"} and first.model["content"] == "none"
+    for name in ("dataset", "degradation", "shrink_jpeg", "batch_size", "precision"):
+        assert getattr(first, name) == getattr(second, name)
+    degradation = degrade(first.degradation)
+    assert degradation.factor == 4 and first.degradation.split("+")[-1].startswith("jpeg:")
+    assert tiny(second).model["start"] == "", "the tests need no other model"
+
+
+def test_jpegs_are_shrunk_for_a_recipe_that_says_so(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    (tmp_path / "train").mkdir()
+    for i in range(16):
+        image = Image.fromarray(rng.integers(0, 256, (80, 96, 3), dtype=np.uint8))
+        image.save(tmp_path / "train" / (f"{i}.jpg" if i % 2 else f"{i}.png"))
+    recipe = dataclasses.replace(models.tiny("srgan", "srgan_real"), dataset=f"folder:{tmp_path},{tmp_path}")
+    source = load_source(recipe)
+    assert sorted(source.shapes[:, :2].tolist()) == [[40, 48]] * 16 + [[80, 96]] * 16
+    batch = next(iter(batches(recipe, source, 0, None, 0, 1)))
+    levels = (batch["source"].numpy() + 1) * 127.5
+    np.testing.assert_allclose(levels, levels.round(), atol=1e-3, err_msg="what a JPEG holds")

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -13,12 +14,15 @@ from reports import old_names
 
 from tfgans import card as cards
 from tfgans import data, models
-from tfgans.data.degrade import degrade
+from tfgans.data.degrade import bicubic_up, degrade
 from tfgans.errors import UserError
-from tfgans.evaluation.evaluate import evaluate
+from tfgans.evaluation.evaluate import evaluate, spoiled
+from tfgans.inference.blend import export_blend
+from tfgans.inference.export import export_run
 from tfgans.inference.exported import Exported
 from tfgans.metrics import colourfulness, psnr, ssim
 from tfgans.metrics import legibility as writing
+from tfgans.models.warm_start import interpolate, paired
 from tfgans.recipe import Recipe
 from tfgans.reports import tables
 from tfgans.run import Run
@@ -263,6 +267,79 @@ def test_card_of_a_restoration(
     monkeypatch.setattr("tfgans.models.recipe", lambda *which: recipe)
     line = next(line for line in tables.results_table().splitlines() if "srgan-test" in line)
     assert (line.split(" | ")[4], line.split(" | ")[7]) == ("29.40", "0.8472")
+
+
+def test_tests_are_spoiled_by_another_degradation(runs: list[Path], sets: list[str], tmp_path: Path) -> None:
+    """What compression leaves is worse to enlarge, always by the same amount; also of a model without a card."""
+    folder, found = tmp_path / "m", {}
+    export_run(runs[0], folder)
+    for spec in ("bicubic:4", "bicubic:4+jpeg:10", "bicubic:4+noise:0-0.1"):
+        made = evaluate([folder], tests=sets[:1], degradation=spec)
+        assert made.protocol["degradation"] == spec
+        found[spec] = by_test(made)["first", "psnr", "bicubic"]
+        again = evaluate([runs[0]], tests=sets[:1], degradation=spec)
+        assert by_test(again)["first", "psnr", "bicubic"] == found[spec]
+        assert by_test(again)["first", "psnr", "model"] == pytest.approx(by_test(made)["first", "psnr", "model"])
+    assert max(found, key=lambda spec: found[spec]) == "bicubic:4"
+    originals = [np.asarray(Image.open(Path(sets[0].removeprefix("folder:")) / f"{i}.png")) for i in range(2)]
+    expected = []
+    for original in originals:
+        original = original[: len(original) // 4 * 4, : original.shape[1] // 4 * 4]
+        poor = degrade("bicubic:4+jpeg:10")(tf.constant(original / 127.5 - 1, tf.float32), tf.constant([0, 0]))
+        plain = np.round((np.asarray(bicubic_up(poor, 4)) + 1) * 127.5).astype(np.uint8)
+        expected.append(psnr(plain[None], original[None], border=4, y_channel=True)[0])
+    assert found["bicubic:4+jpeg:10"] == pytest.approx(np.mean(expected), abs=0.01)
+    for spec, says in (
+        ("bicubic:2", "shrinks by 2, but m enlarges by 4"),
+        ("bicubic:4+gray", "leaves images of 1 channels, but m is given 3"),
+        ("bicubic:4+jpg:75", 'no degradation "jpg"'),
+    ):
+        with pytest.raises(UserError, match=says):
+            evaluate([folder], tests=sets[:1], degradation=spec)
+    with pytest.raises(UserError, match="no card.json"):
+        evaluate([folder], degradation="bicubic:4")
+    with pytest.raises(UserError, match="leave --degradation out"):
+        spoiled(dataclasses.replace(Recipe("mnist", {}, {}, 1, 1)), "gray")
+
+
+def test_a_blend_lies_between_two_models(runs: list[Path], tmp_path: Path) -> None:
+    ours, theirs = (Run.open(run) for run in runs)
+    models_of = [run.load(run.latest() or 0).generator for run in (ours, theirs)]
+    place = export_blend(runs[0], runs[1], 0.25, tmp_path / "m")
+    saved: Any = tf.saved_model.load(str(place))
+    pairs = paired(models_of[0].weights, list(saved.weights), "m")
+    order = [v.path for v in models_of[0].weights]
+    moved = set()
+    for own, blended in pairs:
+        i = order.index(own.path)
+        a, b = (model.weights[i].numpy() for model in models_of)
+        np.testing.assert_allclose(blended.numpy(), 0.25 * a + 0.75 * b, rtol=1e-3, atol=1e-4)
+        moved |= {own.path.split("/")[-1]} if np.abs(a - b).max() > 1e-6 else set()
+    assert {"kernel", "moving_mean", "moving_variance"} <= moved, "statistics, too"
+    assert Exported(place).task == "restoration"
+    images = np.random.default_rng(0).uniform(size=(1, 8, 8, 3)).astype(np.float32)
+    own = Exported(export_run(runs[0], tmp_path / "own")).restore(images)
+    for alpha, (one, other) in ((1.0, runs), (0.0, runs[::-1])):
+        whole = Exported(export_blend(one, other, alpha, tmp_path / f"{alpha:g}")).restore(images)
+        np.testing.assert_allclose(whole, own, atol=1e-6)
+
+
+def test_blends_that_are_none(runs: list[Path], tmp_path: Path) -> None:
+    for alpha in (-0.1, 1.5):
+        with pytest.raises(UserError, match="from 0 .* to 1"):
+            export_blend(runs[0], runs[1], alpha, tmp_path / "m")
+    (tmp_path / "card.json").write_text("{}")
+    with pytest.raises(UserError, match="has a card, of another model"):
+        export_blend(runs[0], runs[1], 0.5, tmp_path)
+    with pytest.raises(UserError, match="there is no SavedModel at nowhere"):
+        export_blend(runs[0], "nowhere", 0.5, tmp_path / "m")
+    one, other = (keras.layers.Dense(width) for width in (2, 3))
+    for layer in (one, other):
+        layer.build((None, 4))
+    with pytest.raises(UserError, match="a and b are not of the same network") as caught:
+        interpolate(one.weights, other.weights, 0.5, "a and b")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "m").exists()
 
 
 def test_the_table_of_repairs_leaves_blank_what_is_not_measured(

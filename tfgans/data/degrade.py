@@ -8,6 +8,13 @@ same kind of image. It consists of TensorFlow operations alone, so it runs insid
 and w, and the same seed gives the same pixels whatever the batch size or the number of parallel calls. The i-th step of
 a composition draws from `fold_in(seed, i)`: two noises in a row are independent.
 
+The pictures that people have were spoiled to degrees that nobody knows. The strengths of blur, noise and jpeg may
+therefore be ranges, from which each image gets its own, and steps may come twice (Wang et al., "Real-ESRGAN",
+arXiv:2107.10833, section 3):
+
+    once = degrade("blur:0.2-2+bicubic:4+noise:0-0.04+jpeg:30-95")
+    twice = degrade("blur:0.2-3+bicubic:2+noise:0-0.04+jpeg:30-95+blur:0.2-1.5+bicubic:2+noise:0-0.02+jpeg:30-95")
+
 Values are clipped to [-1, 1] where the physical process saturates (a sensor, an 8-bit file): after bicubic, noise,
 poisson and jpeg. The other steps average or replace pixels and cannot leave the range.
 
@@ -16,10 +23,11 @@ to a network, and a hole in a digit's black background stays visible. `mask:64:0
 """
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from tfgans.data.colour import lightness
@@ -27,6 +35,28 @@ from tfgans.errors import UserError
 from tfgans.layers import mirror
 
 Step = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+STRENGTH, GRID = range(2)  # what a step's second random numbers are for; the first are its own seed's
+
+
+@dataclass(frozen=True)
+class Strength:
+    """How strong a step is: a number where `low` is `high`, else drawn for each image, uniformly from both and between.
+
+    Of whole numbers it is one.
+    """
+
+    low: float
+    high: float
+
+    def draw(self, seed: tf.Tensor) -> float | tf.Tensor:
+        """The strength for a step's seed. What else the step draws from that seed is as with a fixed one."""
+        if self.low == self.high:
+            return self.low
+        own = tf.random.fold_in(seed, STRENGTH)
+        if isinstance(self.low, int):
+            return tf.random.stateless_uniform((), own, self.low, self.high + 1, tf.int32)
+        return tf.random.stateless_uniform((), own, self.low, self.high)
+
 
 # --- resampling -------------------------------------------------------------------------------------------------------
 
@@ -99,28 +129,36 @@ def _pool(factor: int) -> Step:
     return apply
 
 
-def _blur(sigma: float) -> Step:
-    radius = int(4.0 * sigma + 0.5)
-    taps = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
-    taps = (taps / taps.sum()).astype(np.float32)
+def _blur(sigma: Strength) -> Step:
+    radius = int(4.0 * sigma.high + 0.5)
 
     def apply(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        taps = _gaussian(radius, sigma.draw(seed))
         padded = mirror(mirror(image, -3, radius, radius), -2, radius, radius)
         planes = tf.transpose(padded, (2, 0, 1))[..., None]  # one filter for every channel, however many
-        planes = tf.nn.conv2d(planes, taps.reshape(-1, 1, 1, 1), 1, "VALID")
-        planes = tf.nn.conv2d(planes, taps.reshape(1, -1, 1, 1), 1, "VALID")
+        planes = tf.nn.conv2d(planes, tf.reshape(taps, (-1, 1, 1, 1)), 1, "VALID")
+        planes = tf.nn.conv2d(planes, tf.reshape(taps, (1, -1, 1, 1)), 1, "VALID")
         return _with_size(tf.transpose(planes[..., 0], (1, 2, 0)), image, lambda n: n)
 
     return apply
 
 
+def _gaussian(radius: int, sigma: float | tf.Tensor) -> tf.Tensor:
+    """The Gaussian at -radius, ..., radius, which sums to 1: (2 radius + 1,)."""
+    sigma = tf.cast(sigma, tf.float64) if tf.is_tensor(sigma) else sigma  # a Python number would lose digits
+    distance = tf.range(-radius, radius + 1, dtype=tf.float64) / sigma
+    taps = tf.exp(-0.5 * distance**2)
+    return tf.cast(taps / tf.reduce_sum(taps), tf.float32)
+
+
 # --- sensors and files ------------------------------------------------------------------------------------------------
 
 
-def _noise(sigma: float) -> Step:
+def _noise(sigma: Strength) -> Step:
     def apply(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         # Papers give sigma for images in [0, 1] (or times 255); the range [-1, 1] is twice as wide.
-        return tf.clip_by_value(image + tf.random.stateless_normal(tf.shape(image), seed, 0.0, 2.0 * sigma), -1.0, 1.0)
+        noise = tf.random.stateless_normal(tf.shape(image), seed, 0.0, 2.0 * sigma.draw(seed))
+        return tf.clip_by_value(image + noise, -1.0, 1.0)
 
     return apply
 
@@ -134,13 +172,17 @@ def _poisson(peak: float) -> Step:
     return apply
 
 
-def _jpeg(quality: int) -> Step:
+def _jpeg(quality: Strength, place: str = "") -> Step:
     def apply(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         if image.shape[-1] not in (1, 3, None):
-            raise UserError(f"jpeg:{quality} takes images of 1 or 3 channels, and this one has {image.shape[-1]}")
-        file = tf.io.encode_jpeg(_to_uint8(image), quality=quality)
+            raise UserError(f"jpeg takes images of 1 or 3 channels, and this one has {image.shape[-1]}")
+        top = left = tf.constant(0)
+        if place == "anywhere":
+            top, left = tf.unstack(tf.random.stateless_uniform((2,), tf.random.fold_in(seed, GRID), 0, 16, tf.int32))
+        padded = mirror(mirror(_to_uint8(image), -3, top, 0), -2, left, 0)
+        file = tf.raw_ops.EncodeJpegVariableQuality(images=padded, quality=quality.draw(seed))
         # The default decoder is the fast one, whose rounding is the library's choice.
-        decoded = _from_uint8(tf.io.decode_jpeg(file, dct_method="INTEGER_ACCURATE"))
+        decoded = _from_uint8(tf.io.decode_jpeg(file, dct_method="INTEGER_ACCURATE"))[top:, left:]
         return _with_size(decoded, image, lambda n: n)
 
     return apply
@@ -280,6 +322,10 @@ def _occlude(size: int) -> Step:
 # --- composition ------------------------------------------------------------------------------------------------------
 
 
+_NUMBER = r"[0-9.]+(?:[eE][-+]?[0-9]+)?"
+_RANGE = re.compile(rf"({_NUMBER})-({_NUMBER})")
+
+
 @dataclass(frozen=True)
 class _Parameter:
     name: str
@@ -288,8 +334,25 @@ class _Parameter:
     high: float
     default: float | None = None
     multiple: int = 1  # of what a whole number must be
+    strength: bool = False  # may be a range
 
-    def parse(self, text: str, step: str) -> float:
+    @property
+    def shown(self) -> str:
+        if self.default is not None:
+            return f"[:{self.name}={self.default:g}]"
+        return f":{self.name}[-{self.name}]" if self.strength else f":{self.name}"
+
+    def parse(self, text: str, step: str) -> Any:
+        """The number that a text is; a `Strength` of what may be a range."""
+        if not self.strength:
+            return self._number(text, step, text)
+        limits = _RANGE.fullmatch(text)
+        low, high = (self._number(limit, step, text) for limit in (limits.groups() if limits else (text, text)))
+        if low > high:
+            raise UserError(f'"{step}": the range of {self.name} begins with its lower end, {high:g}-{low:g}')
+        return Strength(low, high)
+
+    def _number(self, text: str, step: str, whole: str) -> float:
         try:
             value = self.kind(text)
         except ValueError:
@@ -297,7 +360,10 @@ class _Parameter:
         if not self.low <= value <= self.high or (self.multiple > 1 and value % self.multiple):
             kind = "a whole number" if self.kind is int else "a number"
             kind = f"a multiple of {self.multiple}" if self.multiple > 1 else kind
-            raise UserError(f'"{step}": {self.name} is {kind} from {self.low:g} to {self.high:g}, not "{text}"')
+            ranges = ", or a range of such, LOW-HIGH" if self.strength else ""
+            raise UserError(
+                f'"{step}": {self.name} is {kind} from {self.low:g} to {self.high:g}{ranges}, not "{whole}"'
+            )
         return value
 
 
@@ -316,10 +382,10 @@ _SIZE = _Parameter("SIZE", int, 1, 4096)
 _KINDS = {
     "bicubic": _Kind(_bicubic, (_FACTOR,), shrinks=True),
     "pool": _Kind(_pool, (_FACTOR,), shrinks=True),
-    "blur": _Kind(_blur, (_Parameter("SIGMA", float, 0.01, 100),)),
-    "noise": _Kind(_noise, (_Parameter("SIGMA", float, 0, 10),)),
+    "blur": _Kind(_blur, (_Parameter("SIGMA", float, 0.01, 100, strength=True),)),
+    "noise": _Kind(_noise, (_Parameter("SIGMA", float, 0, 10, strength=True),)),
     "poisson": _Kind(_poisson, (_Parameter("PEAK", float, 0.01, 1e6),)),
-    "jpeg": _Kind(_jpeg, (_Parameter("Q", int, 1, 100),)),
+    "jpeg": _Kind(_jpeg, (_Parameter("Q", int, 1, 100, strength=True),), words=("anywhere",)),
     "gray": _Kind(_gray),
     "lightness": _Kind(_lightness),
     "edges": _Kind(_edges),
@@ -338,9 +404,7 @@ _KINDS = {
 def available() -> str:
     """The steps and their parameters in one line, for messages and help texts."""
     return ", ".join(
-        name
-        + "".join(f":{p.name}" if p.default is None else f"[:{p.name}={p.default:g}]" for p in kind.parameters)
-        + "".join(f"[:{word}]" for word in kind.words)
+        name + "".join(parameter.shown for parameter in kind.parameters) + "".join(f"[:{word}]" for word in kind.words)
         for name, kind in _KINDS.items()
     )
 
@@ -401,7 +465,8 @@ def degrade(spec: str) -> Degradation:
     | blur:SIGMA | Gaussian blur, SIGMA in pixels, cut off at 4 SIGMA |
     | noise:SIGMA | Gaussian noise, SIGMA in units of the range [0, 1]; clipped |
     | poisson:PEAK | photon noise: white is PEAK photons; clipped |
-    | jpeg:Q | a round trip through a JPEG file of quality Q with halved chroma resolution; no gradient |
+    | jpeg:Q[:anywhere] | a round trip through a JPEG file of quality Q with halved chroma resolution; no gradient; \
+its blocks begin in the corner or, as in a picture cut out of another one, anywhere |
     | gray | BT.601 luma, one channel |
     | lightness | the gray of the same L (of Lab), one channel, rounded to 8 bits |
     | edges | the 3x3 dilation minus the image, as in CoGAN (arXiv:1606.07536) |
@@ -411,6 +476,8 @@ def degrade(spec: str) -> Degradation:
 0.5 (mid grey) by default |
     | freeform[:STROKES[:WIDTH]] | random brush strokes up to WIDTH pixels wide, mid grey |
     | occlude:SIZE | one rectangle with sides of SIZE/2 to SIZE pixels, of random place and colour |
+
+    SIGMA of blur and noise, and Q, may be ranges such as 0.2-2: each image gets a strength of its own, from its seed.
 
     Edges are mirrored for bicubic, pool and blur; also where F does not divide h or w, up to the next multiple.
 

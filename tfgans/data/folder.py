@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
 from tfgans.data.formats import is_picture, open_image, stem_of, unread
-from tfgans.data.image_set import ImageSet, fit, pack, spread, to_8_bits
+from tfgans.data.image_set import ImageSet, check_size, fit, pack, spread, to_8_bits
 from tfgans.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,38 @@ NAMED = 20  # so many skipped files are named in the warning; ImageSet.skipped h
 File = tuple[Path, Path]  # (folder, path below it)
 
 
+def folders_of(name: str) -> list[str]:
+    """The paths in folder:PATH or folder:PATH,PATH; a folder with a comma in its name is one."""
+    place = name.removeprefix("folder:")
+    if "," not in place or Path(place).expanduser().is_dir():
+        return [place]
+    return [part.strip().removeprefix("folder:") for part in place.split(",")]
+
+
+def load_folders(name: str, split: str, limit: int | None, **options: Any) -> ImageSet:
+    """The images of `folder:PATH`, or of `folder:PATH,PATH` one folder after the other, as `load_folder` reads each.
+
+    Those of several folders have no labels: their classes are not each other's.
+    """
+    places = folders_of(name)
+    if len(places) == 1:
+        return load_folder(name, split, limit=limit, **options)
+    sets = [load_folder(place, split, limit=None, **options) for place in places]
+    check_size(name, sum(each.pixels.nbytes for each in sets))
+    short = [Path(place).name for place in places]
+    prefixes = short if len(set(short)) == len(short) else places  # files of one name are told apart
+    pairs = list(zip(prefixes, sets, strict=True))
+    source = ImageSet(
+        name,
+        np.concatenate([each.pixels for each in sets]),
+        np.concatenate([each.shapes for each in sets]),
+        skipped=tuple((f"{prefix}/{file}", why) for prefix, each in pairs for file, why in each.skipped),
+        names=tuple(f"{prefix}/{own}" for prefix, each in pairs for own in each.names),
+        stamps=tuple((f"{prefix}/{file}", size, own) for prefix, each in pairs for file, size, own in each.stamps),
+    )
+    return source if limit is None else source.subset(spread(len(source), limit))
+
+
 def load_folder(
     name: str,
     split: str,
@@ -37,6 +70,7 @@ def load_folder(
     keep_size: bool,
     minimum: int | None,
     by_stem: bool = False,
+    shrink_jpeg: float = 1.0,
 ) -> ImageSet:
     """The images of `folder:PATH`, sorted by path. Without `image_shape` they are RGB, each of its own size.
 
@@ -76,7 +110,7 @@ def load_folder(
         name,
         root,
         files,
-        lambda path: read_image(path, image_shape, keep_size),
+        lambda path: read_image(path, image_shape, keep_size, shrink_jpeg=shrink_jpeg),
         split,
         least(split, limit, minimum),
         left_out=left_out,
@@ -227,14 +261,20 @@ def read_image(
     keep_size: bool,
     half: int | None = None,
     small: bool = False,
+    shrink_jpeg: float = 1.0,
 ) -> np.ndarray | str:
     """The image in a file, or its left (`half` 0) or right half (1): uint8 (h, w, c); or why there is none.
 
-    With `keep_size` an image smaller than `image_shape` is none, unless `small` ones may be.
+    With `keep_size` an image smaller than `image_shape` is none, unless `small` ones may be. A JPEG is shrunk by
+    `shrink_jpeg` before it is cropped, but not below `image_shape`.
     """
 
     def convert(image: Image.Image) -> np.ndarray | str:
-        array = fit(to_8_bits(part(image, half)), image_shape or (0, 0, 3), keep_size or image_shape is None)
+        compressed = image.format in ("JPEG", "MPO")
+        image = to_8_bits(part(image, half))
+        if compressed and shrink_jpeg > 1:
+            image = shrunk(image, shrink_jpeg, (image_shape or (1, 1))[:2])
+        array = fit(image, image_shape or (0, 0, 3), keep_size or image_shape is None)
         if (
             image_shape
             and keep_size
@@ -247,6 +287,13 @@ def read_image(
     fast = image_shape is not None and not keep_size and half is None
     # A JPEG several times larger decodes faster at half its size or less.
     return read_file(path, convert, 2 * max(image_shape) if fast and image_shape else None)
+
+
+def shrunk(image: Image.Image, factor: float, least: Sequence[int]) -> Image.Image:
+    """An image `factor` times smaller (bicubic, antialiased), but with no side below `least`, (h, w)."""
+    scale = min(1.0, max(1 / factor, least[0] / image.height, least[1] / image.width))
+    size = (max(least[1], round(scale * image.width)), max(least[0], round(scale * image.height)))
+    return image.resize(size, Image.Resampling.BICUBIC) if scale < 1 else image
 
 
 def part(image: Image.Image, half: int | None) -> Image.Image:

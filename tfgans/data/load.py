@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from tfgans.data.folder import load_folder
+from tfgans.data.folder import folders_of, load_folders
 from tfgans.data.image_set import ImageSet, check_options, check_size, fit, fit_arrays, pack, spread, to_8_bits
 from tfgans.data.points import MIXTURES, load_points
 from tfgans.errors import UserError
@@ -30,15 +30,17 @@ def load(
     download: bool = False,
     keep_size: bool = False,
     minimum: int | None = None,
+    shrink_jpeg: float = 1.0,
 ) -> ImageSet:
     """Read the images of a source into memory.
 
     `name` is a TensorFlow Datasets name such as "cifar10" (its data in `data_dir`, $TFDS_DATA_DIR or TFDS's default
     place), "mnist5k", "photos", "stacked_mnist" (three digits of mnist), "gaussians8" or "gaussians25" (points) or
-    "folder:PATH". `split` is "train", "test", or what else the source has.
+    "folder:PATH", or "folder:PATH,PATH" for several as one. `split` is "train", "test", or what else the source has.
     Images are scaled and cropped to `image_shape` (h, w, c); with `keep_size` only their channels are converted, for
     `batches` to crop. `limit` takes fewer images, chosen without chance. `minimum`: how many a folder must hold
-    (None: 16 for "train", else 1).
+    (None: 16 for "train", else 1). By `shrink_jpeg` a folder's JPEG files are shrunk first, which hides what their
+    compression left; no side becomes smaller than that of `image_shape`.
 
     Raises UserError when the source is absent, unknown, unusable or too large for memory.
     """
@@ -47,7 +49,8 @@ def load(
         return load_points(name, split, image_shape, limit)
     check_options(image_shape, limit)
     if name.startswith("folder:"):
-        return load_folder(name, split, image_shape, limit, keep_size, minimum)
+        options: dict[str, Any] = dict(image_shape=image_shape, keep_size=keep_size, minimum=minimum)
+        return load_folders(name, split, limit, shrink_jpeg=shrink_jpeg, **options)
     if name == "mnist5k":
         return _mnist5k(split, image_shape, limit, keep_size)
     if name == "photos":
@@ -68,9 +71,11 @@ def absolute(name: str, pairing: str = "") -> str:
     if kind not in ("folder", "pairs", "domains"):
         return name
     path = os.path.abspath(os.path.expanduser(place))
-    if kind != "folder" and pairing == "halves":
+    if kind == "folder":
+        return f"folder:{','.join(os.path.abspath(os.path.expanduser(part)) for part in folders_of(name))}"
+    if pairing == "halves":
         return f"{kind}:{absolute(place)}"
-    if kind != "folder" and "," in place and not os.path.isdir(path):
+    if "," in place and not os.path.isdir(path):
         return f"{kind}:{','.join(absolute(part.strip()) for part in place.split(','))}"
     return f"{kind}:{path}"
 

@@ -4,6 +4,7 @@ import dataclasses
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from tfgans import card as cards
 from tfgans import models, tasks
@@ -32,8 +33,11 @@ def evaluate(
     n: int | None = None,
     data_dir: str | None = None,
     tests: list[str] | None = None,
+    degradation: str | None = None,
 ) -> Measured:
     """Measure runs of one GAN (one per training seed), or one SavedModel; restorations on the images of `tests`.
+
+    `degradation` spoils these in the place of the recipe's; each image always in the same way.
 
     Runs get a metrics.json each; with `card`, the first one is exported there with a card over all of them (without
     `model`, just the card and its samples: of ablations, say); with `add`, the runs are further seeds of the card that
@@ -55,7 +59,7 @@ def evaluate(
         saved = find(paths[0])
         if len(paths) > 1 or card is not None:
             raise UserError(f"{saved} is a SavedModel: these are measured one at a time, and cards are made of runs")
-        return evaluate_saved(saved, features=features, n=n, data_dir=data_dir, tests=tests)
+        return evaluate_saved(saved, features=features, n=n, data_dir=data_dir, tests=tests, degradation=degradation)
     runs = [Run.open(path) for path in paths]
     for run in runs:
         if (run.config["gan"], run.config["recipe"]) != (runs[0].config["gan"], runs[0].config["recipe"]):
@@ -69,7 +73,8 @@ def evaluate(
     if len({run.config["seed"] for run in runs}) < len(runs):
         raise UserError("two of these runs have the same seed; a card takes each training seed once")
     n = SAMPLES if n is None else n
-    measured = [evaluate_run(path, features=features, n=n, data_dir=data_dir, tests=tests) for path in paths]
+    options: dict[str, Any] = dict(features=features, n=n, data_dir=data_dir, tests=tests, degradation=degradation)
+    measured = [evaluate_run(path, **options) for path in paths]
     rows = joined([(1, each.rows) for each in measured])
     if card is not None:
         written = dataclasses.replace(
@@ -78,7 +83,7 @@ def evaluate(
         if add and there is not None:
             written = more_seeds(there, written, card)
         else:
-            subject = subject_of(runs[0], features, n, data_dir, tests)
+            subject = subject_of(runs[0], **options)
             with tempfile.TemporaryDirectory() as folder:
                 place = export_run(paths[0], card if model else Path(folder) / "model", force=True)
                 Path(card).mkdir(parents=True, exist_ok=True)
@@ -101,10 +106,26 @@ def _same_kind(there: Card | None, own: Card, card: str | Path) -> None:
         raise UserError(f"{card} has a card of another model ({', '.join(other)}); name another folder, or delete it")
 
 
-def subject_of(run: Run, features: str | None, n: int, data_dir: str | None, tests: list[str] | None) -> Subject:
+def subject_of(
+    run: Run,
+    features: str | None,
+    n: int,
+    data_dir: str | None,
+    tests: list[str] | None,
+    degradation: str | None = None,
+) -> Subject:
     """On what a run is measured."""
     config = run.config
-    return Subject(recipe_of(config), data_dir or config["data_dir"], tests, features, n)
+    return Subject(spoiled(recipe_of(config), degradation), data_dir or config["data_dir"], tests, features, n)
+
+
+def spoiled(recipe: Recipe, degradation: str | None) -> Recipe:
+    """A recipe with another degradation, if there is one. Raises UserError where it has none."""
+    if degradation is None:
+        return recipe
+    if not recipe.degradation:
+        raise UserError("this model restores nothing: leave --degradation out; it is measured on its own data")
+    return dataclasses.replace(recipe, degradation=degradation)
 
 
 def evaluate_run(
@@ -115,13 +136,14 @@ def evaluate_run(
     data_dir: str | None = None,
     only_if_possible: bool = False,
     tests: list[str] | None = None,
+    degradation: str | None = None,
 ) -> Measured:
     """Measure the newest checkpoint of a run into its metrics.json.
 
     With `only_if_possible`, data without a judge, or without test images, are passed over with a line that says why.
     """
     run = Run.open(path)
-    subject = subject_of(run, features, n, data_dir, tests)
+    subject = subject_of(run, features, n, data_dir, tests, degradation)
     task = tasks.get(declared(run.config)[0])
     try:
         with tempfile.TemporaryDirectory() as folder:
@@ -142,10 +164,23 @@ def evaluate_run(
 
 
 def evaluate_saved(
-    path: Path, *, features: str | None, n: int | None, data_dir: str | None, tests: list[str] | None = None
+    path: Path,
+    *,
+    features: str | None,
+    n: int | None,
+    data_dir: str | None,
+    tests: list[str] | None = None,
+    degradation: str | None = None,
 ) -> Measured:
-    """Measure a SavedModel by its card's protocol; the numbers are printed, the card of its training seeds is kept."""
-    card = cards.read_card(path)
+    """Measure a SavedModel by its card's protocol; the numbers are printed, the card of its training seeds is kept.
+
+    A restoration without a card is measured where `tests` and a `degradation` are given.
+    """
+    card, model = cards.read_card(path), Exported(path)
+    if card is None and tests and degradation and model.task == "restoration":
+        shape = (8, 8, model.made_channels or 3)  # of no account: images keep their sizes
+        recipe = Recipe("", {"image_shape": shape}, {}, 1, 1, degradation=degradation)
+        return tasks.get(model.task).measure(model, Subject(recipe, data_dir, tests, features))
     if card is None:
         raise UserError(
             f"{path} has no card.json that names its data; write it with 'tfgans evaluate RUN --card {path}'"
@@ -154,8 +189,8 @@ def evaluate_saved(
     if features is None and not tests:
         features = task.features_of(card)
     n = card.protocol.get("n_fake", SAMPLES) if n is None else n
-    recipe = Recipe.from_dict(card.settings)
-    return task.measure(Exported(path), Subject(recipe, data_dir, tests, features, n))
+    recipe = spoiled(Recipe.from_dict(card.settings), degradation)
+    return task.measure(model, Subject(recipe, data_dir, tests, features, n))
 
 
 def show(rows: list[Row]) -> None:

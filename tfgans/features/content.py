@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tfgans.errors import UserError
 from tfgans.features.squeezenet import FLOOR, squeezenet_distance
+from tfgans.features.vgg16 import vgg16_distance
 from tfgans.features.vgg19 import vgg19
 
 
@@ -18,6 +19,7 @@ def content_distance(content: str) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor
     | `vgg54`, `vgg22` | mean squared difference of VGG19's features, equation 5; ImageNet weights from Keras |
     | `vgg54:PATH` | the same with the weights in that file; `vgg54:random` with random ones, for tests |
     | `squeezenet:PATH` | `squeezenet_distance` with FLOOR and the weights in that file |
+    | `vgg16:PATH` | `vgg16_distance` with the weights in that file; `vgg16:random` with random ones, for tests |
     | `none` | there is no network: the pixel loss is the content loss (the paper's SRGAN-MSE) |
 
     Raises UserError for anything else, and for weights that are not there.
@@ -28,12 +30,16 @@ def content_distance(content: str) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor
     if kind in ("vgg54", "vgg22"):
         features = vgg19(kind, {"": "imagenet", "random": None}.get(place, place))
         return lambda a, b: tf.reduce_mean(tf.square(features(a) - features(b)))
-    if kind == "squeezenet" and place:
-        if not Path(place).is_file():
+    network = {"squeezenet": "SqueezeNet", "vgg16": "VGG16"}.get(kind)
+    if network and place:
+        if place != "random" and not Path(place).is_file():
             raise UserError(
-                f"the content loss needs SqueezeNet's weights and there is no file {place}; name it with "
-                "--set content=squeezenet:PATH, or do without: --set content=none"
+                f"the content loss needs {network}'s weights and there is no file {place}; name it with "
+                f"--set content={kind}:PATH, or do without: --set content=none"
             )
-        distance = squeezenet_distance(place, floor=FLOOR)
+        if kind == "vgg16":
+            distance = vgg16_distance(None if place == "random" else place)
+        else:
+            distance = squeezenet_distance(place, floor=FLOOR)
         return lambda a, b: tf.reduce_mean(distance(a, b))
-    raise UserError(f"content is vgg54, vgg22, either with :PATH, squeezenet:PATH or none, not '{content}'")
+    raise UserError(f"content is vgg54, vgg22, either with :PATH, squeezenet:PATH, vgg16:PATH or none, not '{content}'")

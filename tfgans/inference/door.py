@@ -14,6 +14,7 @@ from tfgans.inference.label_maps import checked
 from tfgans.inference.metadata import upright, upright_xmp
 from tfgans.inference.scaling import resized, spread
 from tfgans.inference.tiling import Pictures, pictures_of
+from tfgans.inference.upscale import NAME, Upscaler
 
 Picture = Any  # a Pillow image, or an array of uint8 or of floats in [0, 1]: (h, w), (h, w, c) or (n, h, w, c)
 
@@ -118,6 +119,24 @@ class Model:
             made = np.where(mask[..., None], made, pixels)
         alpha = resized(alpha[..., None], made.shape[:2])
         return np.concatenate([made, alpha if alpha.dtype == np.uint8 else alpha.clip(0, 1)], axis=-1)
+
+
+class UpscalingModel(Model):
+    """`tfgans.load("upscale")`: `restore` takes the model that suits the picture, see `tfgans.inference.upscale`.
+
+    A Pillow image that was opened from a JPEG file knows its compression; an array, or a converted image, does not.
+    """
+
+    def __init__(self) -> None:
+        self.upscaler = Upscaler()
+        self.exported = self.upscaler.opened(self.upscaler.there[0])
+
+    def __repr__(self) -> str:
+        return f"<tfgans model {NAME}: {', '.join(self.upscaler.there)}>"
+
+    def restore(self, image: Picture) -> Picture:
+        self.exported = self.upscaler.model_for(image, "this picture")
+        return super().restore(image)
 
 
 def belongings(image: Image.Image, height: int, width: int) -> dict[str | tuple[int, int], Any]:

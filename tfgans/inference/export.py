@@ -81,14 +81,22 @@ def export(model: Adversarial, folder: str | Path, **declared: Any) -> Path:
 
 def traced(model: Adversarial, endpoints: dict[str, Endpoint]) -> dict[str, Any]:
     """A traced `tf.function` for each endpoint, on weights in the precision in which they are stored."""
-    used: dict[int, tf.Variable] = {}
-    for name, each in endpoints.items():
+    stored = [(v, stored_variable(v._value)) for v in used_by(model)]
+    return {name: in_float32(getattr(model, name), each, stored) for name, each in endpoints.items()}
+
+
+def used_by(model: Adversarial) -> list[Any]:
+    """The Keras variables that the endpoints of a model read, moving statistics among them.
+
+    Raises ValueError where an endpoint changes one.
+    """
+    used: set[int] = set()
+    for name, each in model.endpoints().items():
         function = tf.function(getattr(model, name), input_signature=specs(each)).get_concrete_function()
         if any("Assign" in node.op for node in nodes(function.graph)):
             raise ValueError(f"the endpoint '{name}' changes variables; nothing in an export may")
-        used |= {id(v): v for v in function.variables}
-    stored = [(v, stored_variable(v._value)) for v in model.variables if id(v._value) in used]
-    return {name: in_float32(getattr(model, name), each, stored) for name, each in endpoints.items()}
+        used |= {id(v) for v in function.variables}
+    return [v for v in model.variables if id(v._value) in used]
 
 
 def nodes(graph: Any) -> Iterator[Any]:
@@ -173,19 +181,34 @@ def export_run(path: str | Path, folder: str | Path | None = None, force: bool =
         UserError: no run or checkpoint there, or the folder holds a model already and `force` is not set.
     """
     run = Run.open(path)
-    step = run.latest()
-    if step is None:
-        raise UserError(f"{path} has no checkpoint yet; train it first with 'tfgans resume {path}'")
     config = run.config
-    dataset = str(config["recipe"]["dataset"]).replace("folder:", "").rstrip("/").split("/")[-1]
+    dataset = "-".join(Path(part.split(":")[-1]).name for part in config["recipe"]["dataset"].split(","))
     folder = Path(folder or Path("saved_models") / f"{models.label(config['gan'])}-{dataset}")
+    check_folder(folder, force)
+    model, declared = of_run(run)
+    return export(model, folder, **declared)
+
+
+def check_folder(folder: Path, force: bool) -> None:
+    """Raises UserError where no model may be written: over another one without `force`, or among other things."""
     if (folder / "saved_model.pb").exists() and not force:
         raise UserError(f"{folder} holds a model already; give another folder with -o, or --force to replace it")
     refuse_other(folder)
+
+
+def of_run(run: Run) -> tuple[Adversarial, dict[str, Any]]:
+    """The model of a run's newest checkpoint, in float32, and what its export declares.
+
+    Raises UserError where there is no checkpoint.
+    """
+    step = run.latest()
+    if step is None:
+        raise UserError(f"{run.path} has no checkpoint yet; train it first with 'tfgans resume {run.path}'")
+    config = run.config
     keras.config.set_dtype_policy("float32")
     model = run.load(step)
     told = {name: config[name] for name in TOLD if config.get(name)}
     if not config["recipe"].get("crop"):
         told["whole"] = list(getattr(model, "image_shape", ())[:2])  # (height, width) of what it was trained on
     task = config.get("task") or task_of(model.endpoints(), Recipe.from_dict(config["recipe"]))
-    return export(model, folder, gan=models.label(config["gan"]), task=task, **told)
+    return model, {"gan": models.label(config["gan"]), "task": task, **told}

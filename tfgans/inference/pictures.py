@@ -17,6 +17,7 @@ from tqdm import tqdm
 from tfgans.errors import UserError
 from tfgans.files import whole
 from tfgans.images import write_png
+from tfgans.inference import upscale
 from tfgans.inference.exported import Exported
 from tfgans.inference.image_files import Picture, read_picture
 from tfgans.inference.image_writers import check_format, write_picture
@@ -25,6 +26,7 @@ from tfgans.inference.metadata import resolution
 from tfgans.inference.places import Job, check_place, plan
 from tfgans.inference.scaling import resized, spread
 from tfgans.inference.tiling import SMALLEST_TILE, Pictures, pictures_of
+from tfgans.inference.upscale import Upscaler
 
 log = logging.getLogger(__name__)
 
@@ -48,8 +50,9 @@ class Opened:
 
 
 def restore_files(model: str | Path, paths: list[Path], **options: Any) -> tuple[list[Path], list[str]]:
-    """Restore or enlarge picture files; see `process`."""
-    return process(pictures_of(Exported(model), "restore"), lambda path: opened(path), paths, **options)
+    """Restore or enlarge picture files; see `process`. `upscale` in the place of a model takes what suits each file."""
+    pictures = Upscaler() if upscale.asked(model) else pictures_of(Exported(model), "restore")
+    return process(pictures, lambda path: opened(path), paths, **options)
 
 
 def fill_files(
@@ -131,7 +134,7 @@ def with_hole(path: Path, mask: np.ndarray | None) -> Opened:
 
 
 def process(
-    pictures: Pictures,
+    pictures: Pictures | Callable[[Path], Pictures],
     read: Callable[[Path], Opened],
     paths: list[Path],
     *,
@@ -143,17 +146,18 @@ def process(
 ) -> tuple[list[Path], list[str]]:
     """Write what the model makes of picture files, and of those in folders, under their own names and in their formats.
 
-    `output` is a folder, in which the sub-folders of folders are kept; or, for one picture, a file, whose suffix is the
-    format. `done` is called with each file that is written. Returns them all and, one line each, what was not written
-    and why: one bad file does not keep the others.
+    `pictures` may choose by the file. `output` is a folder, in which the sub-folders of folders are kept; or, for one
+    picture, a file, whose suffix is the format. `done` is called with each file that is written. Returns them all and,
+    one line each, what was not written and why: one bad file does not keep the others.
 
     Raises UserError for what is wrong with all of them: the model, the output folder, the tile size.
     """
     if tile is not None and tile < SMALLEST_TILE:
         raise UserError(f"--tile must be at least {SMALLEST_TILE}, not {tile}")
-    if tile is not None and not pictures.endpoint.tiles:
-        raise UserError("this model works on whole pictures; leave --tile out")
-    pictures.given  # noqa: B018  (raises where an endpoint takes several)
+    if isinstance(pictures, Pictures):
+        if tile is not None and not pictures.endpoint.tiles:
+            raise UserError("this model works on whole pictures; leave --tile out")
+        pictures.given  # noqa: B018  (raises where an endpoint takes several)
     jobs, failed = plan(paths, output, sheet)
     written: list[Path] = []
     with _quiet(), _bar(len(jobs)) as bar:
@@ -163,7 +167,9 @@ def process(
                 for place in job.places:
                     check_place(job.path, place, force)
                 file = read(job.path)
-                lost = _write(pictures, file, job, tile, bar.update)
+                with tqdm.external_write_mode():  # a choice is said
+                    own = pictures if isinstance(pictures, Pictures) else pictures(job.path)
+                lost = _write(own, file, job, tile, bar.update)
             except Exception as error:  # decoders raise nearly anything; the other pictures are to be done
                 failed.append(f"{job.path}: {_reason(error, job)}")
             else:
@@ -173,7 +179,7 @@ def process(
                         done(place)
                     if lost:
                         log.warning("%s: without %s", job.path, " and ".join(lost))
-                    note = pictures.note(file.pixels, file.mask)
+                    note = own.note(file.pixels, file.mask)
                     if note:
                         log.warning("%s %s", job.path, note)
             bar.update(i + 1 - bar.n)

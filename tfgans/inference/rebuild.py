@@ -20,7 +20,7 @@ from tfgans import models
 from tfgans.adversarial import Adversarial
 from tfgans.endpoint import Array
 from tfgans.errors import UserError
-from tfgans.inference.export import export, specs
+from tfgans.inference.export import export, used_by
 from tfgans.models.warm_start import paired
 
 UNUSED = {"content": "none", "start": ""}  # arguments that name files which only training needs
@@ -31,6 +31,12 @@ def rebuild(folder: Path, output: Path | None = None) -> Path:
 
     Raises UserError where there is no model with a card there, or its weights are not those of the card's model.
     """
+    model, declared = of_saved(folder)
+    return export(model, output or folder, **declared)
+
+
+def of_saved(folder: Path) -> tuple[Adversarial, dict[str, Any]]:
+    """The model in `folder`, in float32, and what its export declares. Raises UserError as `rebuild` does."""
     if not (folder / "saved_model.pb").is_file() or not (folder / "card.json").is_file():
         raise UserError(f"{folder} holds no SavedModel with a card")
     card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
@@ -41,7 +47,7 @@ def rebuild(folder: Path, output: Path | None = None) -> Path:
     saved: Any = tf.saved_model.load(str(folder))
     take(model, saved, str(folder))
     extras = {key: card[key] for key in ("task", "class_names", "domains", "palette") if card.get(key)}
-    return export(model, output or folder, **{"gan": card["gan"], **extras})
+    return model, {"gan": card["gan"], **extras}
 
 
 def build(card: dict[str, Any]) -> Adversarial:
@@ -57,11 +63,7 @@ def take(model: Adversarial, saved: Any, folder: str) -> None:
 
     Raises UserError where the weights are not those of this model.
     """
-    used: set[int] = set()
-    for name, each in model.endpoints().items():
-        function = tf.function(getattr(model, name), input_signature=specs(each)).get_concrete_function()
-        used |= {id(v) for v in function.variables}
-    pairs = paired([v for v in model.variables if id(v._value) in used], list(saved.weights), folder)
+    pairs = paired(used_by(model), list(saved.weights), folder)
     alike = [list(group) for _, group in itertools.groupby(pairs, key=lambda pair: (pair[1].name, pair[1].shape))]
     orders = [itertools.permutations([theirs for _, theirs in group]) for group in alike]
     for order in itertools.product(*orders):

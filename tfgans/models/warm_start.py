@@ -1,4 +1,4 @@
-"""A network that begins with the weights of an exported one."""
+"""Weights from elsewhere: a network that begins with those of an exported one, or lies between two."""
 
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,19 @@ def take_weights(generator: keras.Model, folder: str) -> None:
         raise UserError(f"there is no SavedModel at {folder} to start from; name another with --set start=FOLDER")
     for variable, value in paired(generator.weights, tf.saved_model.load(folder).weights, folder):
         variable.assign(tf.cast(value, variable.dtype))
+
+
+def interpolate(own: list[Any], others: list[Any], alpha: float, names: str) -> None:
+    """Give Keras variables alpha times their values and 1 - alpha times those of another network's, in the same order.
+
+    Wang et al., "ESRGAN" (arXiv:1809.00219), section 3.4. What is not a float stays. Raises UserError, with the `names`
+    of both, where shapes do not agree.
+    """
+    if [tuple(v.shape) for v in own] != [tuple(v.shape) for v in others]:
+        raise UserError(f"{names} are not of the same network: weights can be blended one by one alone")
+    for mine, theirs in zip(own, others, strict=True):
+        if "float" in str(mine.dtype):
+            mine.assign(alpha * tf.cast(mine, tf.float32) + (1.0 - alpha) * tf.cast(theirs, tf.float32))
 
 
 def paired(own: list[Any], saved: list[tf.Variable], folder: str) -> list[tuple[Any, tf.Variable]]:

@@ -95,9 +95,11 @@ def measure(model: Exported, subject: Subject) -> Measured:
     `colour_scores`, what has a hole `hole_scores`. Scores that an image does not have (the PSNR of a gray original and
     its equal source, the hues of a gray image) are left out of the means.
 
-    Raises UserError for test sets that are not there or carry the same name, and for other features.
+    Raises UserError for test sets that are not there or carry the same name, for other features, and for a degradation
+    that leaves other images than the model takes.
     """
     degradation, scaled = subject.recipe.degradation, scaled_size(subject.recipe)
+    check_degradation(model, degradation)
     tests = tests_of(subject)
     names = [label(name) for name, _ in tests]
     if len(set(names)) < len(names):
@@ -161,6 +163,17 @@ def measure(model: Exported, subject: Subject) -> Measured:
     channel = "Y" if enlarges else "RGB"
     protocol |= {"n_images": counts, "channel": channel if model.made_channels == 3 else "gray"}
     return Measured(protocol, rows)
+
+
+def check_degradation(model: Exported, spec: str) -> None:
+    """Raises UserError where a degradation leaves images of another size or of other channels than the model takes."""
+    degradation, name = degrade(spec), model.path.name
+    if degradation.factor != model.main.scale:
+        raise UserError(f"'{spec}' shrinks by {degradation.factor}, but {name} enlarges by {model.main.scale}")
+    given = tf.TensorSpec((None, None, model.made_channels or 3)), tf.TensorSpec((2,), tf.int32)
+    left = tf.function(degradation).get_concrete_function(*given).output_shapes[-1]
+    if left != (model.channels or left):
+        raise UserError(f"'{spec}' leaves images of {left} channels, but {name} is given {model.channels}")
 
 
 def _of_training_images(model: Exported, subject: Subject, network: SqueezeNetFeatures, n: int) -> np.ndarray:

@@ -161,8 +161,9 @@ def load_source(recipe: Recipe, data_dir: str | None = None, download: bool = Fa
             download=download,
         )
     crops = bool(recipe.degradation) and recipe.crop
+    options: dict[str, Any] = dict(shrink_jpeg=recipe.shrink_jpeg) if crops and recipe.shrink_jpeg else {}
     source = data.load(
-        recipe.dataset, "train", data_dir=data_dir, image_shape=shape, download=download, keep_size=crops
+        recipe.dataset, "train", data_dir=data_dir, image_shape=shape, download=download, keep_size=crops, **options
     )
     return _large_enough(source, shape) if crops else source
 
