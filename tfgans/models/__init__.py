@@ -40,6 +40,7 @@ MODELS = {
         "GAN, DCGAN, WGAN, CGAN restoring coarse images: baselines",
         "GAN based on Resnet for Conditional Image Restoration (report)",
     ),
+    "pix2pix": ("Pix2pix", "translates images, learnt from pairs", "Isola 2016, arXiv:1611.07004"),
     "unet_gan": ("UNetGAN", "colourization and inpainting with a partitioned U-Net", "Zhang and Zhou (report)"),
 }
 RECIPES = Path(__file__).parent.parent / "recipes"
