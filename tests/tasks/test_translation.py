@@ -19,6 +19,7 @@ from tfgans.errors import UserError
 from tfgans.inference.exported import Exported
 from tfgans.recipe import Recipe
 from tfgans.tasks import SAMPLE_SEED, Measured, Subject, joint_generation, paired_translation, unpaired_translation
+from tfgans.tasks.translation import perceptual
 
 SIDE = 16
 PHOTO = images(3)
@@ -128,6 +129,43 @@ def test_label_maps(tmp_path: Path, made: str) -> None:
     sheet = paired_translation.sheet(model, of)
     assert sheet.shape == (3 * (SIDE + 2) + 2, SIDE + 4, 3)
     assert sheet[-4 - SIDE + 2, 5].tolist() == [255, 0, 0], "the target's colours"
+
+
+def test_coloured_targets_are_measured_as_label_maps_too(tmp_path: Path) -> None:
+    """Red above green above what does not count, in colours that JPEG left; 6 of 14 rows are made wrong."""
+    seen = np.array([[240, 20, 10], [10, 250, 20], [5, 5, 5]])
+    rows = np.repeat([0, 1, 2], [8, 6, 2])
+    write(tmp_path / "set" / "test" / "map" / "0.png", np.repeat(seen[rows][:, None], SIDE, axis=1))
+    made = np.array([[200, 30, 20], [0, 30, 180]])[np.repeat([0, 1], [8, 8])]  # blue in the place of green
+    write(tmp_path / "set" / "test" / "photo" / "0.png", np.repeat(made[:, None], SIDE, axis=1))
+    (tmp_path / "palette.txt").write_text(PALETTE)
+    model = Exported(
+        declare(tmp_path / "m", {"translate": (lambda x: x, Endpoint({"images": PHOTO}, {"images": PHOTO}))})
+    )
+    sets = {"source": "photo", "target": "map"}
+    of = subject(f"pairs:{tmp_path / 'set'}", sets=sets, target_palette=str(tmp_path / "palette.txt"))
+    found = values(paired_translation.measure(model, of))
+    assert found["pixel_accuracy", "model"] == pytest.approx(8 / 14)
+    assert found["class_accuracy", "model"] == pytest.approx((1 + 0) / 2)
+    assert found["mean_iou", "model"] == pytest.approx((1 + 0) / 2)
+    assert ("l1", "model") in found, "and as an image"
+
+
+def test_distances_in_the_features_of_squeezenet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every image counts, beyond a batch too; gray ones are compared in three channels."""
+
+    def distance_of(path: str) -> Any:
+        assert path == "weights.h5"
+        return lambda a, b: tf.reduce_mean(tf.abs(a - b), (1, 2, 3))
+
+    monkeypatch.setattr("tfgans.tasks.translation.squeezenet_distance", distance_of)
+    made, target = np.zeros((9, 32, 32, 1), np.uint8), np.zeros((9, 32, 32, 3), np.uint8)
+    target[8] = 255
+    (found,) = perceptual("squeezenet:weights.h5", made, target, "model", test="x")
+    assert (found.measure, found.of, found.test) == ("squeezenet_distance", "model", "x")
+    assert found.values == [pytest.approx(2 / 9)]
+    for features, side in ((None, 32), ("judge:mnist", 32), ("squeezenet:weights.h5", 30)):
+        assert not list(perceptual(features, made[:, :side, :side], target[:, :side, :side], "model"))
 
 
 def test_maps_as_sources(tmp_path: Path) -> None:

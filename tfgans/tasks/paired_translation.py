@@ -24,6 +24,7 @@ from tfgans.tasks.translation import (
     domains_of,
     of_labels,
     one,
+    perceptual,
     shown,
     translated,
 )
@@ -36,10 +37,12 @@ def features_of(card: Card) -> str | None:
 
 
 def measure(model: Exported, subject: Subject) -> Measured:
-    """L1, PSNR and SSIM of translated test images, of label maps accuracies and IoU; with features, distances as sets.
+    """L1, PSNR and SSIM of translated test images, of label maps accuracies and IoU; with features, distances as sets
+    and, with squeezenet:PATH, in its features.
 
     `of` input: the source in the place of its translation, where both are images of one size. The floor of the
-    distances between sets is that of training targets.
+    distances between sets is that of training targets. Targets that are images of the recipe's `target_palette` are
+    measured as label maps, too: the nearest colours in them and in what was made.
 
     Raises UserError where the test images are no pairs.
     """
@@ -58,13 +61,19 @@ def measure(model: Exported, subject: Subject) -> Measured:
         "asked_features": subject.features,
     }
     if target.palette is not None:
-        return Measured(protocol, list(of_labels(made, target, **place)))
-    rows = list(between(made, target.images, "model", **place))
+        return Measured(protocol, list(of_labels(made, target.images, target.palette, **place)))
+    rows: list[Row] = []
+    if subject.recipe.target_palette:
+        rows += of_labels(made, target.images, palette_of(subject.recipe.target_palette), **place)
+    rows += between(made, target.images, "model", **place)
+    rows += perceptual(subject.features, made, target.images, "model", **place)
     source = shown(sources[0])
     comparable = sources[0].encoding == "image" and source.shape[:3] == target.images.shape[:3]
     if comparable:
         same = source if source.shape == target.images.shape else coloured(source)
-        rows += between(same, np.broadcast_to(target.images, same.shape), "input", **place)
+        beside = np.broadcast_to(target.images, same.shape)
+        rows += between(same, beside, "input", **place)
+        rows += perceptual(subject.features, same, beside, "input", **place)
     if subject.features:
         train = one(domains_of(subject, "train", len(target)), "target")
         sets = {"model": made, "train": train.images} | ({"input": source} if comparable else {})
