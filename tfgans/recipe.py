@@ -14,7 +14,15 @@ from tfgans.signatures import arguments, refuse_unknown, typed
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 PAIRINGS = ("aligned", "shuffled", "halves")
-CHANGEABLE = ("degradation", "pairing", "palette", "sets", "load_shape", "target_palette")  # where a recipe has them
+CHANGEABLE = (
+    "degradation",
+    "pairing",
+    "palette",
+    "sets",
+    "load_shape",
+    "image_palette",
+    "reader",
+)  # where a recipe has them
 ZERO = ("pretrain_steps", "early_steps", "unroll")  # counts that may be 0: training works without them
 
 STEPS = ("pretrain_steps", "early_steps", "drop_at")  # arguments of models that count steps of the training
@@ -61,7 +69,8 @@ class Recipe:
     `crop` whole images are scaled to `image_shape`; without `flip` none is flipped, as digits must not be.
     `precision` is what the result was trained in; "" leaves it to the machine.
     `pairing`, `sets` (roles), `palette`, `load_shape` (a side) and `shapes` are arguments of `data.load_domains`.
-    `target_palette` is that of targets which are made as coloured images, and measured as label maps.
+    `image_palette` is that of label maps which are taken for coloured images: targets are measured as label maps, too.
+    With `reader`, an exported model that makes such maps of images, the sources are; it reads what is made of them.
     `reported` is what the paper reports, in rows: {"measure": "psnr", "test": "set5", "value": 29.40}.
     `deviations` are the differences from the paper, a fact each. `notes` say why the numbers are what they are.
     """
@@ -82,7 +91,8 @@ class Recipe:
     sets: dict[str, Any] = dataclasses.field(default_factory=dict)
     palette: str = ""
     load_shape: int = 0
-    target_palette: str = ""
+    image_palette: str = ""
+    reader: str = ""
     shapes: dict[str, Any] = dataclasses.field(default_factory=dict)
     reported: tuple[dict[str, Any], ...] = ()
     deviations: tuple[str, ...] = ()

@@ -22,7 +22,7 @@ from tfgans.training.setup import load_source
 def located(recipe: Recipe) -> tuple[Recipe, dict[str, str]]:
     """The recipe with absolute paths, which are the same from every working folder; and what they were, by setting."""
     now: dict[str, Any] = {"dataset": absolute(recipe.dataset, recipe.pairing)}
-    colours = {"palette": recipe.palette, "target_palette": recipe.target_palette}
+    colours = {"palette": recipe.palette, "image_palette": recipe.image_palette}
     now |= {name: path_of(place) for name, place in colours.items() if place and place not in palettes.NAMES}
     model = {}
     start = recipe.model.get("start")
