@@ -266,5 +266,5 @@ def test_ablations_change_what_they_name() -> None:
     assert patches_of(city["image_shape"][0], 142) > 0 and city["image_shape"][0] <= 142, "sees all of the image"
     paper = recipes["facades256_paper"]
     assert (paper.steps, paper.batch_size, paper.model["width"], paper.load_shape) == (200 * 400, 1, 64, 286)
-    # kernels are exported in half precision, and a saved model has at most 16 MB
-    assert 2 * parameters(build_unet(3, 3, facades["width"], levels_of(*facades["image_shape"][:2]))) < 15.5e6
+    # exported in half precision, with 0.6 MB of graph and 1.7 of pictures, it has to stay under 16 MB
+    assert 2 * parameters(build_unet(3, 3, facades["width"], levels_of(*facades["image_shape"][:2]))) < 13.5e6
