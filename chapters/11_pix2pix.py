@@ -6,9 +6,9 @@
 # nothing else about the task.
 #
 # Why not simply minimize the distance to $y$? Because $x$ does not say all of $y$. Whether the wall behind the windows
-# is red or yellow stands nowhere in the plan. A network that pays for each wrong pixel answers with the colour in the
-# middle, and that is none: it is grayish, and blurred wherever edges may lie here or there. A discriminator sees at
-# once that no house looks so. Both together make the loss:
+# is red or yellow stands nowhere in the plan. A network that pays for each wrong pixel answers with a colour in the
+# middle, and blurs whatever may lie here or there. A discriminator sees at once that no house looks so. Both together
+# make the loss:
 #
 # $$\min_G \max_D\; \underbrace{E \log D(x, y) + E \log(1 - D(x, G(x, z)))}_{\text{does it look like a pair}}
 # + 100\, \underbrace{E\, |y - G(x, z)|}_{\text{is it near the true one}}$$
@@ -113,8 +113,13 @@ curves(runs, folder / "curves.png")
 # %% [markdown]
 # ## What they build
 #
-# Plans that neither has seen. From the top: the plans, L1 alone, both losses, the true houses. How far colours are from
-# gray is a number, too, and so is the distance to the true ones: L1 alone is best at what it was trained for.
+# Plans that neither has seen. From the top: the plans, L1 alone, both losses, the true houses. With L1 alone all houses
+# have the same paint, between the four, and no windows: those are dark or light, and in the middle lies the wall. The
+# adversary asks for windows and for bright paint. But its patches of 16 pixels are smaller than a house, and it does not
+# see that one wall has several paints. (With `patch=34` it sees all of the house.)
+#
+# How colourful images are is a number, too, and so is the distance to the true ones: L1 alone is best at what it was
+# trained for.
 
 # %%
 made = {}
@@ -131,8 +136,8 @@ for name, images in {**made, "true": pictures}.items():
 # ## Where is the noise?
 #
 # A plan has many houses, so the generator needs noise. Given as a vector it learnt to ignore it, the authors report;
-# they took dropout, and left it on after training. The seed decides which units are dropped. It changes little: the
-# paper says so, too, and leaves the question open.
+# they took dropout, and left it on after training. The seed decides which units are dropped. Here it moves the paints
+# about. In the authors' trainings it changed little, and how to have more variety they leave open.
 
 # %%
 seeds = [model.translate(tf.constant(plans[:1]), tf.constant(seed)).numpy()[0] for seed in range(10)]
