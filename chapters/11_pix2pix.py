@@ -115,7 +115,7 @@ curves(runs, folder / "curves.png")
 #
 # Plans that neither has seen. From the top: the plans, L1 alone, both losses, the true houses. With L1 alone all houses
 # have the same paint, between the four, and no windows: those are dark or light, and in the middle lies the wall. The
-# adversary asks for windows and for bright paint. But its patches of 16 pixels are smaller than a house, and it does not
+# adversary asks for windows and for bright paint. But its patches of 16 pixels are smaller than a house, so it does not
 # see that one wall has several paints. (With `patch=34` it sees all of the house.)
 #
 # How colourful images are is a number, too, and so is the distance to the true ones: L1 alone is best at what it was
