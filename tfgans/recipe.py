@@ -14,6 +14,16 @@ from tfgans.signatures import arguments, refuse_unknown, typed
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 PAIRINGS = ("aligned", "shuffled", "halves")
+CHANGEABLE = (
+    "degradation",
+    "pairing",
+    "palette",
+    "sets",
+    "load_shape",
+    "shrink_jpeg",
+    "image_palette",
+    "reader",
+)  # where a recipe has them
 ZERO = ("pretrain_steps", "early_steps", "unroll", "overlap")  # counts that may be 0: training works without them
 
 STEPS = ("pretrain_steps", "early_steps", "drop_at")  # arguments of models that count steps of the training
@@ -62,6 +72,8 @@ class Recipe:
     not find it in its targets.
     `precision` is what the result was trained in; "" leaves it to the machine.
     `pairing`, `sets` (roles), `palette`, `load_shape` (a side) and `shapes` are arguments of `data.load_domains`.
+    `image_palette` is that of label maps which are taken for coloured images: targets are measured as label maps, too.
+    With `reader`, an exported model that makes such maps of images, the sources are; it reads what is made of them.
     `reported` is what the paper reports, in rows: {"measure": "psnr", "test": "set5", "value": 29.40}.
     `deviations` are the differences from the paper, a fact each. `notes` say why the numbers are what they are.
     """
@@ -83,6 +95,8 @@ class Recipe:
     sets: dict[str, Any] = dataclasses.field(default_factory=dict)
     palette: str = ""
     load_shape: int = 0
+    image_palette: str = ""
+    reader: str = ""
     shapes: dict[str, Any] = dataclasses.field(default_factory=dict)
     reported: tuple[dict[str, Any], ...] = ()
     deviations: tuple[str, ...] = ()
@@ -164,20 +178,15 @@ class Recipe:
     def override(self, settings: dict[str, Any]) -> "Recipe":
         """A copy with some settings changed.
 
-        A key is `steps`, `batch_size`, `decay`, `keep`, `dataset`, `degradation`, `pairing`, `palette` or
-        `shrink_jpeg` where the recipe has them, an argument of the model (`width`), or an optimizer's
-        (`d_optimizer.learning_rate`).
+        A key is `steps`, `batch_size`, `decay`, `keep`, `dataset`, one of CHANGEABLE where the recipe has it, an
+        argument of the model (`width`), or an optimizer's (`d_optimizer.learning_rate`).
 
         Raises:
             UserError: an unknown key, or a value of another type than the old one.
         """
         model, optimizers = dict(self.model), {k: dict(v) for k, v in self.optimizers.items()}
         own = {name: getattr(self, name) for name in ("dataset", "batch_size", "steps", "decay", "keep")}
-        own |= {
-            name: value
-            for name in ("degradation", "pairing", "palette", "shrink_jpeg")
-            if (value := getattr(self, name))
-        }
+        own |= {name: value for name in CHANGEABLE if (value := getattr(self, name))}
         known = {name: (own, name) for name in own} | {name: (model, name) for name in model}
         known |= {
             f"{player}.{name}": (optimizers[player], name) for player in optimizers for name in optimizers[player]

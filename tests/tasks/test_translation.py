@@ -19,6 +19,7 @@ from tfgans.errors import UserError
 from tfgans.inference.exported import Exported
 from tfgans.recipe import Recipe
 from tfgans.tasks import SAMPLE_SEED, Measured, Subject, joint_generation, paired_translation, unpaired_translation
+from tfgans.tasks.translation import perceptual
 
 SIDE = 16
 PHOTO = images(3)
@@ -128,6 +129,83 @@ def test_label_maps(tmp_path: Path, made: str) -> None:
     sheet = paired_translation.sheet(model, of)
     assert sheet.shape == (3 * (SIDE + 2) + 2, SIDE + 4, 3)
     assert sheet[-4 - SIDE + 2, 5].tolist() == [255, 0, 0], "the target's colours"
+
+
+def test_coloured_targets_are_measured_as_label_maps_too(tmp_path: Path) -> None:
+    """Red above green above what does not count, in colours that JPEG left; 6 of 14 rows are made wrong."""
+    seen = np.array([[240, 20, 10], [10, 250, 20], [5, 5, 5]])
+    rows = np.repeat([0, 1, 2], [8, 6, 2])
+    write(tmp_path / "set" / "test" / "map" / "0.png", np.repeat(seen[rows][:, None], SIDE, axis=1))
+    made = np.array([[200, 30, 20], [0, 30, 180]])[np.repeat([0, 1], [8, 8])]  # blue in the place of green
+    write(tmp_path / "set" / "test" / "photo" / "0.png", np.repeat(made[:, None], SIDE, axis=1))
+    (tmp_path / "palette.txt").write_text(PALETTE)
+    model = Exported(
+        declare(tmp_path / "m", {"translate": (lambda x: x, Endpoint({"images": PHOTO}, {"images": PHOTO}))})
+    )
+    sets = {"source": "photo", "target": "map"}
+    of = subject(f"pairs:{tmp_path / 'set'}", sets=sets, image_palette=str(tmp_path / "palette.txt"))
+    found = values(paired_translation.measure(model, of))
+    assert found["pixel_accuracy", "model"] == pytest.approx(8 / 14)
+    assert found["class_accuracy", "model"] == pytest.approx((1 + 0) / 2)
+    assert found["mean_iou", "model"] == pytest.approx((1 + 0) / 2)
+    assert ("l1", "model") in found, "and as an image"
+
+
+def test_a_reader_finds_the_source_in_what_was_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Red above green above what does not count; red becomes gray, green black, and the reader knows it."""
+    rows = np.repeat([0, 1, 2], [8, 6, 2])
+    colours = np.array([[250, 10, 0], [10, 250, 0], [0, 10, 0]])
+    write(tmp_path / "set" / "test" / "map" / "0.png", np.repeat(colours[rows][:, None], SIDE, axis=1))
+    photo = np.array([100, 0, 0])[rows]
+    photo[:4] = 0  # in the true image the reader misses half of the red
+    write(
+        tmp_path / "set" / "test" / "photo" / "0.png", np.repeat(photo[:, None], SIDE, axis=1)[..., None].repeat(3, -1)
+    )
+    (tmp_path / "palette.txt").write_text(PALETTE)
+    noisy = Endpoint({"images": PHOTO, "seed": number()}, {"images": PHOTO})
+
+    def paint(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        return tf.repeat(tf.where(images[..., :1] > 0.5, 0.4, 0.0), 3, axis=-1)
+
+    def read(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        return tf.where(images > 0.3, tf.constant([0.9, 0.1, 0.0]), tf.constant([0.1, 0.8, 0.0]))
+
+    model = Exported(declare(tmp_path / "m", {"translate": (paint, noisy)}))
+    sets = {"source": "map", "target": "photo"}
+    recipe: dict[str, Any] = dict(sets=sets, image_palette=str(tmp_path / "palette.txt"))
+    absent = paired_translation.measure(model, subject(f"pairs:{tmp_path / 'set'}", reader="nowhere", **recipe))
+    assert "not read: there is no SavedModel at nowhere" in capsys.readouterr().err
+    declare(tmp_path / "reader", {"translate": (read, noisy)})
+    of = subject(f"pairs:{tmp_path / 'set'}", reader=str(tmp_path / "reader"), **recipe)
+    measured = paired_translation.measure(model, of)
+    assert measured.protocol["reader"] == str(tmp_path / "reader") and len(measured.protocol["reader_sha256"]) == 64
+    found, without = values(measured), values(absent)
+    assert {key for key in found if key not in without} == {
+        (measure, of, "read")
+        for measure in ("pixel_accuracy", "class_accuracy", "mean_iou")
+        for of in ("model", "real")
+    }
+    assert found["pixel_accuracy", "model", "read"] == 1 and found["mean_iou", "model", "read"] == 1
+    assert found["pixel_accuracy", "real", "read"] == pytest.approx((4 + 6) / 14)
+    assert found["class_accuracy", "real", "read"] == pytest.approx((4 / 8 + 6 / 6) / 2)
+    assert found["mean_iou", "real", "read"] == pytest.approx((4 / 8 + 6 / 10) / 2)
+
+
+def test_distances_in_the_features_of_squeezenet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every image counts, beyond a batch too; gray ones are compared in three channels."""
+
+    def distance_of(path: str) -> Any:
+        assert path == "weights.h5"
+        return lambda a, b: tf.reduce_mean(tf.abs(a - b), (1, 2, 3))
+
+    monkeypatch.setattr("tfgans.tasks.translation.squeezenet_distance", distance_of)
+    made, target = np.zeros((9, 32, 32, 1), np.uint8), np.zeros((9, 32, 32, 3), np.uint8)
+    target[8] = 255
+    (found,) = perceptual("squeezenet:weights.h5", made, target, "model", test="x")
+    assert (found.measure, found.of, found.test) == ("squeezenet_distance", "model", "x")
+    assert found.values == [pytest.approx(2 / 9)]
+    for features, side in ((None, 32), ("judge:mnist", 32), ("squeezenet:weights.h5", 30)):
+        assert not list(perceptual(features, made[:, :side, :side], target[:, :side, :side], "model"))
 
 
 def test_maps_as_sources(tmp_path: Path) -> None:

@@ -164,6 +164,8 @@ def test_paths_are_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert (made.dataset, made.palette) == (f"folder:{here}/p", f"{here}/mine.txt")
     config = {"recipe": {"dataset": made.dataset, "palette": made.palette, "model": made.model}, "typed": typed}
     assert provenance.as_typed(config) == {"dataset": "folder:p", "palette": "mine.txt", "model": model}
+    made, typed = provenance.located(Recipe("mnist", {}, {}, 1, 1, image_palette="mine.txt"))
+    assert made.image_palette == f"{here}/mine.txt" and typed == {"image_palette": "mine.txt"}
     for content in ("none", "vgg54", "vgg54:random"):
         same = Recipe("mnist", {"content": content, "start": ""}, {}, 1, 1, palette="facades")
         assert provenance.located(same) == (same, {})

@@ -70,7 +70,7 @@ def label(row: Row, test: bool = False) -> str:
     """A row's name: "PSNR (dB), in the hole, of biharmonic filling"; with `test`, the test set's behind it."""
     words = [MEASURES.get(row.measure, row.measure.replace("_", " ").capitalize())]
     if row.where and row.where.split()[0] not in PARTS:
-        words.append({"hole": "in the hole"}.get(row.where, row.where))
+        words.append({"hole": "in the hole", "read": "as a reader sees it"}.get(row.where, row.where))
     words += [row.direction.replace("_", " ")] if row.direction else []
     words += [OF.get(row.of, f"of {row.of}")] if row.of != "model" else []
     return ", ".join(words) + (f" ({row.test})" if test else "")

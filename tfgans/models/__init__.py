@@ -41,6 +41,7 @@ MODELS = {
         "GAN based on Resnet for Conditional Image Restoration (report)",
     ),
     "context_encoder": ("ContextEncoder", "inpainting from the context", "Pathak 2016, arXiv:1604.07379"),
+    "pix2pix": ("Pix2pix", "translates images, learnt from pairs", "Isola 2016, arXiv:1611.07004"),
     "unet_gan": ("UNetGAN", "colourization and inpainting with a partitioned U-Net", "Zhang and Zhou (report)"),
 }
 RECIPES = Path(__file__).parent.parent / "recipes"

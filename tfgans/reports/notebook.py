@@ -56,6 +56,17 @@ SHOWN = {  # task -> (measure, of) and what a chapter calls it
         for measure in ("psnr", "ssim", "squeezenet_distance")
         for of, end in (("model", ""), ("bicubic", ", bicubic"), ("input", ", before"))
     },
+    "paired_translation": {
+        ("pixel_accuracy", "model"): "accuracy per pixel",
+        ("class_accuracy", "model"): "accuracy per class",
+        ("mean_iou", "model"): "mean IoU",
+        ("l1", "model"): "L1 (images in [0, 1])",
+        ("l1", "input"): "  of the input itself",
+        ("ssim", "model"): "SSIM",
+        ("squeezenet_distance", "model"): "distance in SqueezeNet features",
+        ("kernel_distance", "model"): "kernel distance (0 is best)",
+        ("kernel_distance", "train"): "  of training images: the floor",
+    },
 }
 
 
@@ -130,6 +141,8 @@ def results(name: str, folder: Path) -> None:
     against = f"{protocol.get('degradation')} undone"
     if card.task == "restoration":
         against += ", on " + " and ".join(tests)
+    elif card.task == "paired_translation":
+        against = "on " + " and ".join(f"{n:,} pairs of {test}" for test, n in protocol["n_images"].items())
     elif card.task != "small_restoration":
         against = (
             f"{protocol['n_fake']:,} samples against {protocol['n_real']:,} images of {protocol['split']}, in "

@@ -1,6 +1,9 @@
 """Paired translation: how near translated test images come to their targets, beside the input itself."""
 
+import hashlib
+import sys
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -24,6 +27,7 @@ from tfgans.tasks.translation import (
     domains_of,
     of_labels,
     one,
+    perceptual,
     shown,
     translated,
 )
@@ -36,10 +40,12 @@ def features_of(card: Card) -> str | None:
 
 
 def measure(model: Exported, subject: Subject) -> Measured:
-    """L1, PSNR and SSIM of translated test images, of label maps accuracies and IoU; with features, distances as sets.
+    """L1, PSNR and SSIM of translated test images, of label maps accuracies and IoU; with features, distances as sets
+    and, with squeezenet:PATH, in its features.
 
     `of` input: the source in the place of its translation, where both are images of one size. The floor of the
-    distances between sets is that of training targets.
+    distances between sets is that of training targets. Targets that are images of the recipe's `image_palette` are
+    measured as label maps, too: the nearest colours in them and in what was made. With a `reader` see `_read`.
 
     Raises UserError where the test images are no pairs.
     """
@@ -58,13 +64,22 @@ def measure(model: Exported, subject: Subject) -> Measured:
         "asked_features": subject.features,
     }
     if target.palette is not None:
-        return Measured(protocol, list(of_labels(made, target, **place)))
-    rows = list(between(made, target.images, "model", **place))
+        return Measured(protocol, list(of_labels(made, target.images, target.palette, **place)))
+    rows: list[Row] = []
+    if subject.recipe.reader:
+        more, network = _read(subject.recipe, sources[0], {"model": made, "real": target.images}, **place)
+        rows, protocol = rows + more, protocol | network
+    elif subject.recipe.image_palette:
+        rows += of_labels(made, target.images, palette_of(subject.recipe.image_palette), **place)
+    rows += between(made, target.images, "model", **place)
+    rows += perceptual(subject.features, made, target.images, "model", **place)
     source = shown(sources[0])
     comparable = sources[0].encoding == "image" and source.shape[:3] == target.images.shape[:3]
     if comparable:
         same = source if source.shape == target.images.shape else coloured(source)
-        rows += between(same, np.broadcast_to(target.images, same.shape), "input", **place)
+        beside = np.broadcast_to(target.images, same.shape)
+        rows += between(same, beside, "input", **place)
+        rows += perceptual(subject.features, same, beside, "input", **place)
     if subject.features:
         train = one(domains_of(subject, "train", len(target)), "target")
         sets = {"model": made, "train": train.images} | ({"input": source} if comparable else {})
@@ -77,6 +92,29 @@ def _made(model: Exported, sources: list[ImageSet]) -> np.ndarray:
     """Translations of the sources; a model with noise gets the seed of samples."""
     seed = [SAMPLE_SEED] if "seed" in model.need("translate").inputs else []
     return translated(lambda *each: model.call("translate", *each, *seed), *sources)
+
+
+def _read(
+    recipe: Recipe, source: ImageSet, sets: dict[str, np.ndarray], **place: Any
+) -> tuple[list[Row], dict[str, Any]]:
+    """Whether the reader finds in images (n, h, w, c), uint8, the label maps that they were made of, `where` read.
+
+    In place of the FCN score of arXiv:1611.07004, section 4.1, whose network could not be had. `of` real: true images,
+    the best that can be hoped for. Without the reader no rows, and a line on stderr.
+    """
+    try:
+        reader = Exported(recipe.reader)
+    except UserError as error:
+        print(f"not read: {error}", file=sys.stderr)
+        return [], {}
+    palette = palette_of(recipe.image_palette or recipe.palette)
+    rows: list[Row] = []
+    for of, images in sets.items():
+        seen = _made(reader, [ImageSet(of, images.ravel(), np.full((len(images), 3), images.shape[1:]))])
+        rows += of_labels(seen, source.images, palette, of=of, where="read", **place)
+    weights = sorted((reader.path / "variables").glob("*.data*"))
+    sha256 = hashlib.sha256(b"".join(each.read_bytes() for each in weights)).hexdigest()
+    return rows, {"reader": recipe.reader, "reader_sha256": sha256}
 
 
 def measure_run(run: Run, model: Exported, subject: Subject) -> list[Row]:

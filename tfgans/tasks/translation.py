@@ -4,11 +4,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from tfgans import data, metrics
 from tfgans.card import Row
 from tfgans.data import Domains, ImageSet
+from tfgans.data.palettes import Palette
 from tfgans.features import load_features
+from tfgans.features.squeezenet import SMALLEST, squeezenet_distance
 from tfgans.images import to_uint8
 from tfgans.tasks import FEWEST, Subject, row
 from tfgans.tasks.set_distances import frechet_rows, kernel_rows
@@ -79,20 +82,36 @@ def between(made: np.ndarray, target: np.ndarray, of: str, **place: Any) -> Iter
         yield row("ssim", np.mean(metrics.ssim(made, target)), of, **place)
 
 
-def of_labels(made: np.ndarray, target: ImageSet, **place: Any) -> Iterator[Row]:
+def of_labels(made: np.ndarray, target: np.ndarray, palette: Palette, **place: Any) -> Iterator[Row]:
     """Accuracy per pixel and per class, and mean IoU, of label maps: ids, or colours that are taken to the nearest.
 
-    Classes that the palette marks as ignored do not count.
+    Pixels whose true class the palette marks as ignored do not count.
     """
-    palette = target.palette
-    assert palette is not None
-    ids = made[..., 0] if np.issubdtype(made.dtype, np.integer) and made.shape[-1] == 1 else palette.ids(made)[0]
-    true = target.images[..., 0].astype(np.int64)
+
+    def ids(maps: np.ndarray) -> np.ndarray:
+        return (maps[..., 0] if maps.shape[-1] == 1 else palette.ids(maps)[0]).astype(np.int64)
+
+    true = ids(target)
     true = np.where(np.isin(true, palette.ignored), -1, true)
-    confusion = metrics.confusion(ids, true, len(palette))
+    confusion = metrics.confusion(ids(made), true, len(palette))
     yield row("pixel_accuracy", metrics.pixel_accuracy(confusion), **place)
     yield row("class_accuracy", metrics.class_accuracy(confusion), **place)
     yield row("mean_iou", metrics.mean_iou(confusion), **place)
+
+
+def perceptual(features: str | None, made: np.ndarray, target: np.ndarray, of: str, **place: Any) -> Iterator[Row]:
+    """The squeezenet distance of images from their targets, both uint8 (n, h, w, c); the mean over n.
+
+    None without the features squeezenet:PATH, nor of images that the network is too large for.
+    """
+    kind, _, path = (features or "").partition(":")
+    if kind == "squeezenet" and min(made.shape[1:3]) >= SMALLEST:
+        distance = squeezenet_distance(path)
+        found = []
+        for first in range(0, len(made), BATCH):
+            pair = (coloured(each[first : first + BATCH]) for each in (made, target))
+            found.append(distance(*(tf.constant(each, tf.float32) / 127.5 - 1.0 for each in pair)).numpy())
+        yield row("squeezenet_distance", np.concatenate(found).mean(), of, **place)
 
 
 def between_sets(

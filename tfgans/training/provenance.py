@@ -22,8 +22,8 @@ from tfgans.training.setup import load_source
 def located(recipe: Recipe) -> tuple[Recipe, dict[str, str]]:
     """The recipe with absolute paths, which are the same from every working folder; and what they were, by setting."""
     now: dict[str, Any] = {"dataset": absolute(recipe.dataset, recipe.pairing)}
-    if recipe.palette and recipe.palette not in palettes.NAMES:
-        now["palette"] = path_of(recipe.palette)
+    colours = {"palette": recipe.palette, "image_palette": recipe.image_palette}
+    now |= {name: path_of(place) for name, place in colours.items() if place and place not in palettes.NAMES}
     model = {}
     start = recipe.model.get("start")
     if start and isinstance(start, str):
@@ -31,7 +31,7 @@ def located(recipe: Recipe) -> tuple[Recipe, dict[str, str]]:
     network, _, place = str(recipe.model.get("content", "")).partition(":")
     if place and place != "random":
         model["content"] = f"{network}:{path_of(place)}"
-    before = {"dataset": recipe.dataset, "palette": recipe.palette, **recipe.model}
+    before = {"dataset": recipe.dataset, **colours, **recipe.model}
     typed = {name: before[name] for name, value in {**now, **model}.items() if before[name] != value}
     return dataclasses.replace(recipe, model={**recipe.model, **model}, **now), typed
 

@@ -1,0 +1,125 @@
+"""Networks of GANs that translate images: a U-Net and PatchGANs. Isola et al. 2016, arXiv:1611.07004, section 6.1."""
+
+from typing import Any
+
+import keras
+from keras import layers
+
+from tfgans.errors import UserError
+from tfgans.layers import BatchNormalization
+
+KERNEL = keras.initializers.RandomNormal(stddev=0.02)  # section 6.2
+SCALE = keras.initializers.RandomNormal(mean=1.0, stddev=0.02)  # of batch normalization, as in the authors' code
+NORMS = ("batch", "instance", "none")
+PATCHES = {16: 1, 34: 2, 70: 3, 142: 4, 286: 5}  # pixels a side that an output sees -> convolutions of stride 2
+
+
+def instance_normalization() -> layers.Layer:
+    """Each channel of each image to mean 0 and variance 1. Ulyanov et al. 2016, arXiv:1607.08022.
+
+    Maps of one pixel become exactly 0: normalize none of these.
+    """
+    return layers.GroupNormalization(groups=-1, epsilon=1e-5, center=False, scale=False)
+
+
+def normalized(x: Any, norm: str) -> Any:
+    """A map under the normalization of this name, one of NORMS. Raises UserError for another name."""
+    if norm not in NORMS:
+        raise UserError(f"norm is {', '.join(NORMS)}, not '{norm}'")
+    if norm == "batch":
+        return BatchNormalization(epsilon=1e-5, gamma_initializer=SCALE.clone())(x)
+    return instance_normalization()(x) if norm == "instance" else x
+
+
+def convolution(x: Any, filters: int, norm: str, kernel: int = 4, stride: int = 2, padding: str = "same") -> Any:
+    """A convolution and its normalization; a bias where there is none."""
+    x = layers.Conv2D(filters, kernel, stride, padding, use_bias=norm == "none", kernel_initializer=KERNEL.clone())(x)
+    return normalized(x, norm)
+
+
+def transposed(x: Any, filters: int, norm: str) -> Any:
+    """A transposed convolution that doubles the sides, and its normalization; a bias where there is none."""
+    own: dict[str, Any] = dict(use_bias=norm == "none", kernel_initializer=KERNEL.clone())
+    return normalized(layers.Conv2DTranspose(filters, 4, 2, "same", **own)(x), norm)
+
+
+def levels_of(height: int, width: int) -> int:
+    """How often a U-Net halves images of this size: until the shorter side is 1 pixel. 128 -> 7, 256 -> 8.
+
+    Raises:
+        UserError: a side does not halve that often.
+    """
+    levels = min(height, width).bit_length() - 1
+    if levels < 2 or height % (1 << levels) or width % (1 << levels):
+        raise UserError(
+            f"a U-Net halves images until the shorter side is one pixel, and those of {height}x{width} do not halve so "
+            "often; take sides such as 64, 128, 256 or 512"
+        )
+    return levels
+
+
+def build_unet(
+    given: int,
+    made: int,
+    width: int,
+    levels: int,
+    *,
+    skips: bool = True,
+    dropout: float = 0.5,
+    norm: str = "batch",
+    name: str = "generator",
+) -> keras.Model:
+    """(n, h, w, given) -> (n, h, w, made) in [-1, 1]; h and w are multiples of 2 ** levels. Section 6.1.1.
+
+    Filters double with each level up to 8 times `width`. Neither the first map is normalized nor the innermost, of one
+    pixel in training. The first three maps on the way up have dropout. Without `skips` it is an encoder and a decoder.
+    """
+    filters = [width * min(1 << i, 8) for i in range(levels)]
+    image = x = keras.Input((None, None, given))
+    maps = []
+    for i in range(levels):
+        x = convolution(layers.LeakyReLU(0.2)(x) if i else x, filters[i], norm if 0 < i < levels - 1 else "none")
+        maps.append(x)
+    for i in reversed(range(levels - 1)):
+        x = transposed(layers.ReLU()(x), filters[i], norm)
+        if i >= levels - 4 and dropout:
+            x = layers.Dropout(dropout)(x)
+        if skips:
+            x = layers.Concatenate()([x, maps[i]])
+    x = transposed(layers.ReLU()(x), made, "none")
+    return keras.Model(image, layers.Activation("tanh", dtype="float32")(x), name=name)
+
+
+def build_patchgan(
+    channels: int, width: int, patch: int = 70, *, norm: str = "batch", name: str = "discriminator"
+) -> keras.Model:
+    """(n, h, w, channels) -> (n, h', w', 1) logits, each of a patch of patch x patch pixels. Section 6.1.2.
+
+    Images of 256 pixels have 30x30 of the patches of 70. `patch` is 1 (a PixelGAN), 16, 34, 70, 142 or 286.
+
+    Raises:
+        UserError: another patch.
+    """
+    image = x = keras.Input((None, None, channels))
+    if patch == 1:
+        x = layers.LeakyReLU(0.2)(convolution(x, width, "none", kernel=1, stride=1))
+        x = layers.LeakyReLU(0.2)(convolution(x, 2 * width, norm, kernel=1, stride=1))
+    elif patch in PATCHES:
+        for i in range(PATCHES[patch]):
+            x = layers.LeakyReLU(0.2)(convolution(x, width * min(1 << i, 8), norm if i else "none"))
+        x = convolution(layers.ZeroPadding2D(1)(x), width * min(1 << PATCHES[patch], 8), norm, 4, 1, "valid")
+        x = layers.ZeroPadding2D(1)(layers.LeakyReLU(0.2)(x))
+    else:
+        raise UserError(f"patch is 1, {', '.join(map(str, PATCHES))}, not {patch}")
+    kernel = 1 if patch == 1 else 4
+    x = layers.Conv2D(1, kernel, kernel_initializer=KERNEL.clone(), dtype="float32")(x)
+    return keras.Model(image, x, name=name)
+
+
+def patches_of(side: int, patch: int) -> int:
+    """How many outputs a PatchGAN has along a side of so many pixels; none or fewer where the image is too small."""
+    if patch == 1:
+        return side
+    for _ in range(PATCHES[patch]):
+        side = -(-side // 2)
+    return side - 2
