@@ -14,7 +14,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 import numpy as np
-import pytest
 import tensorflow as tf
 
 from tfgans import models
@@ -46,16 +45,6 @@ def first_cases() -> list[tuple[str, str]]:
     return [(name, models.default(name)) for name in models.MODELS]
 
 
-def usual_cases() -> list[tuple[str, str]]:
-    """`cases` whose tiny recipe their file holds: the first ones, and those that differ from them in what they run."""
-    return [case for case in cases() if models.has_tiny(*case)]
-
-
-def marks(name: str, key: str) -> list[pytest.MarkDecorator]:
-    """Of a case: what is not usual is slow."""
-    return [] if models.has_tiny(name, key) else [pytest.mark.slow]
-
-
 def tiny_model(name: str, key: str, precision: str = "float32", jit_compile: bool = False) -> Any:
     return build(name, models.tiny(name, key), 7, precision, jit_compile)
 
@@ -84,21 +73,35 @@ def traced(model: Any) -> Any:
     return tf.function(model.train_step, jit_compile=model.jit_compile)
 
 
-def go_on(model: Any, start: int, steps: int = STEPS) -> dict[str, float]:
-    """Train on the batches of steps `start` to `start + steps`; the last logs."""
-    step = traced(model)
+def go_on(model: Any, start: int, steps: int = STEPS, graph: bool = True) -> dict[str, float]:
+    """Train on the batches of steps `start` to `start + steps`; the last logs.
+
+    Without `graph` the operations are run one by one: for a few steps that is faster than tracing them.
+    """
+    step = traced(model) if graph else model.train_step
     logs: dict[str, float] = {}
     for i in range(start, start + steps):
         logs = {term: float(value) for term, value in step(batch_of(model, i)).items()}
     return logs
 
 
-def state(model: Any) -> dict[str, np.ndarray]:
+def variables(model: Any) -> dict[str, keras.Variable]:
     """Everything that a continuation depends on: weights, statistics, random states, optimizers."""
     found = {f"{i} {v.path}": v for i, v in enumerate(model.variables)}
     for player in model.players:
         found |= {f"{player} {i} {v.path}": v for i, v in enumerate(getattr(model, player).variables)}
-    return {name: np.asarray(keras.ops.convert_to_numpy(v)) for name, v in found.items()}
+    return found
+
+
+def state(model: Any) -> dict[str, np.ndarray]:
+    """The values of `variables`."""
+    return {name: np.asarray(keras.ops.convert_to_numpy(v)) for name, v in variables(model).items()}
+
+
+def put_back(model: Any, values: dict[str, np.ndarray]) -> None:
+    """Give a model the `state` that it had."""
+    for name, variable in variables(model).items():
+        variable.assign(values[name])
 
 
 def differences(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> list[str]:
