@@ -195,13 +195,8 @@ def test_killed_again_and_again_it_reaches_the_same_bits(
     process = launch(command(run.path, pictures))
     when(run.path / "config.yaml", process)  # before the first step
     kill(process)
-    assert (run.latest() or 0) < STEPS
-
-    process = launch(["resume", str(run.path)])
-    when(run.checkpoint(2 * EVERY), process)  # between two checkpoints
-    kill(process)
-    reached = run.latest()
-    assert reached is not None and 2 * EVERY <= reached < STEPS - EVERY
+    reached = run.latest() or 0  # a step between two checkpoints is met by the kills of tests/test_toys.py
+    assert reached < STEPS - 2 * EVERY
 
     process = launch(["resume", str(run.path)], HALF_WRITTEN)
     assert process.stdout is not None and process.stdout.readline() == "HALF\n"  # while a checkpoint is written
