@@ -88,7 +88,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     for i, image in enumerate(digits.images):
         (pictures / str(i % 3)).mkdir(exist_ok=True)
         Image.fromarray(image[..., 0]).save(pictures / str(i % 3) / f"{i:03d}.png")
-    settings = {"generator_width": 4, "discriminator_width": 4, "batch_size": 4, "image_shape": [28, 28, 1]}
+    settings = {"generator_width": 12, "discriminator_width": 12, "batch_size": 4, "image_shape": [28, 28, 1]}
     made = []
     for i, (seed, steps) in enumerate([(0, 2), (1, 2), (2, 2), (3, 3)]):
         run = train(
@@ -148,7 +148,7 @@ def test_card_over_seeds(runs: list[Path], tmp_path: Path) -> None:
     joined = more_seeds(older(model=without("latent_dim")), new, folder)  # which had its default, 100
     assert joined.commit == "1234, 5678" and joined.training_seeds == [0, 1, 7]
     assert joined.settings["model"] == card.settings["model"]
-    for old, field in (  # the default of generator_width is not 4
+    for old, field in (  # the default of generator_width is not 12
         (older(model=without("generator_width")), "model"),
         (older(decay=0.25), "decay"),
         (dataclasses.replace(card, precision="mixed_bfloat16"), "precision"),

@@ -31,15 +31,15 @@ ALONE = """
 import sys
 sys.modules["tfgans"] = sys.modules["keras"] = None  # importing either fails
 import numpy as np, tensorflow as tf
-plain, labelled = (tf.saved_model.load(path) for path in sys.argv[1:3])
+made, plain, labelled, judge = sys.argv[1], *(tf.saved_model.load(path) for path in sys.argv[2:])
 np.savez(
-    sys.argv[3],
+    made,
     plain=plain.sample(6, 3),
     again=plain.sample(n=tf.constant(6), seed=tf.constant(3)),
     other=plain.sample(6, 4),
     labelled=labelled.sample([0, 1, 2, 2], 3),
     signature=plain.signatures["sample"](n=tf.constant(6), seed=tf.constant(3))["output_0"],
-    logits=tf.saved_model.load(sys.argv[4]).logits(plain.sample(6, 3)),
+    logits=judge.logits(plain.sample(6, 3)),
 )
 """
 
@@ -54,7 +54,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def test_tensorflow_alone_draws_the_same_images(exported: tuple[Path, Path], tmp_path: Path) -> None:
     made = tmp_path / "made.npz"
     judge = load_judge("mnist")
-    command = [sys.executable, "-c", ALONE, *exported, made, judge.path]
+    command = [sys.executable, "-c", ALONE, made, *exported, judge.path]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
     with np.load(made) as drawn:
