@@ -6,6 +6,7 @@ folder, goes on for STEPS steps and writes the state beside it as `*.npz`, unles
 
 import functools
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import tensorflow as tf
 
 from tfgans import models
 from tfgans.recipe import Recipe
+from tfgans.run import Run
 from tfgans.training.setup import build
 
 BATCH = 4
@@ -102,6 +104,19 @@ def put_back(model: Any, values: dict[str, np.ndarray]) -> None:
     """Give a model the `state` that it had."""
     for name, variable in variables(model).items():
         variable.assign(values[name])
+
+
+def another_seed(run: Run, folder: Path, seed: int) -> Run:
+    """A copy of a run as if it were one of another seed: of the same settings, and with other weights."""
+    other = Run(shutil.copytree(run.path, folder))
+    other.update_config(seed=seed)
+    step = other.latest()
+    assert step is not None
+    model = other.load(step)
+    for weight in model.trainable_variables:
+        weight.assign((1 - seed / 10) * weight)
+    other.save(model, step)
+    return other
 
 
 def differences(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> list[str]:

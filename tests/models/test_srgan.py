@@ -271,6 +271,7 @@ def test_small_images_of_any_source_are_left_out_and_counted(capsys: pytest.Capt
         load_source(dataclasses.replace(small(image_shape=(4000, 4000, 3)), dataset="photos"))
 
 
+@pytest.mark.slow
 def test_a_run_stops_and_goes_on_across_the_border(photographs: Path, tmp_path: Path) -> None:
     settings = {**SMALL, "pretrain_steps": 3, "steps": 5, "batch_size": 2}
     options: dict[str, Any] = dict(settings=settings, dataset=f"folder:{photographs}", precision="float32", jit="off")

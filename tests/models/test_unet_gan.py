@@ -330,7 +330,7 @@ def test_what_lies_in_a_hole_is_not_looked_at() -> None:
     assert list(endpoint.inputs) == ["images", "masks"] and endpoint.hole == 32 and endpoint.scale == 1
 
 
-@pytest.mark.parametrize("task", ["colorize", "inpaint"])
+@pytest.mark.parametrize("task", ["colorize", pytest.param("inpaint", marks=pytest.mark.slow)])
 def test_the_endpoint_takes_any_size(task: str, tmp_path: Path) -> None:
     exported = Exported(export(model(task), tmp_path / "m"))
     assert (exported.channels, exported.made_channels) == ((1, 3) if task == "colorize" else (3, 3))
