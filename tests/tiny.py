@@ -1,7 +1,7 @@
 """Every recipe at a size that takes a second, for the tests; run as a script, it continues saved models.
 
-`python tests/tiny.py FOLDER` is the fresh process of the save-and-continue tests: it loads each `*.keras` in the
-folder, goes on for STEPS steps and writes the state beside it as `*.npz`, unless that is there.
+`python tests/tiny.py FILE...` is the fresh process of the save-and-continue tests: it loads each `*.keras`, goes on for
+STEPS steps and writes the state beside it as `*.npz`.
 """
 
 import functools
@@ -127,8 +127,7 @@ def differences(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> lis
 
 
 if __name__ == "__main__":
-    waiting = [path for path in Path(sys.argv[1]).glob("*.keras") if not path.with_suffix(".npz").exists()]
-    for path in sorted(waiting):
+    for path in map(Path, sys.argv[1:]):
         name, _, precision = path.stem.split("-")
         models.module(name)
         keras.config.set_dtype_policy(precision)

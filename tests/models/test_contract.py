@@ -81,8 +81,8 @@ class Trained:
 class Zoo:
     """Trains a recipe when a test first asks for it; alike ones (at tiny width) share a model."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, continued: set[tuple[str, str, str]]) -> None:
+        self.folder, self.continued = folder, continued
         self.trained: dict[str, Trained] = {}
 
     def get(self, name: str, key: str, precision: str = "float32") -> Trained:
@@ -110,19 +110,24 @@ class Zoo:
         self.trained[alike] = Trained(model, logs, counts, path, saved, state(model), exported, made)
 
     def continuation(self, trained: Trained) -> list[np.ndarray]:
-        """The state that a fresh process reached from the file; one process for all that were trained till now."""
+        """The state that a fresh process reached from the file; one process for all of `continued` that are trained."""
         result = trained.path.with_suffix(".npz")
         if not result.exists():
+            wanted = {self.alike(*case) for case in self.continued}
+            paths = [each.path for key, each in self.trained.items() if key in wanted]
+            waiting = [path for path in paths if not path.with_suffix(".npz").exists()]
             script = Path(__file__).parents[1] / "tiny.py"
-            done = subprocess.run([sys.executable, script, self.folder], capture_output=True, text=True, timeout=600)
+            done = subprocess.run([sys.executable, script, *waiting], capture_output=True, text=True, timeout=600)
             assert done.returncode == 0, done.stderr[-3000:]
         with np.load(result) as arrays:
             return [arrays[str(i)] for i in range(len(arrays))]
 
 
 @pytest.fixture(scope="module")
-def zoo(tmp_path_factory: pytest.TempPathFactory) -> Zoo:
-    return Zoo(tmp_path_factory.mktemp("zoo"))
+def zoo(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Zoo:
+    name = test_a_fresh_process_continues_to_the_same_bits.__name__
+    continued = [item.callspec.params for item in request.session.items if item.originalname == name]
+    return Zoo(tmp_path_factory.mktemp("zoo"), {(each["name"], each["key"], each["precision"]) for each in continued})
 
 
 N, SIDE = 3, 8  # examples given to an endpoint, and pixels where it takes any size
