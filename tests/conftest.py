@@ -1,5 +1,6 @@
 """Shared by all tests: a folder of small images, and the global precision is put back after each test."""
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -16,11 +17,18 @@ from PIL import Image
 HERE = Path(__file__).parent
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What shares fixtures runs in one worker: a file, or what the contract tests group themselves."""
     for item in items:
         if item.path.name != "test_contract.py":
             item.add_marker(pytest.mark.xdist_group(item.path.relative_to(HERE).as_posix()))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: the garbage collector need not go through its million objects again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

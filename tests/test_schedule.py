@@ -97,7 +97,7 @@ def test_updates_are_counted_as_they_are_declared(name: str) -> None:
                 if name == "unet_gan" and player == "g_optimizer" and step >= 1:
                     expected *= recipe.model["rate_after"]
                 assert float(optimizer.learning_rate) == pytest.approx(expected, rel=1e-6)
-        go_on(model, step, steps=1)
+        go_on(model, step, steps=1, graph=False)
 
 
 def _times(updates: dict[int, int], step: int) -> int:

@@ -1,11 +1,12 @@
 """Every recipe at a size that takes a second, for the tests; run as a script, it continues saved models.
 
-`python tests/tiny.py FOLDER` is the fresh process of the save-and-continue tests: it loads each `*.keras` in the
-folder, goes on for STEPS steps and writes the state beside it as `*.npz`, unless that is there.
+`python tests/tiny.py FILE...` is the fresh process of the save-and-continue tests: it loads each `*.keras`, goes on for
+STEPS steps and writes the state beside it as `*.npz`.
 """
 
 import functools
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 import numpy as np
-import pytest
 import tensorflow as tf
 
 from tfgans import models
 from tfgans.recipe import Recipe
+from tfgans.run import Run
 from tfgans.training.setup import build
 
 BATCH = 4
@@ -44,16 +45,6 @@ def distinct_cases() -> list[tuple[str, str]]:
 def first_cases() -> list[tuple[str, str]]:
     """(GAN, its first recipe)."""
     return [(name, models.default(name)) for name in models.MODELS]
-
-
-def usual_cases() -> list[tuple[str, str]]:
-    """`cases` whose tiny recipe their file holds: the first ones, and those that differ from them in what they run."""
-    return [case for case in cases() if models.has_tiny(*case)]
-
-
-def marks(name: str, key: str) -> list[pytest.MarkDecorator]:
-    """Of a case: what is not usual is slow."""
-    return [] if models.has_tiny(name, key) else [pytest.mark.slow]
 
 
 def tiny_model(name: str, key: str, precision: str = "float32", jit_compile: bool = False) -> Any:
@@ -84,21 +75,48 @@ def traced(model: Any) -> Any:
     return tf.function(model.train_step, jit_compile=model.jit_compile)
 
 
-def go_on(model: Any, start: int, steps: int = STEPS) -> dict[str, float]:
-    """Train on the batches of steps `start` to `start + steps`; the last logs."""
-    step = traced(model)
+def go_on(model: Any, start: int, steps: int = STEPS, graph: bool = True) -> dict[str, float]:
+    """Train on the batches of steps `start` to `start + steps`; the last logs.
+
+    Without `graph` the operations are run one by one: for a few steps that is faster than tracing them.
+    """
+    step = traced(model) if graph else model.train_step
     logs: dict[str, float] = {}
     for i in range(start, start + steps):
         logs = {term: float(value) for term, value in step(batch_of(model, i)).items()}
     return logs
 
 
-def state(model: Any) -> dict[str, np.ndarray]:
+def variables(model: Any) -> dict[str, keras.Variable]:
     """Everything that a continuation depends on: weights, statistics, random states, optimizers."""
     found = {f"{i} {v.path}": v for i, v in enumerate(model.variables)}
     for player in model.players:
         found |= {f"{player} {i} {v.path}": v for i, v in enumerate(getattr(model, player).variables)}
-    return {name: np.asarray(keras.ops.convert_to_numpy(v)) for name, v in found.items()}
+    return found
+
+
+def state(model: Any) -> dict[str, np.ndarray]:
+    """The values of `variables`."""
+    return {name: np.asarray(keras.ops.convert_to_numpy(v)) for name, v in variables(model).items()}
+
+
+def put_back(model: Any, values: dict[str, np.ndarray]) -> None:
+    """Give a model the `state` that it had."""
+    for name, variable in variables(model).items():
+        variable.assign(values[name])
+
+
+def another_seed(run: Run, folder: Path, seed: int) -> Run:
+    """A copy of a run as if it were one of another seed: of the same settings, and with other weights."""
+    other = Run(shutil.copytree(run.path, folder))
+    other.update_config(seed=seed)
+    step = other.latest()
+    assert step is not None
+    model = other.load(step)
+    for weight in model.trainable_variables:
+        weight.assign((1 - seed / 10) * weight)
+    other.save(model, step)
+    return other
 
 
 def differences(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> list[str]:
@@ -109,8 +127,7 @@ def differences(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> lis
 
 
 if __name__ == "__main__":
-    waiting = [path for path in Path(sys.argv[1]).glob("*.keras") if not path.with_suffix(".npz").exists()]
-    for path in sorted(waiting):
+    for path in map(Path, sys.argv[1:]):
         name, _, precision = path.stem.split("-")
         models.module(name)
         keras.config.set_dtype_policy(precision)

@@ -27,6 +27,7 @@ def exported(xla_steps: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_exported_program_has_a_value_for_each_parameter_and_updates_what_a_step_moves(exported: Path) -> None:
     about = json.loads((exported / "dcgan-mnist" / "float32.json").read_text())
     with np.load(exported / "dcgan-mnist" / "values.npz") as values:
@@ -52,6 +53,7 @@ def test_the_table_has_a_row_for_each_step_and_ratios_to_the_float32_program(xla
     assert "| dcgan-mnist | 8 | 123.4 | 4 | 1.50 |" in text and "| dcgan-mnist | 2e-07 | 3e-06 |" in text
 
 
+@pytest.mark.slow
 def test_the_twin_has_the_same_losses(xla_steps: Any, exported: Path) -> None:
     pytest.importorskip("torch")
     import twins_torch
@@ -62,6 +64,7 @@ def test_the_twin_has_the_same_losses(xla_steps: Any, exported: Path) -> None:
     assert xla_steps.first_step(twin, "step")[1] <= xla_steps.TOLERANCE
 
 
+@pytest.mark.slow
 def test_jax_finds_the_losses_of_tensorflow_and_goes_on(xla_steps: Any, exported: Path) -> None:
     jax = pytest.importorskip("jax")
     jax.config.update("jax_enable_x64", True)

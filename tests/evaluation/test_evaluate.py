@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from tiny import another_seed
 
 from tfgans import card as cards
 from tfgans import data
@@ -21,6 +22,7 @@ from tfgans.evaluation.evaluate import evaluate
 from tfgans.evaluation.folders import evaluate_folders
 from tfgans.features import load_features
 from tfgans.files import ROOT
+from tfgans.inference.export import export_run
 from tfgans.inference.exported import Exported
 from tfgans.recipe import Recipe
 from tfgans.reports import tables
@@ -80,28 +82,19 @@ def test_real_images_score_best_and_a_single_image_worst(judge: Any) -> None:
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Three seeds of a tiny cDCGAN and one run with other settings, on a folder with enough images to be scored."""
+    """Three seeds of a tiny cGAN and one run with other settings, on a folder with enough images to be scored."""
     folder = tmp_path_factory.mktemp("runs")
     pictures = tmp_path_factory.mktemp("digits")
     digits = data.load("mnist5k", "train", limit=300)
     for i, image in enumerate(digits.images):
         (pictures / str(i % 3)).mkdir(exist_ok=True)
         Image.fromarray(image[..., 0]).save(pictures / str(i % 3) / f"{i:03d}.png")
-    settings = {"width": 4, "batch_size": 4, "steps": 2, "image_shape": [28, 28, 1]}
-    made = []
-    for i, (seed, steps) in enumerate([(0, 2), (1, 2), (2, 2), (3, 3)]):
-        run = train(
-            "cdcgan",
-            settings={**settings, "steps": steps},
-            dataset=f"folder:{pictures}",
-            run_dir=folder / str(i),
-            seed=seed,
-            precision="float32",
-            jit="off",
-        )
-        assert run is not None
-        made.append(run.path)
-    return made
+    settings = {"generator_width": 96, "discriminator_width": 12, "batch_size": 4, "image_shape": [28, 28, 1]}
+    options: dict[str, Any] = dict(dataset=f"folder:{pictures}", precision="float32", jit="off")
+    first = train("cgan", settings={**settings, "steps": 2}, run_dir=folder / "0", **options)
+    longer = train("cgan", settings={**settings, "steps": 3}, run_dir=folder / "3", seed=3, **options)
+    assert first is not None and longer is not None
+    return [first.path, *(another_seed(first, folder / str(seed), seed).path for seed in (1, 2)), longer.path]
 
 
 def measured(run: Path) -> dict[tuple[str, str], list[float]]:
@@ -111,7 +104,7 @@ def measured(run: Path) -> dict[tuple[str, str], list[float]]:
 
 
 def test_card_over_seeds(runs: list[Path], tmp_path: Path) -> None:
-    folder = tmp_path / "cdcgan-pictures"
+    folder = tmp_path / "cgan-pictures"
     evaluate(runs[:2], card=folder, features="judge:mnist")
     card = cards.read_card(folder)
     distances = [value for run in runs[:2] for value in measured(run)["kernel_distance", "model"]]
@@ -147,8 +140,8 @@ def test_card_over_seeds(runs: list[Path], tmp_path: Path) -> None:
     joined = more_seeds(older(model=without("latent_dim")), new, folder)  # which had its default, 100
     assert joined.commit == "1234, 5678" and joined.training_seeds == [0, 1, 7]
     assert joined.settings["model"] == card.settings["model"]
-    for old, field in (  # the default of width is not 4
-        (older(model=without("width")), "model"),
+    for old, field in (  # the default of generator_width is not 96
+        (older(model=without("generator_width")), "model"),
         (older(decay=0.25), "decay"),
         (dataclasses.replace(card, precision="mixed_bfloat16"), "precision"),
         (dataclasses.replace(card, protocol={**card.protocol, "n_real": 9}), "protocol"),
@@ -190,7 +183,7 @@ def test_card_over_seeds(runs: list[Path], tmp_path: Path) -> None:
     assert kept == {path: path.read_bytes() for path in others.rglob("*") if path.is_file()}
     with pytest.raises(UserError, match="no card.json yet"):
         evaluate(runs[:1], card=tmp_path / "absent", add=True)
-    for text, said in (("[]", "not readable JSON"), ('{"gan": "cdcgan"}', "lacks recipe"), ("{}", "names its data")):
+    for text, said in (("[]", "not readable JSON"), ('{"gan": "cgan"}', "lacks recipe"), ("{}", "names its data")):
         odd = shutil.copytree(folder, tmp_path / said)
         (odd / "card.json").write_text(text)
         with pytest.raises(UserError, match=said):
@@ -221,8 +214,7 @@ def test_a_class_of_a_single_image_has_no_pairs(tmp_path: Path) -> None:
 
 
 def test_samples_come_in_blocks_of_their_own_seeds(runs: list[Path], tmp_path: Path) -> None:
-    evaluate(runs[:1], card=tmp_path / "m", features="judge:mnist")
-    model = Exported(tmp_path / "m")
+    model = Exported(export_run(runs[0], tmp_path / "m"))
     images = model.sample(labels=np.zeros(600, np.int32), seed=3)
     assert images.shape == (600, 28, 28, 1)
     assert len(np.unique(images.reshape(600, -1), axis=0)) == 600

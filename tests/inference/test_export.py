@@ -20,6 +20,7 @@ from tfgans import endpoint, models
 from tfgans.adversarial import Adversarial
 from tfgans.endpoint import Endpoint
 from tfgans.errors import UserError
+from tfgans.features.judges import load_judge
 from tfgans.inference.export import export
 from tfgans.inference.exported import Exported, find
 from tfgans.inference.generate import generate
@@ -30,14 +31,15 @@ ALONE = """
 import sys
 sys.modules["tfgans"] = sys.modules["keras"] = None  # importing either fails
 import numpy as np, tensorflow as tf
-plain, labelled = (tf.saved_model.load(path) for path in sys.argv[1:3])
+made, plain, labelled, judge = sys.argv[1], *(tf.saved_model.load(path) for path in sys.argv[2:])
 np.savez(
-    sys.argv[3],
+    made,
     plain=plain.sample(6, 3),
     again=plain.sample(n=tf.constant(6), seed=tf.constant(3)),
     other=plain.sample(6, 4),
     labelled=labelled.sample([0, 1, 2, 2], 3),
     signature=plain.signatures["sample"](n=tf.constant(6), seed=tf.constant(3))["output_0"],
+    logits=judge.logits(plain.sample(6, 3)),
 )
 """
 
@@ -51,14 +53,17 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 def test_tensorflow_alone_draws_the_same_images(exported: tuple[Path, Path], tmp_path: Path) -> None:
     made = tmp_path / "made.npz"
-    done = subprocess.run([sys.executable, "-c", ALONE, *exported, made], capture_output=True, text=True, timeout=300)
+    judge = load_judge("mnist")
+    command = [sys.executable, "-c", ALONE, made, *exported, judge.path]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
     with np.load(made) as drawn:
         assert drawn["plain"].shape == (6, 28, 28, 1) and drawn["plain"].dtype == np.float32
         assert np.array_equal(drawn["plain"], drawn["again"])
         assert np.array_equal(drawn["plain"], drawn["signature"])
         assert not np.array_equal(drawn["plain"], drawn["other"])
-        assert drawn["labelled"].shape == (4, 28, 28, 1)
+        assert drawn["labelled"].shape == (4, 28, 28, 1) and drawn["logits"].shape == (6, 10)
+        np.testing.assert_allclose(judge.logits(drawn["plain"]), drawn["logits"], rtol=1e-4, atol=1e-5)
         # to the last bit where graphs are optimized as they are there (see adversarial.py)
         ours = tf.config.optimizer.get_experimental_options()
         tf.config.optimizer.set_experimental_options({"dependency_optimization": True, "remapping": True})

@@ -18,7 +18,7 @@ from tfgans.inference.rebuild import rebuild, size
 SAVED = ROOT / "saved_models"
 
 
-@pytest.mark.parametrize("name", ["draw-mnist", "unrolled-gaussians8"])
+@pytest.mark.parametrize("name", [pytest.param("draw-mnist", marks=pytest.mark.slow), "unrolled-gaussians8"])
 def test_a_rebuilt_model_gives_the_same_images(tmp_path: Path, name: str) -> None:
     """Of DRAW two variables share name and shape; a wrong pairing gives other images."""
     folder = rebuild(SAVED / name, tmp_path / "m")

