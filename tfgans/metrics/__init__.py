@@ -17,7 +17,16 @@ from tfgans.metrics.fidelity import (
     ssim,
 )
 from tfgans.metrics.neighbours import Neighbours, PrecisionRecall, nearest_neighbours, precision_recall
-from tfgans.metrics.segmentation import class_accuracy, confusion, mean_iou, pixel_accuracy
+from tfgans.metrics.segmentation import (
+    class_accuracy,
+    class_ious,
+    components,
+    confusion,
+    instances_found,
+    instances_touching,
+    mean_iou,
+    pixel_accuracy,
+)
 
 __all__ = [
     "Coverage",
@@ -26,9 +35,11 @@ __all__ = [
     "category_accuracy",
     "class_accuracy",
     "class_histogram",
+    "class_ious",
     "classifier_score",
     "code_effects",
     "colourfulness",
+    "components",
     "confusion",
     "fill_biharmonic",
     "fill_with_mean",
@@ -38,6 +49,8 @@ __all__ = [
     "green_blue_share",
     "high_frequency",
     "hole_psnr",
+    "instances_found",
+    "instances_touching",
     "kernel_distance",
     "kl_to_uniform",
     "label_accuracy",
