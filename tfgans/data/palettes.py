@@ -75,7 +75,7 @@ class Palette:
 
 
 def palette(name: str) -> Palette:
-    """A palette by name (cityscapes, facades, camvid, dsb2018), or from a file: `name r g b` a line, in the order of the ids.
+    """A palette by name, of NAMES, or from a file: `name r g b` a line, in the order of the ids.
 
     A name may hold spaces; a "-" at the end of a line marks a class that measures leave out; "#" begins a comment.
 

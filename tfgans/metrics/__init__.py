@@ -26,6 +26,7 @@ from tfgans.metrics.segmentation import (
     instances_touching,
     mean_iou,
     pixel_accuracy,
+    share_found,
 )
 
 __all__ = [
@@ -63,6 +64,7 @@ __all__ = [
     "precision_recall",
     "psnr",
     "seam_contrast",
+    "share_found",
     "sharpness",
     "slant",
     "spectrum",

@@ -92,3 +92,16 @@ def instances_touching(true: np.ndarray) -> np.ndarray:
         at = (one != other) & (one != 0) & (other != 0)
         touching += [one[at], other[at]]
     return np.isin(np.setdiff1d(true, [0]), np.concatenate(touching))
+
+
+def share_found(masks: np.ndarray, instances: np.ndarray) -> tuple[float, float]:
+    """The share of the instances of all maps that have a component of their own in masks, and that of those that touch.
+
+    `masks`: bool (n, h, w), cut into `components`. `instances`: ids (n, h, w). NaN where there are no such instances.
+    """
+    found, touching = [np.zeros(0, bool)], [np.zeros(0, bool)]
+    for mask, true in zip(masks, instances, strict=True):
+        found.append(instances_found(components(mask), true))
+        touching.append(instances_touching(true))
+    every, some = np.concatenate(found), np.concatenate(touching)
+    return (float(every.mean()) if every.size else np.nan, float(every[some].mean()) if some.any() else np.nan)
