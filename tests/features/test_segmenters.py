@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from tfgans import cli
 from tfgans.errors import UserError
 from tfgans.features import judges, segmenter_training, segmenters
 from tfgans.features.judge_training import train_judge_command
@@ -125,6 +126,9 @@ def test_the_command_refuses_to_overwrite_and_other_data(trained: tuple[Path, di
         train_segmenter_command("camvid", out=trained[0])
     with pytest.raises(UserError, match="pairs:PATH, not folder:data"):
         train_segmenter_command("camvid", out=tmp_path, dataset="folder:data")
+    with pytest.raises(UserError, match="leave --dataset out"):
+        cli.judge_train("mnist", output=tmp_path / "judge", dataset="pairs:data")
+    assert not any(tmp_path.iterdir())
 
 
 # --- parts ------------------------------------------------------------------------------------------------------------

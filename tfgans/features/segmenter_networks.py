@@ -63,8 +63,8 @@ class Segmentation:
 
 
 SEGMENTERS = {
-    "cityscapes": Segmentation("pairs:data/cityscapes", "cityscapes", "right", "left", (128, 128, 3), epochs=40),
-    "camvid": Segmentation("pairs:data/camvid", "camvid", "label", "image", (144, 192, 3), epochs=250),
+    "cityscapes": Segmentation("pairs:data/cityscapes", "cityscapes", "right", "left", (128, 128, 3), epochs=30),
+    "camvid": Segmentation("pairs:data/camvid", "camvid", "label", "image", (144, 192, 3), epochs=220),
     # translations are of 128 or of 256 pixels a side: nuclei of both sizes are seen
     "dsb2018": Segmentation(
         "pairs:data/dsb2018",
@@ -72,7 +72,7 @@ SEGMENTERS = {
         "label",
         "image",
         (256, 256, 3),
-        epochs=200,
+        epochs=150,
         instances="instance",
         zoom=(0.7, 2.0),
         upright=False,
