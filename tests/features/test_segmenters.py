@@ -13,6 +13,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tfgans import cli
+from tfgans.data.palettes import palette
 from tfgans.errors import UserError
 from tfgans.features import judges, segmenter_training, segmenters
 from tfgans.features.judge_training import train_judge_command
@@ -20,6 +21,9 @@ from tfgans.features.judges import load_judge
 from tfgans.features.segmenter_networks import MULTIPLE, SEGMENTERS, Segmentation, segmentation_network
 from tfgans.features.segmenter_training import VOID, class_weights, crops, jitter, loss_of, train_segmenter_command
 from tfgans.features.segmenters import load_segmenter
+from tfgans.recipe import Recipe
+from tfgans.tasks import Subject
+from tfgans.tasks.segmented import read_segments
 
 SIDE = 32
 COLOURS = {0: (210, 60, 50), 1: (60, 190, 70), 2: (50, 60, 200), 11: (210, 60, 50)}  # void looks like the sky
@@ -131,6 +135,26 @@ def test_the_command_refuses_to_overwrite_and_other_data(trained: tuple[Path, di
     assert not any(tmp_path.iterdir())
 
 
+def test_real_photographs_score_as_the_card_says_and_made_ones_below(
+    trained: tuple[Path, dict[str, Any]], toy: str
+) -> None:
+    """As a task asks for it: the label maps are read anew by the segmenter's palette."""
+    test = segmenter_training.load_pairs(TOY, toy, "test")
+    maps, photos = test.by_role["source"]["label_map"], test.by_role["target"]["target"]
+    blurred = np.broadcast_to(photos.images.mean((1, 2), keepdims=True), photos.images.shape).astype(np.uint8)
+    sets = {"model": blurred, "real": photos.images}
+    recipe = Recipe(toy, {"image_shape": TOY.image_shape}, {}, 1, 1, sets={"source": "label", "target": "image"})
+    subject = Subject(recipe, features=f"segmenter:{trained[0]}")
+    rows, protocol = read_segments(subject, {"source": dataclasses.replace(maps, palette=None)}, sets, test="toy")
+    found = {(row.measure, row.of): row.values[0] for row in rows}
+    assert {name: round(found[name, "real"], 4) for name in segmenters.SCORES} == protocol["segmenter_score"]
+    assert all(found[name, "model"] < found[name, "real"] for name in segmenters.SCORES)
+    assert protocol["segmenter_sha256"] == trained[1]["sha256"]
+    other = dataclasses.replace(maps, palette=palette("facades"))
+    with pytest.raises(UserError, match="other classes than those of the palette facades"):
+        read_segments(subject, {"label_map": other}, sets, test="toy")
+
+
 # --- parts ------------------------------------------------------------------------------------------------------------
 
 
@@ -211,5 +235,5 @@ def test_committed_segmenters_see_more_than_the_usual_place_of_things(name: str)
     rows = {row["change"]: row for row in card["calibration"]}
     assert rows["clean"]["pixel_accuracy"] > rows["other photos"]["pixel_accuracy"] + 0.1
     assert rows["clean"]["mean_iou"] > 1.5 * rows["other photos"]["mean_iou"]
-    assert rows["half the resolution"]["mean_iou"] > 0.7 * rows["clean"]["mean_iou"]
+    assert rows["half the resolution"]["mean_iou"] > 0.6 * rows["clean"]["mean_iou"]
     assert sum(path.stat().st_size for path in segmenter.path.rglob("*") if path.is_file()) < 4e6
