@@ -18,7 +18,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-judge_app = typer.Typer(help="The classifiers that score images.", no_args_is_help=True, rich_markup_mode=None)
+judge_app = typer.Typer(
+    help="The classifiers and segmenters that score images.", no_args_is_help=True, rich_markup_mode=None
+)
 app.add_typer(judge_app, name="judge")
 
 DataDir = Annotated[str | None, typer.Option(help="where TensorFlow Datasets keeps its data (or TFDS_DATA_DIR)")]
@@ -113,7 +115,9 @@ def evaluate(
     ] = None,
     add: Annotated[bool, typer.Option("--add", help="these runs are further seeds of the card that is there")] = False,
     model: Annotated[bool, typer.Option(help="with --card: export the first run's model there, too")] = True,
-    features: Annotated[str | None, typer.Option(help="judge:NAME, squeezenet:PATH or inception")] = None,
+    features: Annotated[
+        str | None, typer.Option(help="judge:NAME, squeezenet:PATH, inception; segmenter:NAME, also after a comma")
+    ] = None,
     real: Annotated[Path | None, typer.Option(help="a folder of real images, with --fake")] = None,
     fake: Annotated[Path | None, typer.Option(help="a folder of generated images, with --real")] = None,
     n: Annotated[int | None, typer.Option("-n", help="samples to draw; 10,000, or as many as the card says")] = None,
@@ -310,16 +314,29 @@ def list_() -> None:
 
 @judge_app.command("train")
 def judge_train(
-    name: Annotated[str, typer.Argument(help="mnist, fashion_mnist, cifar10 or cifar100")],
+    name: Annotated[
+        str,
+        typer.Argument(help="mnist, fashion_mnist, cifar10 or cifar100; a segmenter: cityscapes, camvid or dsb2018"),
+    ],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="saved_models/judge-NAME by default")] = None,
     seed: Annotated[int, typer.Option(help="fixes weights and augmentation")] = 0,
     epochs: Annotated[int | None, typer.Option(help="passes over the training images")] = None,
+    dataset: Annotated[str | None, typer.Option(help="of a segmenter: pairs:PATH; pairs:data/NAME by default")] = None,
     data_dir: DataDir = None,
     force: Annotated[bool, typer.Option("--force", help="replace the judge that is there")] = False,
 ) -> None:
-    """Train the classifier whose features and labels score a data set's images."""
+    """Train the classifier whose features and labels score a data set's images, or the segmenter that reads label maps
+    in them."""
     from tfgans.features.judge_training import train_judge_command
+    from tfgans.features.segmenter_networks import SEGMENTERS
 
+    if name in SEGMENTERS:
+        from tfgans.features.segmenter_training import train_segmenter_command
+
+        train_segmenter_command(name, out=output, dataset=dataset, seed=seed, epochs=epochs, force=force)
+        return
+    if dataset is not None:
+        raise UserError(f"the judge {name} learns from the data set of its name: leave --dataset out")
     train_judge_command(name, out=output, data_dir=data_dir, seed=seed, epochs=epochs, force=force)
 
 

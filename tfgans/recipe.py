@@ -73,7 +73,8 @@ class Recipe:
     `precision` is what the result was trained in; "" leaves it to the machine.
     `pairing`, `sets` (roles), `palette`, `load_shape` (a side) and `shapes` are arguments of `data.load_domains`.
     `image_palette` is that of label maps which are taken for coloured images: targets are measured as label maps, too.
-    With `reader`, an exported model that makes such maps of images, the sources are; it reads what is made of them.
+    With `reader`, an exported model that makes such maps of images or segmenter:NAME, the sources are label maps; it
+    reads what is made of them.
     `reported` is what the paper reports, in rows: {"measure": "psnr", "test": "set5", "value": 29.40}.
     `deviations` are the differences from the paper, a fact each. `notes` say why the numbers are what they are.
     """

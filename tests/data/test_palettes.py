@@ -12,7 +12,7 @@ from tfgans.errors import UserError
 
 
 @pytest.mark.parametrize(
-    ("name", "classes", "ignored"), [("cityscapes", 34, 15), ("facades", 12, 0), ("camvid", 12, 1)]
+    ("name", "classes", "ignored"), [("cityscapes", 34, 15), ("facades", 12, 0), ("camvid", 12, 1), ("dsb2018", 2, 0)]
 )
 def test_tables(name, classes, ignored):
     table = palette(name)
@@ -72,7 +72,7 @@ def test_lines_that_are_none(tmp_path, line):
 def test_palettes_that_are_none(tmp_path):
     with pytest.raises(UserError, match="no palette 'cityscape'; did you mean 'cityscapes'"):
         palette("cityscape")
-    with pytest.raises(UserError, match="there are cityscapes, facades, camvid, or name a file"):
+    with pytest.raises(UserError, match="there are cityscapes, facades, camvid, dsb2018, or name a file"):
         palette("xyz")
     (tmp_path / "empty.txt").write_text("# nothing\n")
     with pytest.raises(UserError, match="1 to 256 classes, not 0"):

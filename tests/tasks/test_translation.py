@@ -14,11 +14,21 @@ from inference_models import declare
 from PIL import Image
 
 from tfgans import tasks
+from tfgans.data import ImageSet
+from tfgans.data.palettes import palette as palette_of
 from tfgans.endpoint import Array, Endpoint, generator, images, latents, number
 from tfgans.errors import UserError
 from tfgans.inference.exported import Exported
 from tfgans.recipe import Recipe
-from tfgans.tasks import SAMPLE_SEED, Measured, Subject, joint_generation, paired_translation, unpaired_translation
+from tfgans.tasks import (
+    SAMPLE_SEED,
+    Measured,
+    Subject,
+    joint_generation,
+    paired_translation,
+    segmented,
+    unpaired_translation,
+)
 from tfgans.tasks.translation import perceptual
 
 SIDE = 16
@@ -189,6 +199,119 @@ def test_a_reader_finds_the_source_in_what_was_made(tmp_path: Path, capsys: pyte
     assert found["pixel_accuracy", "real", "read"] == pytest.approx((4 + 6) / 14)
     assert found["class_accuracy", "real", "read"] == pytest.approx((4 / 8 + 6 / 6) / 2)
     assert found["mean_iou", "real", "read"] == pytest.approx((4 / 8 + 6 / 10) / 2)
+
+
+class Levels:
+    """A segmenter of gray levels: dark is the class 0, then 1, 2 and at most 3."""
+
+    name, sha256, score = "segmenter:levels", "ef", {"mean_iou": 0.5}
+
+    def __init__(self, palette: str) -> None:
+        self.palette = palette_of(palette)
+
+    def ids(self, pictures: np.ndarray) -> np.ndarray:
+        assert pictures.dtype == np.uint8
+        return np.minimum(pictures[..., :1] // 50, 3)
+
+
+def levels_of(rows: Any) -> np.ndarray:
+    """Rows of classes as a photograph of them, uint8 (SIDE, SIDE, 3)."""
+    return np.repeat(50 * np.minimum(rows, 3)[:, None] + 10, SIDE, axis=1)[..., None].repeat(3, -1)
+
+
+@pytest.mark.parametrize("coloured", [True, False])
+def test_a_segmenter_reads_what_was_made_of_label_maps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], coloured: bool
+) -> None:
+    """Three classes above void. The model confuses the third with the second; in the real one two rows are wrong."""
+    rows = np.repeat([0, 1, 2, 11], [6, 4, 4, 2])
+    colours = palette_of("camvid").rgb.astype(int)[rows]
+    maps = np.clip(colours + [9, -9, 9], 0, 255) if coloured else rows
+    folder = tmp_path / "camvid" / "test"
+    write(folder / "label" / "0.png", np.repeat(maps[:, None], SIDE, axis=1))
+    real = rows.copy()
+    real[:2] = 1
+    write(folder / "photo" / "0.png", levels_of(real))
+
+    def paint(maps: tf.Tensor) -> tf.Tensor:
+        """The sky dark, all else as light as buildings; of the colours the sky's alone is a light gray."""
+        gray = (tf.abs(maps[..., :1] - maps[..., 2:]) < 0.1) & (maps[..., :1] > 0.3) if coloured else maps == 0
+        return tf.repeat(tf.where(gray, 0.04, 0.24), 3, axis=-1)
+
+    ids = Array((None, None, None, 1), "int32", 0, 12, "classes")
+    rules = Endpoint({"images": PHOTO} if coloured else {"label_map": ids}, {"images": PHOTO})
+    model = Exported(declare(tmp_path / "m", {"translate": (paint, rules)}))
+    monkeypatch.setattr(segmented, "load_segmenter", lambda name: Levels("camvid"))
+    recipe: dict[str, Any] = dict(sets={"source": "label", "target": "photo"})
+    recipe |= {} if coloured else {"palette": "camvid"}
+    of = subject(f"pairs:{tmp_path / 'camvid'}", features="segmenter:levels" if coloured else None, **recipe)
+    measured = paired_translation.measure(model, of)
+    assert {name: measured.protocol[name] for name in ("segmenter", "segmenter_sha256", "segmenter_score")} == {
+        "segmenter": "segmenter:levels",
+        "segmenter_sha256": "ef",
+        "segmenter_score": {"mean_iou": 0.5},
+    }
+    found = values(measured)
+    assert found["pixel_accuracy", "model"] == pytest.approx(10 / 14), "void does not count"
+    assert found["class_accuracy", "model"] == pytest.approx((1 + 1 + 0) / 3)
+    assert found["mean_iou", "model"] == pytest.approx((1 + 4 / 8 + 0) / 3)
+    assert found["pixel_accuracy", "real"] == pytest.approx(12 / 14)
+    assert found["mean_iou", "real"] == pytest.approx((4 / 6 + 4 / 6 + 1) / 3)
+    assert found["mean_iou", "real"] > found["mean_iou", "model"]
+    assert ("l1", "model") in found and ("ssim", "model") in found, "what else is measured stays"
+
+    def absent(name: str) -> Levels:
+        raise UserError(f"There is no segmenter {name}.")
+
+    monkeypatch.setattr(segmented, "load_segmenter", absent)
+    if coloured:  # it was asked for by its name
+        with pytest.raises(UserError, match="no segmenter levels"):
+            paired_translation.measure(model, of)
+    else:
+        assert ("mean_iou", "model") not in values(paired_translation.measure(model, of))
+        assert "not segmented: There is no segmenter camvid." in capsys.readouterr().err
+
+
+def test_where_no_segmenter_reads(tmp_path: Path) -> None:
+    """Photographs of photographs; label maps as targets, of which a segmenter that was asked for would read nothing."""
+    photos = {"source": ImageSet("x", np.zeros(0), np.zeros((0, 3), np.int64))}
+    assert segmented.read_segments(subject("pairs:data/cityscapes"), photos, {}) == ([], {})
+    assert segmented.read_segments(subject("pairs:data/cityscapes", image_palette="cityscapes"), photos, {}) == ([], {})
+    asked = subject("pairs:data/cityscapes", image_palette="cityscapes", features="segmenter:cityscapes")
+    with pytest.raises(UserError, match="the targets of this recipe are label maps"):
+        segmented.read_segments(asked, photos, {})
+    assert segmented.without_segmenter("squeezenet:a,b.h5,segmenter:camvid") == ("squeezenet:a,b.h5", "camvid")
+    assert segmented.without_segmenter("segmenter:camvid") == (None, "camvid")
+    assert segmented.without_segmenter("inception") == ("inception", None)
+    assert segmented.without_segmenter(None) == (None, None)
+
+
+def test_nuclei_that_touch_are_to_come_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two squares that touch at a corner and one by itself, the model leaves out one of the two."""
+    ids = np.zeros((SIDE, SIDE), int)
+    ids[2:6, 2:6], ids[6:10, 6:10], ids[10:14, 1:5] = 5, 2, 9
+    for name, pixels in (
+        ("label", ids > 0),
+        ("instance", ids),
+        ("photo", np.where(ids, 60, 10)[..., None].repeat(3, -1)),
+    ):
+        write(tmp_path / "set" / "test" / name / "0.png", pixels)
+    keep = ((ids == 2) | (ids == 9)).astype(np.float32)[..., None]
+
+    def paint(label_map: tf.Tensor, instance_map: tf.Tensor) -> tf.Tensor:
+        return tf.repeat(tf.cast(label_map, tf.float32) * keep * 0.24, 3, axis=-1)
+
+    instances = Array((None, None, None, 1), "int32", 0, 2**16, "instances")
+    rules = Endpoint({"label_map": IDS, "instance_map": instances}, {"images": PHOTO})
+    model = Exported(declare(tmp_path / "m", {"translate": (paint, rules)}))
+    monkeypatch.setattr(segmented, "load_segmenter", lambda name: Levels("dsb2018"))
+    recipe = dict(sets={"source": ["label", "instance"], "target": "photo"}, palette="dsb2018")
+    of = subject(f"pairs:{tmp_path / 'set'}", features="segmenter:levels", **recipe)
+    found = values(paired_translation.measure(model, of))
+    assert found["instances_found", "model"] == pytest.approx(2 / 3)
+    assert found["instances_found", "model", "touching"] == 1 / 2
+    assert found["instances_found", "real"] == found["instances_found", "real", "touching"] == 1
+    assert found["pixel_accuracy", "real"] == 1 and found["pixel_accuracy", "model"] == 1 - 16 / SIDE**2
 
 
 def test_distances_in_the_features_of_squeezenet(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,6 +30,8 @@ def load_features(name: str) -> FeatureNetwork:
     | `squeezenet:PATH` | SqueezeNet 1.1 with the ImageNet weights in that file |
     | `inception` | InceptionV3, average pool, with Keras's ImageNet weights, downloaded once |
 
+    `segmenter:NAME` is none of them: a segmenter reads label maps (`tfgans.features.segmenters`).
+
     Raises:
         UserError: no such network, or its weights cannot be had.
     """

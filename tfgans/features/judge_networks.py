@@ -8,6 +8,7 @@ import keras
 from keras import layers
 
 from tfgans.errors import UserError
+from tfgans.features.segmenter_networks import SEGMENTERS
 from tfgans.layers import BatchNormalization
 
 FEATURES = 128  # values in the feature layer, of every judge
@@ -87,5 +88,5 @@ def network_of(setting: Setting, precision: str) -> keras.Model:
 
 def setting_of(name: str) -> Setting:
     if name not in JUDGES:
-        raise UserError(f"There is no judge called {name!r}: choose one of {', '.join(JUDGES)}.")
+        raise UserError(f"There is no judge called {name!r}: choose one of {', '.join([*JUDGES, *SEGMENTERS])}.")
     return JUDGES[name]

@@ -76,6 +76,8 @@ def load_judge(path_or_name: str | os.PathLike) -> Judge:
         card = json.loads((folder / "card.json").read_text())
     except (OSError, ValueError):
         raise UserError(f"The judge in {folder} has no readable card.json: train it anew, with --force.") from None
+    if "palette" in card:
+        raise UserError(f"{folder} is a segmenter: name it segmenter:{card['judge']}, of translations of label maps.")
     sha256 = sha256_of(folder / WEIGHTS)
     if card["sha256"] != sha256:
         raise UserError(f"The weights in {folder} are not those of its card.json: train it anew, with --force.")

@@ -20,7 +20,17 @@ from tfgans.metrics.fidelity import (
     ssim,
 )
 from tfgans.metrics.neighbours import Neighbours, PrecisionRecall, nearest_neighbours, precision_recall
-from tfgans.metrics.segmentation import class_accuracy, confusion, mean_iou, pixel_accuracy
+from tfgans.metrics.segmentation import (
+    class_accuracy,
+    class_ious,
+    components,
+    confusion,
+    instances_found,
+    instances_touching,
+    mean_iou,
+    pixel_accuracy,
+    share_found,
+)
 
 __all__ = [
     "Coverage",
@@ -29,9 +39,11 @@ __all__ = [
     "category_accuracy",
     "class_accuracy",
     "class_histogram",
+    "class_ious",
     "classifier_score",
     "code_effects",
     "colourfulness",
+    "components",
     "confusion",
     "fill_biharmonic",
     "fill_with_mean",
@@ -44,6 +56,8 @@ __all__ = [
     "hole_l1",
     "hole_l2",
     "hole_psnr",
+    "instances_found",
+    "instances_touching",
     "kernel_distance",
     "kl_to_uniform",
     "label_accuracy",
@@ -56,6 +70,7 @@ __all__ = [
     "precision_recall",
     "psnr",
     "seam_contrast",
+    "share_found",
     "sharpness",
     "slant",
     "spectrum",

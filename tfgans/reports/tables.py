@@ -15,7 +15,10 @@ def results_table() -> str:
     every, kept = measured(), saved()
     tables = [task.table(every if task.SHOWS_ALL else kept) for task in map(get, TASKS)]
     tables.insert(1, _gallery())
-    read = [f"{name} ({100 * card['test_accuracy']:.2f}% on test)" for name, card in judges().items()]
+    read = [
+        f"{name} ({100 * card['test_accuracy']:.2f}% {'of the pixels ' * ('palette' in card)}on test)"
+        for name, card in judges().items()
+    ]
     note = f"Features and labels: {', '.join(read)}. The floor is real training images scored in the same way."
     return "\n\n".join("\n".join(lines) for lines in [*tables, [note]] if lines)
 

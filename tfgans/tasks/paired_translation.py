@@ -19,6 +19,7 @@ from tfgans.metrics.names import cell
 from tfgans.recipe import Recipe
 from tfgans.run import Run
 from tfgans.tasks import SAMPLE_SEED, Examples, Measured, Subject
+from tfgans.tasks.segmented import KIND, read_segments, without_segmenter
 from tfgans.tasks.translation import (
     SHOWN,
     between,
@@ -46,6 +47,7 @@ def measure(model: Exported, subject: Subject) -> Measured:
     `of` input: the source in the place of its translation, where both are images of one size. The floor of the
     distances between sets is that of training targets. Targets that are images of the recipe's `image_palette` are
     measured as label maps, too: the nearest colours in them and in what was made. With a `reader` see `_read`.
+    Photographs of label maps are read by a segmenter, where there is one: `segmented.read_segments`.
 
     Raises UserError where the test images are no pairs.
     """
@@ -66,24 +68,28 @@ def measure(model: Exported, subject: Subject) -> Measured:
     if target.palette is not None:
         return Measured(protocol, list(of_labels(made, target.images, target.palette, **place)))
     rows: list[Row] = []
-    if subject.recipe.reader:
-        more, network = _read(subject.recipe, sources[0], {"model": made, "real": target.images}, **place)
+    features, _ = without_segmenter(subject.features)
+    photos = {"model": made, "real": target.images}
+    more, network = read_segments(subject, test.by_role["source"], photos, **place)
+    rows, protocol = rows + more, protocol | network
+    if subject.recipe.reader and not subject.recipe.reader.startswith(KIND):
+        more, network = _read(subject.recipe, sources[0], photos, **place)
         rows, protocol = rows + more, protocol | network
-    elif subject.recipe.image_palette:
+    elif subject.recipe.image_palette and not subject.recipe.reader:
         rows += of_labels(made, target.images, palette_of(subject.recipe.image_palette), **place)
     rows += between(made, target.images, "model", **place)
-    rows += perceptual(subject.features, made, target.images, "model", **place)
+    rows += perceptual(features, made, target.images, "model", **place)
     source = shown(sources[0])
     comparable = sources[0].encoding == "image" and source.shape[:3] == target.images.shape[:3]
     if comparable:
         same = source if source.shape == target.images.shape else coloured(source)
         beside = np.broadcast_to(target.images, same.shape)
         rows += between(same, beside, "input", **place)
-        rows += perceptual(subject.features, same, beside, "input", **place)
-    if subject.features:
+        rows += perceptual(features, same, beside, "input", **place)
+    if features:
         train = one(domains_of(subject, "train", len(target)), "target")
         sets = {"model": made, "train": train.images} | ({"input": source} if comparable else {})
-        more, network = between_sets(subject.features, target.images, sets, **place)
+        more, network = between_sets(features, target.images, sets, **place)
         rows, protocol = rows + more, protocol | network
     return Measured(protocol, rows)
 

@@ -1,0 +1,89 @@
+"""Photographs that were made of label maps, read by a segmenter: the FCN score of arXiv:1611.07004, section 4."""
+
+import dataclasses
+import sys
+from typing import Any
+
+import numpy as np
+
+from tfgans import metrics
+from tfgans.card import Row
+from tfgans.data import ImageSet
+from tfgans.errors import UserError
+from tfgans.features.segmenter_networks import SEGMENTERS
+from tfgans.features.segmenters import Segmenter, load_segmenter
+from tfgans.tasks import Subject, label, row
+from tfgans.tasks.translation import domains_of, of_labels
+
+KIND = "segmenter:"
+
+
+def without_segmenter(features: str | None) -> tuple[str | None, str | None]:
+    """What `--features` names: the network to compare images in, and the segmenter's name; None for what it does not.
+
+    "squeezenet:PATH,segmenter:NAME" names both.
+    """
+    before, found, name = (features or "").rpartition(KIND)
+    if not found or (before and not before.endswith(",")):
+        return features, None
+    return before.rstrip(",") or None, name
+
+
+def read_segments(
+    subject: Subject, sources: dict[str, ImageSet], sets: dict[str, np.ndarray], **place: Any
+) -> tuple[list[Row], dict[str, Any]]:
+    """Whether a segmenter finds in photographs (n, h, w, c), uint8, by what they are `of`, the label maps of `sources`.
+
+    The segmenter is the one that the features or the recipe's reader name, or else that of the data set's name. Rows:
+    accuracies and IoU, and where there is an instance map, the share of its instances that come apart. `of` real is the
+    ceiling: true photographs. Coloured sources are read anew, each pixel as the nearest colour of the nearest pixel.
+
+    No rows where the sources are no label maps: they are where they have a palette, the recipe has a reader, or a
+    segmenter is named. Raises UserError where a segmenter is named and cannot be had, or has other classes.
+    """
+    recipe = subject.recipe
+    _, named = without_segmenter(subject.features)
+    if named is None and recipe.reader.startswith(KIND):
+        named = recipe.reader.removeprefix(KIND)
+    if named is not None and recipe.image_palette and not recipe.reader:
+        raise UserError(f"{KIND}{named} reads photographs, and the targets of this recipe are label maps")
+    maps = "label_map" in sources or bool(recipe.reader)
+    own = label(recipe.dataset) if maps and label(recipe.dataset) in SEGMENTERS else None
+    if named is None and own is None:
+        return [], {}
+    try:
+        segmenter = load_segmenter(named or str(own))
+        true = _label_maps(subject, sources, segmenter)
+    except UserError as error:
+        if named is not None:
+            raise
+        print(f"not segmented: {error}", file=sys.stderr)
+        return [], {}
+    rows: list[Row] = []
+    instances = sources.get("instance_map") if len(segmenter.palette) == 2 else None
+    for of, images in sets.items():
+        ids = segmenter.ids(images)
+        rows += of_labels(ids, true, segmenter.palette, of=of, **place)
+        if instances is not None:
+            shares = metrics.share_found(ids[..., 0] > 0, instances.images[..., 0])
+            parts = [(None, shares[0]), ("touching", shares[1])]
+            rows += [
+                row("instances_found", share, of, where=where, **place) for where, share in parts if np.isfinite(share)
+            ]
+    told = {"segmenter": segmenter.name, "segmenter_sha256": segmenter.sha256, "segmenter_score": segmenter.score}
+    return rows, told
+
+
+def _label_maps(subject: Subject, sources: dict[str, ImageSet], segmenter: Segmenter) -> np.ndarray:
+    """The sources' ids in the segmenter's palette, uint8 (n, h, w, 1)."""
+    maps = sources.get("label_map")
+    if maps is None:
+        recipe = dataclasses.replace(subject.recipe, palette=segmenter.palette.name)
+        read = domains_of(dataclasses.replace(subject, recipe=recipe), "test", subject.n)
+        maps = read.by_role["source"].get("label_map")
+        if maps is None:
+            raise UserError(f"{segmenter.name} reads label maps, and the source of {recipe.dataset} is none")
+    assert maps.palette is not None
+    if maps.palette.names != segmenter.palette.names:
+        raise UserError(f"{segmenter.name} reads other classes than those of the palette {maps.palette.name}")
+    return maps.images
