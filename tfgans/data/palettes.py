@@ -34,6 +34,8 @@ _TABLES = {
         sky 128 128 128, building 128 0 0, pole 192 192 128, road 128 64 128, pavement 60 40 222, tree 128 128 0,
         sign symbol 192 128 128, fence 64 64 128, car 64 0 128, pedestrian 64 64 0, bicyclist 0 128 192,
         void 0 0 0 -""",
+    # label/ of the 2018 Data Science Bowl
+    "dsb2018": "background 0 0 0, nucleus 255 255 255",
 }
 NAMES = tuple(_TABLES)
 

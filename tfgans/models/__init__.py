@@ -41,6 +41,11 @@ MODELS = {
         "GAN based on Resnet for Conditional Image Restoration (report)",
     ),
     "pix2pix": ("Pix2pix", "translates images, learnt from pairs", "Isola 2016, arXiv:1611.07004"),
+    "pix2pixhd": (
+        "Pix2PixHD",
+        "label maps to large photographs, coarse to fine",
+        "Wang 2017, arXiv:1711.11585",
+    ),
     "unet_gan": ("UNetGAN", "colourization and inpainting with a partitioned U-Net", "Zhang and Zhou (report)"),
 }
 RECIPES = Path(__file__).parent.parent / "recipes"
