@@ -30,6 +30,7 @@ PICTURES = {
     "08_acgan": {"curves", "over_time_paper", "over_time_survey", "samples_paper", "samples_survey"},
     "09_draw": {"windows", "over_time", "curves", "canvases"},
     "11_pix2pix": {"pairs", "over_time", "curves", "translations", "seeds"},
+    "12_pix2pixhd": {"pairs", "over_time", "curves", "translations", "seeds"},
     "17_srgan": {"over_time", "curves", "crops", "spectra", "writing"},
     "18_unet_gan": {"tasks", "over_time_colorize", "over_time_inpaint", "curves", "colours"},
     "19_resgan": {"coarse", "over_time", "curves", "restored"},
@@ -37,6 +38,7 @@ PICTURES = {
 }
 DATASETS = {
     "11_pix2pix": "pairs:{folder}/houses",
+    "12_pix2pixhd": "pairs:{folder}/coins",
     "17_srgan": "photos",
     "18_unet_gan": "photos",
     "20_unrolled": "gaussians8",
