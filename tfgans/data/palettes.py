@@ -34,7 +34,7 @@ _TABLES = {
         sky 128 128 128, building 128 0 0, pole 192 192 128, road 128 64 128, pavement 60 40 222, tree 128 128 0,
         sign symbol 192 128 128, fence 64 64 128, car 64 0 128, pedestrian 64 64 0, bicyclist 0 128 192,
         void 0 0 0 -""",
-    # label/ of the 2018 Data Science Bowl
+    # the masks of the 2018 Data Science Bowl
     "dsb2018": "background 0 0 0, nucleus 255 255 255",
 }
 NAMES = tuple(_TABLES)
@@ -75,7 +75,7 @@ class Palette:
 
 
 def palette(name: str) -> Palette:
-    """A palette by name (cityscapes, facades, camvid), or from a file: `name r g b` a line, in the order of the ids.
+    """A palette by name, of NAMES, or from a file: `name r g b` a line, in the order of the ids.
 
     A name may hold spaces; a "-" at the end of a line marks a class that measures leave out; "#" begins a comment.
 
