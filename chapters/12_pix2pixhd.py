@@ -55,7 +55,7 @@ def coins(rng: np.random.Generator) -> dict[str, np.ndarray]:
 
 
 rng = np.random.default_rng(0)
-for split, count in (("train", 12 if SMOKE else 400), ("test", 12)):
+for split, count in (("train", 20 if SMOKE else 400), ("test", 12)):
     for i in range(count):
         for name, pixels in coins(rng).items():
             place = folder / "coins" / split / name
