@@ -313,11 +313,13 @@ def test_clusters_find_the_groups_of_a_class() -> None:
     features = np.zeros((model.segment_count(1), 3), np.float32)
     for (y, x), segment in np.ndenumerate(model.segments(maps).numpy()[0]):
         features[segment] = looks[label[0, y, x], objects[0, y, x]]
-    for _ in range(60):
-        model.cluster(maps, tf.constant(features))
+    step = tf.function(lambda: model.cluster(maps, tf.constant(features)))
+    for _ in range(200):
+        step()
     styles, members = model.styles.numpy(), model.members.numpy()
     np.testing.assert_allclose(np.sort(styles[1, :, 0]), [-0.9, 0.6], atol=0.02)
     np.testing.assert_allclose(members[1, 0], members[1, 1], rtol=0.1)
+    assert members[1].sum() == pytest.approx(4 * (1 - 0.999**200), rel=0.05), "objects a step"
     assert np.abs(styles[0, members[0].argmax()] + 0.5).max() < 1e-5
 
     drawn = model.drawn_styles(2, tf.constant(3)).numpy().reshape(2, 2, -1, 3)

@@ -21,7 +21,7 @@ from tfgans.models.networks import build_patchgan, convolution, patches_of, refl
 
 IDS = 1 << 16  # of instances in an image
 NORM = "instance"
-FORGET = 0.999  # of what clusters are made of, a step
+FORGET = 0.999  # what of the clusters' past counts a step later
 LEAST = 0.01  # of the instances of a class: a cluster of fewer moves to another place
 
 Terms = dict[str, tf.Tensor]
@@ -231,7 +231,10 @@ class Pix2PixHD(Adversarial):
         self.content_distance = content_distance(content)
 
     def cluster_weights(self) -> tuple[keras.Variable, keras.Variable]:
-        """For each class the centres of its clusters of features, and how many instances there were in each lately."""
+        """For each class the centres of its clusters of features, and how many objects a step were in each lately.
+
+        Not their sum over steps: it would not fit into the half precision of exports.
+        """
         own: dict[str, Any] = dict(trainable=False, autocast=False)
         start = keras.initializers.RandomUniform(-1.0, 1.0, seed=self.seed)
         shape = (self.label_classes, self.clusters)
@@ -405,15 +408,15 @@ class Pix2PixHD(Adversarial):
         labels, points = tf.reshape(maps[..., 0], (-1,)), tf.gather(features, segments)
         pixels = tf.math.unsorted_segment_sum(tf.ones_like(points[:, 0]), segments, tf.shape(features)[0])
         weights = 1.0 / tf.gather(pixels, segments)
-        centres, members = tf.convert_to_tensor(self.styles), FORGET * tf.convert_to_tensor(self.members)
+        centres, members = tf.convert_to_tensor(self.styles), tf.convert_to_tensor(self.members)
         distances = tf.reduce_sum(tf.square(points[:, None] - tf.gather(centres, labels)), -1)
         place = labels * self.clusters + tf.argmin(distances, -1, output_type=tf.int32)
         count = self.label_classes * self.clusters
         mass = tf.reshape(tf.math.unsorted_segment_sum(weights, place, count), members.shape)
         sums = tf.math.unsorted_segment_sum(weights[:, None] * points, place, count)
-        members += mass
+        members = FORGET * members + (1.0 - FORGET) * mass
         moved = tf.reshape(sums, centres.shape) - mass[..., None] * centres
-        centres += moved / tf.maximum(members, 1e-6)[..., None]
+        centres += (1.0 - FORGET) * moved / tf.maximum(members, 1e-9)[..., None]
 
         nearest = tf.reduce_min(distances, -1)
         mine = tf.one_hot(labels, self.label_classes, on_value=True, off_value=False, axis=0)
@@ -429,7 +432,7 @@ class Pix2PixHD(Adversarial):
         """Features in the form of `features_of`, of n images: each object has those of a cluster of its class, the
         larger ones more often. The same in every image."""
         objects = self.segment_count(1) // self.label_classes
-        shares = tf.convert_to_tensor(self.members) + 1e-6
+        shares = tf.convert_to_tensor(self.members) + 1e-9
         below = tf.cumsum(shares, -1) / tf.reduce_sum(shares, -1, keepdims=True)
         drawn = tf.random.stateless_uniform((self.label_classes, objects, 1), tf.stack([seed, 0]))
         cluster = tf.reduce_sum(tf.cast(drawn > below[:, None, :-1], tf.int32), -1)
