@@ -52,8 +52,8 @@ def tiny_model(name: str, key: str, precision: str = "float32", jit_compile: boo
 
 
 def all_players(model: Any) -> int:
-    """How many steps it takes until every player has moved: those of later stages wait for the end of the first."""
-    return 1 + (model.stages[0][1] or 0 if model.stages else 0)
+    """How many steps it takes until every player has moved: those of later stages wait for the end of earlier ones."""
+    return 1 + max(min(model.updates(player), default=0) for player in model.players)
 
 
 def batch_of(model: Any, step: int) -> dict[str, tf.Tensor]:

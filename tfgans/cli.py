@@ -231,6 +231,10 @@ def translate(
         str | None, typer.Option(help="the domain to make, of a two-way model; its second by default")
     ] = None,
     seed: Annotated[int, typer.Option(help="of a model with noise: the same seed makes the same pictures")] = 0,
+    instances: Annotated[
+        Path | None,
+        typer.Option(help="the instance map of a label map, or a folder of them; else what touches is one object"),
+    ] = None,
     output: Output = Path("translated"),
     sheet: Sheet = False,
     force: Force = False,
@@ -240,7 +244,7 @@ def translate(
     from tfgans.inference.pictures import show, translate_files
 
     options = dict(output=output, sheet=sheet, force=force, tile=tile, done=show)
-    _report(*translate_files(model, images, to=to, seed=seed, **options), "translated")
+    _report(*translate_files(model, images, to=to, seed=seed, instances=instances, **options), "translated")
 
 
 def _report(done: list[Path], failed: list[str], what: str) -> None:

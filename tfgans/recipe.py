@@ -24,9 +24,11 @@ CHANGEABLE = (
     "image_palette",
     "reader",
 )  # where a recipe has them
-ZERO = ("pretrain_steps", "early_steps", "unroll", "overlap")  # counts that may be 0: training works without them
+# counts that may be 0: training works without them
+ZERO = ("pretrain_steps", "early_steps", "enhance_steps", "unroll", "overlap")
 
-STEPS = ("pretrain_steps", "early_steps", "drop_at")  # arguments of models that count steps of the training
+# arguments of models that count steps of the training
+STEPS = ("pretrain_steps", "early_steps", "coarse_steps", "enhance_steps", "drop_at")
 
 
 class _Loader(yaml.SafeLoader):

@@ -164,3 +164,23 @@ def test_label_maps_are_arrays_of_integers(tmp_path: Path) -> None:
         model.translate(ids / 5)
     with pytest.raises(UserError, match="holds ids up to 5; the model has the classes 0-4"):
         model.translate(ids + 1)
+
+
+def test_label_maps_with_instance_maps(tmp_path: Path) -> None:
+    ids = Array((None, None, None, 1), "int32", 0, 5, "classes")
+    objects = Array((None, None, None, 1), "int32", 0, 2**16, "instances")
+    rules = Endpoint({"labels": ids, "objects": objects}, IMAGES)
+
+    def translate(labels: tf.Tensor, objects: tf.Tensor) -> tf.Tensor:
+        return tf.repeat(tf.cast(20 * labels + objects, tf.float32) / 255.0, 3, axis=-1)
+
+    model = tfgans.load(declare(tmp_path / "m", {"translate": (translate, rules)}))
+    labels, numbers = np.array([[1, 1, 2]]), np.array([[7, 9, 8]])
+    assert model.translate(labels, instances=numbers)[0, :, 0].tolist() == [27, 29, 48]
+    assert model.translate(labels)[0, :, 0].tolist() == [21, 21, 42], "what touches is one object"
+    both = model.exported.translate(np.stack([labels, numbers], -1)[None].astype(np.int32))
+    assert np.rint(255 * both[0, 0, :, 0]).tolist() == [27, 29, 48]
+    with pytest.raises(UserError, match="do not fit label maps"):
+        model.translate(labels, instances=numbers[:, :2])
+    with pytest.raises(UserError, match="an instance map has ids 0-65535"):
+        model.translate(labels, instances=numbers + 2**16)

@@ -1,5 +1,6 @@
 """Picture files: formats, orientation, transparency, and what must not happen to files."""
 
+import dataclasses
 import io
 import sys
 from pathlib import Path
@@ -348,6 +349,48 @@ def test_label_maps_are_translated(painter: Path, album: Path, caplog: pytest.Lo
     assert [record.getMessage() for record in caplog.records] == [
         "far.png: 100% of its pixels have colours far from those of the model's palette"
     ]
+
+
+@pytest.fixture(scope="module")
+def counter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Makes gray images of two classes and objects: 100 where the class is 1, and 10 for the number of the object."""
+    ids = Array((None, None, None, 1), "int32", 0, 2, "classes")
+    rules = Endpoint(
+        {"labels": ids, "objects": dataclasses.replace(ids, high=2**16, encoding="instances")}, image_spec(1)
+    )
+
+    def translate(labels: tf.Tensor, objects: tf.Tensor) -> tf.Tensor:
+        return tf.cast(100 * labels + 10 * objects, tf.float32) / 255.0
+
+    return declare(tmp_path_factory.mktemp("counter") / "counter", {"translate": (translate, rules)})
+
+
+def test_label_maps_with_and_without_their_objects(
+    counter: Path, painter: Path, album: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ids = np.array([[0, 1, 1, 0, 1]], np.uint8).repeat(3, axis=0)
+    Image.fromarray(ids).save("ids.png")
+    alone, _ = translate_files(counter, [Path("ids.png")], output=Path("alone"))
+    # what touches is an object: two of the background, then two of class 1
+    assert np.asarray(Image.open(alone[0]))[0].tolist() == [10, 130, 130, 20, 140]
+
+    Path("objects").mkdir()
+    Image.fromarray(np.array([[0, 3, 4, 0, 5]], np.uint16).repeat(3, axis=0)).save("objects/ids.png")
+    for place in ("objects", "objects/ids.png"):
+        assert call(["translate", counter, "ids.png", "--instances", place, "--force"], monkeypatch) == 0
+        assert np.asarray(Image.open("translated/ids.png"))[0].tolist() == [0, 130, 140, 0, 150]
+    Image.fromarray(ids[:2]).save("low.png")
+    Image.fromarray(ids).convert("RGB").save("colours.png")
+    for place, says in (
+        ("low.png", "ids.png: has 5x3 pixels, and its instance map 5x2"),
+        ("colours.png", "ids.png: its instance map colours.png: is no instance map: it holds whole ids in one channel"),
+        ("none.png", "ids.png: its instance map none.png: there is no such file"),
+    ):
+        done, failed = translate_files(counter, [Path("ids.png")], instances=Path(place), output=Path("out"))
+        assert (done, failed) == ([], [says])
+    capsys.readouterr()
+    assert call(["translate", painter, "ids.png", "--instances", "objects"], monkeypatch) == 2
+    assert capsys.readouterr().err == "tfgans: painter takes no instance maps; leave --instances out\n"
 
 
 def test_a_command_that_the_model_has_not_names_those_it_has(

@@ -31,6 +31,7 @@ PICTURES = {
     "09_draw": {"windows", "over_time", "curves", "canvases"},
     "10_context_encoder": {"regions", "weights", "over_time_joint", "over_time_l2", "curves", "fills"},
     "11_pix2pix": {"pairs", "over_time", "curves", "translations", "seeds"},
+    "12_pix2pixhd": {"pairs", "over_time", "curves", "translations", "seeds"},
     "17_srgan": {"over_time", "curves", "crops", "spectra", "writing"},
     "18_unet_gan": {"tasks", "over_time_colorize", "over_time_inpaint", "curves", "colours"},
     "19_resgan": {"coarse", "over_time", "curves", "restored"},
@@ -40,6 +41,7 @@ DEFAULT = ("01_gan", "20_unrolled")  # of images and of points; the other chapte
 DATASETS = {
     "10_context_encoder": "photos",
     "11_pix2pix": "pairs:{folder}/houses",
+    "12_pix2pixhd": "pairs:{folder}/coins",
     "17_srgan": "photos",
     "18_unet_gan": "photos",
     "20_unrolled": "gaussians8",

@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 from tfgans.errors import UserError
 from tfgans.inference.exported import Exported
 from tfgans.inference.image_files import CONVERTED, parts
-from tfgans.inference.label_maps import checked
+from tfgans.inference.label_maps import INSTANCES, checked, takes_instances
 from tfgans.inference.metadata import upright, upright_xmp
 from tfgans.inference.scaling import resized, spread
 from tfgans.inference.tiling import Pictures, pictures_of
@@ -84,17 +84,35 @@ class Model:
             raise UserError(f"masks of {[each.shape for each in masks]} pixels do not fit pictures of {sides}")
         return self._apply(pictures, image, masks)
 
-    def translate(self, image: Picture, to: str | None = None, *, seed: int = 0) -> Picture:
+    def translate(
+        self, image: Picture, to: str | None = None, *, seed: int = 0, instances: np.ndarray | None = None
+    ) -> Picture:
         """A picture in another domain: `to`, of a two-way model, or its second one.
 
         Of a model of label maps the picture is an array of ids, integers (h, w), (h, w, 1) or (n, h, w, 1); what is
-        made of it is uint8.
+        made of it is uint8. `instances` are the ids of its objects, in the same form; without them pixels of one class
+        that touch are an object.
         """
-        return self._apply(pictures_of(self.exported, self.exported.translation(to), seed), image)
+        pictures = pictures_of(self.exported, self.exported.translation(to), seed)
+        if instances is not None and not takes_instances(pictures.endpoint):
+            raise UserError(f"{self.exported.path.name} takes no instance maps")
+        return self._apply(pictures, image, instances=instances)
 
-    def _apply(self, pictures: Pictures, image: Picture, masks: list[np.ndarray] | None = None) -> Picture:
+    def _apply(
+        self,
+        pictures: Pictures,
+        image: Picture,
+        masks: list[np.ndarray] | None = None,
+        instances: np.ndarray | None = None,
+    ) -> Picture:
         if pictures.given.encoding == "classes":
             several = [checked(each, int(pictures.given.high)) for each in as_arrays(image, ids=True)]
+            if instances is not None:
+                objects = [checked(each, INSTANCES, "an instance map") for each in as_arrays(instances, ids=True)]
+                sides = [[each.shape[:2] for each in maps] for maps in (several, objects)]
+                if sides[0] != sides[1]:
+                    raise UserError(f"instance maps of {sides[1]} pixels do not fit label maps of {sides[0]}")
+                several = [np.concatenate(pair, axis=-1) for pair in zip(several, objects, strict=True)]
         else:
             several = as_arrays(image)
         made = [self._made(pictures, each, masks[i] if masks else None) for i, each in enumerate(several)]

@@ -11,6 +11,7 @@ from tfgans import endpoint
 from tfgans.endpoint import Array, Endpoint
 from tfgans.errors import UserError
 from tfgans.files import ROOT, utf8
+from tfgans.inference.label_maps import takes_instances, with_objects
 from tfgans.inference.labels import numbers_of
 from tfgans.inference.undeclared import derive
 
@@ -139,10 +140,13 @@ class Exported:
         """Images of one domain, or label maps of int32 ids, as images of the other one.
 
         `to` is the domain to translate into, of a two-way model: by its name, or a or b (the default). `seed` is for
-        models with noise.
+        models with noise. For a model of instances, too, label maps are (n, h, w, 2), instance maps behind; of others,
+        (n, h, w, 1), its objects are those of `objects_of`.
         """
         name = self.translation(to)
-        return self.call(name, images, *([seed] if "seed" in self.endpoints[name].inputs else []))
+        rules = self.endpoints[name]
+        given = with_objects(images) if takes_instances(rules) else (images,)
+        return self.call(name, *given, *([seed] if "seed" in rules.inputs else []))
 
     def translation(self, to: str | None = None) -> str:
         """The endpoint that translates into a domain. Raises UserError for a domain that there is not."""

@@ -1,13 +1,16 @@
-"""Label maps from picture files: ids as they are, or the colours of a palette."""
+"""Label maps from picture files: ids as they are, or the colours of a palette; and the objects in them."""
 
 from pathlib import Path
 
 import numpy as np
 from PIL import ImageOps
+from scipy import ndimage
 
 from tfgans.data.formats import open_image
+from tfgans.endpoint import Endpoint
 from tfgans.errors import UserError
 
+INSTANCES = 1 << 16  # ids in an instance map
 FAR = 48.0  # in RGB: what is farther from every colour of a palette was hardly painted with it
 
 
@@ -35,8 +38,46 @@ def read_label_map(path: str | Path, classes: int, palette: list[list[int]] | No
     return squares.argmin(axis=1).astype(np.int32)[where].reshape(*pixels.shape[:2], 1), note
 
 
-def checked(ids: np.ndarray, classes: int) -> np.ndarray:
+def read_instance_map(path: str | Path) -> np.ndarray:
+    """The ids of the objects in a file of one channel, int32 (h, w, 1).
+
+    Raises UserError for colours, fractions and ids beyond 16 bits.
+    """
+    with open_image(path) as image:
+        ImageOps.exif_transpose(image, in_place=True)
+        ids = np.asarray(image)
+    if ids.ndim != 2 or ids.dtype.kind == "f":
+        raise UserError("is no instance map: it holds whole ids in one channel")
+    return checked(ids, INSTANCES, "an instance map")[..., None]
+
+
+def objects_of(ids: np.ndarray) -> np.ndarray:
+    """An instance map where there is none: pixels of one class that touch, by a side, are an object.
+
+    Ids (h, w, 1) -> int32 (h, w, 1).
+    """
+    found = np.zeros(ids.shape[:2], np.int64)
+    for each in np.unique(ids):
+        parts, _ = ndimage.label(ids[..., 0] == each)
+        found += np.where(parts > 0, parts + found.max(), 0)
+    return (found % INSTANCES).astype(np.int32)[..., None]
+
+
+def takes_instances(rules: Endpoint) -> bool:
+    """Whether an endpoint wants an instance map beside a label map."""
+    return any(array.encoding == "instances" for array in rules.inputs.values())
+
+
+def with_objects(maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Label maps and instance maps, int32 (n, h, w, 1), of both in one, (n, h, w, 2), or of label maps alone."""
+    if maps.shape[-1] == 2:
+        return maps[..., :1], maps[..., 1:]
+    return maps, np.stack([objects_of(each) for each in maps])
+
+
+def checked(ids: np.ndarray, classes: int, what: str = "") -> np.ndarray:
     """Ids as int32. Raises UserError for those that are not below `classes`."""
     if ids.size and (ids.min() < 0 or ids.max() >= classes):
-        raise UserError(f"holds ids up to {ids.max()}; the model has the classes 0-{classes - 1}")
+        has = f"{what} has ids" if what else "the model has the classes"
+        raise UserError(f"holds ids up to {ids.max()}; {has} 0-{classes - 1}")
     return ids.astype(np.int32)

@@ -21,7 +21,7 @@ from tfgans.inference import upscale
 from tfgans.inference.exported import Exported
 from tfgans.inference.image_files import Picture, read_picture
 from tfgans.inference.image_writers import check_format, write_picture
-from tfgans.inference.label_maps import read_label_map
+from tfgans.inference.label_maps import read_instance_map, read_label_map, takes_instances
 from tfgans.inference.metadata import resolution
 from tfgans.inference.places import Job, check_place, plan
 from tfgans.inference.scaling import resized, spread
@@ -39,7 +39,7 @@ class Opened:
     """A picture file, what of it the model is given, and where its hole is."""
 
     picture: Picture
-    pixels: np.ndarray  # uint8 (h, w, 1 or 3), or int32 ids (h, w, 1)
+    pixels: np.ndarray  # uint8 (h, w, 1 or 3), or int32 ids (h, w, 1 or 2)
     mask: np.ndarray | None = None  # bool (h, w)
     shown: np.ndarray | None = None  # uint8 (h, w, 1 or 3): before, on a sheet
 
@@ -68,13 +68,29 @@ def fill_files(
 
 
 def translate_files(
-    model: str | Path, paths: list[Path], *, to: str | None = None, seed: int = 0, **options: Any
+    model: str | Path,
+    paths: list[Path],
+    *,
+    to: str | None = None,
+    seed: int = 0,
+    instances: Path | None = None,
+    **options: Any,
 ) -> tuple[list[Path], list[str]]:
-    """Translate picture files, or label maps, into another domain; see `process` and `Exported.translate`."""
+    """Translate picture files, or label maps, into another domain; see `process` and `Exported.translate`.
+
+    `instances` is the instance map of a label map, or a folder of such with the same names; without it pixels of one
+    class that touch are an object.
+    """
     exported = Exported(model)
     pictures = pictures_of(exported, exported.translation(to), seed)
     palette = exported.declaration.get("palette")
-    return process(pictures, lambda path: opened(path, pictures, palette), paths, **options)
+    if instances is not None and not takes_instances(pictures.endpoint):
+        raise UserError(f"{exported.path.name} takes no instance maps; leave --instances out")
+
+    def read(path: Path) -> Opened:
+        return opened(path, pictures, palette, instances)
+
+    return process(pictures, read, paths, **options)
 
 
 def show(path: Path) -> None:
@@ -82,8 +98,13 @@ def show(path: Path) -> None:
     print(path, flush=True)
 
 
-def opened(path: Path, pictures: Pictures | None = None, palette: list[list[int]] | None = None) -> Opened:
-    """A picture file, of which a model of label maps is given the ids."""
+def opened(
+    path: Path,
+    pictures: Pictures | None = None,
+    palette: list[list[int]] | None = None,
+    instances: Path | None = None,
+) -> Opened:
+    """A picture file, of which a model of label maps is given the ids; and those of objects, where a file has some."""
     picture = read_picture(path)
     if pictures is None or pictures.given.encoding != "classes":
         pixels = picture.pixels if picture.alpha is None else spread(picture.pixels, picture.alpha)
@@ -92,7 +113,21 @@ def opened(path: Path, pictures: Pictures | None = None, palette: list[list[int]
     picture.alpha = None
     if note:
         log.warning("%s: %s", path, note)
+    if instances is not None:
+        ids = np.concatenate([ids, _objects(instances, path, ids.shape[:2])], axis=-1)
     return Opened(picture, ids)
+
+
+def _objects(instances: Path, path: Path, size: tuple[int, int]) -> np.ndarray:
+    """The instance map of the label map `path`: `instances`, or the file of that name in it."""
+    place = instances / path.name if instances.is_dir() else instances
+    try:
+        found = read_instance_map(place)
+    except Exception as error:
+        raise UserError(f"its instance map {place}: {_reason(error)}") from error
+    if found.shape[:2] != size:
+        raise UserError(f"has {size[1]}x{size[0]} pixels, and its instance map {found.shape[1]}x{found.shape[0]}")
+    return found
 
 
 def read_mask(path: Path) -> np.ndarray:

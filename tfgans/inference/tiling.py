@@ -14,6 +14,7 @@ from tfgans.images import to_uint8
 from tfgans.inference import holes
 from tfgans.inference.exported import Exported
 from tfgans.inference.gamut import tinted
+from tfgans.inference.label_maps import takes_instances, with_objects
 from tfgans.inference.scaling import plain, resized
 from tfgans.inference.undeclared import card_of
 
@@ -37,8 +38,8 @@ class Pictures:
     """An endpoint as a function of pictures.
 
     Pixels are (h, w, 1 or 3): uint8, or float32 in [0, 1]; what is made of them is of the same dtype. Label maps are
-    int32 ids (h, w, 1), and what is made of them is uint8. `run` takes all at once, float32 images in [0, 1] or ids
-    (n, h, w, c), and masks (n, h, w, 1) where holes are filled.
+    int32 ids (h, w, 1), or (h, w, 2) with those of an instance map behind, and what is made of them is uint8. `run`
+    takes all at once, float32 images in [0, 1] or ids (n, h, w, c), and masks (n, h, w, 1) where holes are filled.
 
     With `like_the_input` a gray picture stays gray, and a model of gray images works on the channels of a coloured
     one, one by one. Without, the model decides, and sees the luma of a coloured picture.
@@ -197,7 +198,7 @@ class Pictures:
         """The model on images (n, h, w, 1 or 3) whatever channels it takes: gray ones are repeated."""
         more = () if masks is None else (masks,)
         channels, wanted = images.shape[-1], self.given.shape[-1] or images.shape[-1]
-        if channels == wanted:
+        if channels == wanted or self.given.encoding == "classes":  # and instances
             return self.run(images, *more)
         if channels == 1 and wanted == 3:
             made = self.run(np.repeat(images, 3, axis=-1), *more)
@@ -270,8 +271,10 @@ def pictures_of(model: Exported, name: str, seed: int = 0) -> Pictures:
     """An endpoint of an exported model as a function of pictures. Raises UserError where the model has none."""
     rules = model.need(name)
     more = [seed] if "seed" in rules.inputs else []
+    objects = takes_instances(rules)
 
     def run(*inputs: Any) -> np.ndarray:
+        inputs = with_objects(*inputs) if objects else inputs
         made = model.call(name, *inputs, *more)
         return next(iter(made.values())) if isinstance(made, dict) else made
 

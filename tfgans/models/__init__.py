@@ -42,6 +42,11 @@ MODELS = {
     ),
     "context_encoder": ("ContextEncoder", "inpainting from the context", "Pathak 2016, arXiv:1604.07379"),
     "pix2pix": ("Pix2pix", "translates images, learnt from pairs", "Isola 2016, arXiv:1611.07004"),
+    "pix2pixhd": (
+        "Pix2PixHD",
+        "label maps to large photographs, coarse to fine",
+        "Wang 2017, arXiv:1711.11585",
+    ),
     "unet_gan": ("UNetGAN", "colourization and inpainting with a partitioned U-Net", "Zhang and Zhou (report)"),
 }
 RECIPES = Path(__file__).parent.parent / "recipes"

@@ -1,8 +1,12 @@
-"""Networks of GANs that translate images: a U-Net and PatchGANs. Isola et al. 2016, arXiv:1611.07004, section 6.1."""
+"""Networks of GANs that translate images: a U-Net and PatchGANs. Isola et al. 2016, arXiv:1611.07004, section 6.1.
+
+And residual blocks with mirrored borders: Johnson et al. 2016, arXiv:1603.08155.
+"""
 
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import layers
 
 from tfgans.errors import UserError
@@ -37,10 +41,42 @@ def convolution(x: Any, filters: int, norm: str, kernel: int = 4, stride: int = 
     return normalized(x, norm)
 
 
-def transposed(x: Any, filters: int, norm: str) -> Any:
+def transposed(x: Any, filters: int, norm: str, kernel: int = 4) -> Any:
     """A transposed convolution that doubles the sides, and its normalization; a bias where there is none."""
     own: dict[str, Any] = dict(use_bias=norm == "none", kernel_initializer=KERNEL.clone())
-    return normalized(layers.Conv2DTranspose(filters, 4, 2, "same", **own)(x), norm)
+    return normalized(layers.Conv2DTranspose(filters, kernel, 2, "same", **own)(x), norm)
+
+
+@keras.saving.register_keras_serializable(package="tfgans")
+class ReflectionPadding(layers.Layer):
+    """Pads (n, h, w, c) by `pad` pixels on each side, mirrored without the edge pixel: c b | a b c | b a.
+
+    Both sides must be longer than `pad`.
+    """
+
+    def __init__(self, pad: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.pad = pad
+
+    def call(self, x: Any) -> Any:
+        return tf.pad(x, ((0, 0), (self.pad, self.pad), (self.pad, self.pad), (0, 0)), "REFLECT")
+
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return (shape[0], *(side and side + 2 * self.pad for side in shape[1:3]), shape[3])
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "pad": self.pad}
+
+
+def reflected(x: Any, filters: int, norm: str, kernel: int) -> Any:
+    """A convolution with an odd kernel that keeps the sides, of a map with mirrored borders; and its normalization."""
+    return convolution(ReflectionPadding(kernel // 2)(x), filters, norm, kernel, 1, "valid")
+
+
+def residual_block(x: Any, norm: str) -> Any:
+    """A map plus what two convolutions of 3x3 make of it; no ReLU after the sum. Johnson 2016, arXiv:1603.08155."""
+    y = layers.ReLU()(reflected(x, x.shape[-1], norm, 3))
+    return layers.Add()([x, reflected(y, x.shape[-1], norm, 3)])
 
 
 def levels_of(height: int, width: int) -> int:
