@@ -159,6 +159,7 @@ def test_the_stage_changes_at_its_step() -> None:
     assert iterations == [3, 2, 2] and int(model.steps_done) == 5
 
 
+@pytest.mark.slow  # WGAN in a fresh process (tests/models/test_contract.py) depends on it, too
 def test_what_was_built_before_changes_no_bit() -> None:
     states = []
     for others in (0, 98):  # the names of layers would pass from conv2d_99 to conv2d_100
