@@ -113,8 +113,9 @@ def another_seed(run: Run, folder: Path, seed: int) -> Run:
     step = other.latest()
     assert step is not None
     model = other.load(step)
-    for weight in model.trainable_variables:
-        weight.assign((1 - seed / 10) * weight)
+    for weight in model.variables:
+        if "float" in weight.dtype:  # moving statistics, too; not the states of seed generators
+            weight.assign((1 - seed / 10) * weight)
     other.save(model, step)
     return other
 
