@@ -61,7 +61,7 @@ sources(
     context_encoder.ContextEncoder.train_step,
 )
 gan = context_encoder.ContextEncoder(image_shape=(32, 32, 3), hole=16, width=4, discriminator_width=4, overlap=3)
-weights = gan.weights_in(gan.missing(tf.zeros((1, 32, 32, 1), tf.bool)))
+weights = gan.weights_in(gan.area.missing(tf.zeros((1, 32, 32, 1), tf.bool)))
 show(weights.numpy() / 10, folder / "weights.png", columns=1, title="what a pixel counts")
 
 # %% [markdown]

@@ -19,7 +19,7 @@ from PIL import Image
 
 import tfgans
 from tfgans import data
-from tfgans.models import pix2pixhd
+from tfgans.models import instance_maps, pix2pixhd, pix2pixhd_networks
 from tfgans.reports.notebook import SMOKE, curves, new_folder, over_time, results, show, sources
 
 folder = new_folder("12_pix2pixhd")
@@ -72,11 +72,11 @@ pictures = test.sets["image"].images / np.float32(255)
 # From the top: the classes, the boundaries of the objects, the pictures.
 
 # %%
-edges = pix2pixhd.boundaries(objects).numpy()
+edges = instance_maps.boundaries(objects).numpy()
 classes = labels.numpy().astype(np.float32)
 rows = [np.repeat(each[:8], 3, axis=-1) for each in (classes, edges)]
 show(np.concatenate([*rows, pictures[:8]]), folder / "pairs.png", columns=8, title="classes, boundaries, pictures")
-sources(pix2pixhd.boundaries)
+sources(instance_maps.boundaries)
 
 # %% [markdown]
 # ## Two generators
@@ -85,13 +85,13 @@ sources(pix2pixhd.boundaries)
 # it, but shallow. In its middle it adds G1's last map.
 
 # %%
-sources(pix2pixhd.build_residual, pix2pixhd.build_enhancer)
+sources(pix2pixhd_networks.build_residual, pix2pixhd_networks.build_enhancer)
 
 # %% [markdown]
 # ## Three discriminators, and their layers
 
 # %%
-sources(pix2pixhd.build_discriminators, pix2pixhd.matching)
+sources(pix2pixhd_networks.build_discriminators, pix2pixhd.matching)
 
 # %% [markdown]
 # ## Three stages
@@ -137,7 +137,7 @@ for name, run in runs.items():
     made[name] = model.translate(labels, objects, tf.constant(1)).numpy()
 rows = [rows[0], made["without"][:8], made["with boundaries"][:8], pictures[:8]]
 show(np.concatenate(rows), folder / "translations.png", columns=8, title="classes, without, with boundaries, true")
-seams = (edges * classes)[..., 0] * (1 - pix2pixhd.boundaries(labels).numpy()[..., 0]) > 0
+seams = (edges * classes)[..., 0] * (1 - instance_maps.boundaries(labels).numpy()[..., 0]) > 0
 inside = (classes * (1 - edges))[..., 0] > 0
 for name, images in {**made, "true": pictures}.items():
     light = images.mean(-1)

@@ -18,8 +18,9 @@ from tfgans.errors import UserError
 from tfgans.features import judges, segmenter_training, segmenters
 from tfgans.features.judge_training import train_judge_command
 from tfgans.features.judges import load_judge
+from tfgans.features.segmenter_augmentation import crops, jitter
 from tfgans.features.segmenter_networks import MULTIPLE, SEGMENTERS, Segmentation, segmentation_network
-from tfgans.features.segmenter_training import VOID, class_weights, crops, jitter, loss_of, train_segmenter_command
+from tfgans.features.segmenter_training import VOID, class_weights, loss_of, train_segmenter_command
 from tfgans.features.segmenters import load_segmenter
 from tfgans.recipe import Recipe
 from tfgans.tasks import Subject

@@ -99,7 +99,7 @@ def test_a_place_hears_of_all_others_through_the_channelwise_layer() -> None:
 def test_what_pixels_weigh_by_hand() -> None:
     """At 32x32 a central hole of 16, rows and columns 8 to 23; 2 pixels of overlap."""
     gan = model()
-    missing = gan.missing(np.zeros((1, 32, 32, 1), bool))
+    missing = gan.area.missing(np.zeros((1, 32, 32, 1), bool))
     by_hand = np.zeros((32, 32))
     by_hand[6:26, 6:26] = 10.0
     by_hand[8:24, 8:24] = 1.0
@@ -120,7 +120,7 @@ def test_random_blocks_weigh_all_pixels() -> None:
     by_hand = np.ones((32, 32))
     by_hand[2:5, 3:6] = by_hand[19:25, 29:] = 10.0
     by_hand[3, 4] = by_hand[20:24, 30:] = 1.0
-    np.testing.assert_array_equal(gan.weights_in(gan.missing(masks))[0, ..., 0], by_hand)
+    np.testing.assert_array_equal(gan.weights_in(gan.area.missing(masks))[0, ..., 0], by_hand)
 
 
 @pytest.mark.parametrize("key, start, end", [("imagenette", 8, 24), ("random_blocks", 0, 32)])
@@ -159,7 +159,7 @@ def test_the_losses_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     probabilities = [(1 / (1 + np.exp(-each))).mean() for each in (real, fake)]
     assert [float(gan.logs()[term]) for term in ("d_real", "d_fake")] == pytest.approx(probabilities, rel=1e-5)
     monkeypatch.setattr(gan, "generator", lambda given, training: tf.constant(made))
-    missing = gan.missing(np.zeros((4, 32, 32, 1), bool))
+    missing = gan.area.missing(np.zeros((4, 32, 32, 1), bool))
     terms, _ = gan.generator_loss(made, target, missing)
     assert set(terms) == {"reconstruction_loss", "adversarial_loss"}
 
@@ -211,7 +211,7 @@ def test_known_pixels_are_equal_to_the_bit() -> None:
     other = images.copy()
     other[:, 8:24, 8:24] = 0.3
     np.testing.assert_array_equal(gan.fill(other, masks).numpy()[masks[..., 0]], filled[masks[..., 0]])
-    whole = (gan.generator(np.where(gan.missing(masks), MEAN, images) * 2 - 1, training=False).numpy() + 1) / 2
+    whole = (gan.generator(np.where(gan.area.missing(masks), MEAN, images) * 2 - 1, training=False).numpy() + 1) / 2
     np.testing.assert_allclose(filled[:, 10:14, 9:20], whole[:, 10:14, 9:20], atol=1e-5)
 
 

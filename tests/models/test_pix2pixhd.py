@@ -12,18 +12,10 @@ from tiny import batch_of
 from tfgans import models
 from tfgans.errors import UserError
 from tfgans.inference.label_maps import objects_of
+from tfgans.models.instance_maps import boundaries, means_of
 from tfgans.models.networks import ReflectionPadding, patches_of, residual_block
-from tfgans.models.pix2pixhd import (
-    Pix2PixHD,
-    boundaries,
-    build_discriminators,
-    build_enhancer,
-    build_head,
-    build_residual,
-    matching,
-    means_of,
-    toward,
-)
+from tfgans.models.pix2pixhd import Pix2PixHD, matching, toward
+from tfgans.models.pix2pixhd_networks import build_discriminators, build_enhancer, build_head, build_residual
 from tfgans.training.setup import build
 
 
@@ -135,8 +127,8 @@ def test_boundaries_by_hand() -> None:
 def test_what_is_drawn_of_the_maps(boundary: bool, instances: bool) -> None:
     model = small(boundary=boundary, instances=instances)
     label = tf.constant(np.repeat([[0, 0, 1, 1]], 4, 0)[None, ..., None].astype(np.int32))
-    maps = model.maps_of(label, tf.constant(OBJECTS)[None, ..., None] if instances else None)
-    drawn = model.drawn(maps).numpy()[0]
+    maps = model.maps.joined(label, tf.constant(OBJECTS)[None, ..., None] if instances else None)
+    drawn = model.maps.drawn(maps).numpy()[0]
     assert drawn[0, :, :2].tolist() == [[1, 0], [1, 0], [0, 1], [0, 1]]
     assert drawn.shape[-1] == 2 + boundary
     if boundary:
@@ -293,12 +285,12 @@ def test_means_of_objects_by_hand() -> None:
 def test_an_object_is_of_one_class_in_one_image() -> None:
     model = small("dsb2018_features")
     label = tf.constant([[[0, 0], [1, 1]]] * 2)[..., None]
-    maps = model.maps_of(label, tf.constant([[[1, 2], [2, 2]]] * 2)[..., None])
-    segments = model.segments(maps).numpy()
+    maps = model.maps.joined(label, tf.constant([[[1, 2], [2, 2]]] * 2)[..., None])
+    segments = model.maps.segments(maps).numpy()
     assert len(np.unique(segments)) == 6 and segments[0, 1, 0] == segments[0, 1, 1]
-    assert segments.max() < model.segment_count(2)
-    features = model.features_of(maps[:1].numpy().repeat(8, 1).repeat(8, 2), noise(1, 16, 16, 3))
-    seen = model.seen(tf.constant(maps[:1]), features).numpy()[0, ..., -3:]
+    assert segments.max() < model.maps.segment_count(2)
+    features = model.maps.means(maps[:1].numpy().repeat(8, 1).repeat(8, 2), model.encoder(noise(1, 16, 16, 3)))
+    seen = model.maps.seen(tf.constant(maps[:1]), features).numpy()[0, ..., -3:]
     np.testing.assert_array_equal(seen[1, 0], seen[1, 1])
     assert np.abs(seen[0, 0] - seen[0, 1]).max() > 0
 
@@ -308,25 +300,25 @@ def test_clusters_find_the_groups_of_a_class() -> None:
     model = small("dsb2018_features", clusters=2)
     label = np.array([[[0, 0, 0, 0], [1, 1, 1, 1], [1, 1, 1, 1]]], np.int32)
     objects = np.array([[[0, 0, 0, 0], [1, 1, 1, 2], [3, 3, 4, 4]]], np.int32)
-    maps = model.maps_of(tf.constant(label)[..., None], tf.constant(objects)[..., None])
+    maps = model.maps.joined(tf.constant(label)[..., None], tf.constant(objects)[..., None])
     looks = {(0, 0): -0.5, (1, 1): 0.5, (1, 2): 0.7, (1, 3): -0.9, (1, 4): -0.9}
-    features = np.zeros((model.segment_count(1), 3), np.float32)
-    for (y, x), segment in np.ndenumerate(model.segments(maps).numpy()[0]):
+    features = np.zeros((model.maps.segment_count(1), 3), np.float32)
+    for (y, x), segment in np.ndenumerate(model.maps.segments(maps).numpy()[0]):
         features[segment] = looks[label[0, y, x], objects[0, y, x]]
-    step = tf.function(lambda: model.cluster(maps, tf.constant(features)))
+    step = tf.function(lambda: model.styles.update(model.maps, maps, tf.constant(features)))
     for _ in range(200):
         step()
-    styles, members = model.styles.numpy(), model.members.numpy()
+    styles, members = model.styles.centres.numpy(), model.styles.members.numpy()
     np.testing.assert_allclose(np.sort(styles[1, :, 0]), [-0.9, 0.6], atol=0.02)
     np.testing.assert_allclose(members[1, 0], members[1, 1], rtol=0.1)
     assert members[1].sum() == pytest.approx(4 * (1 - 0.999**200), rel=0.05), "objects a step"
     assert np.abs(styles[0, members[0].argmax()] + 0.5).max() < 1e-5
 
-    drawn = model.drawn_styles(2, tf.constant(3)).numpy().reshape(2, 2, -1, 3)
+    drawn = model.styles.draw(model.maps, 2, tf.constant(3)).numpy().reshape(2, 2, -1, 3)
     np.testing.assert_array_equal(drawn[0], drawn[1])
     assert {round(float(x), 4) for x in drawn[0, 1, :, 0]} == {round(float(x), 4) for x in styles[1, :, 0]}
     assert np.mean(drawn[0, 1, :, 0] > 0) == pytest.approx(0.5, abs=0.02)
-    assert not np.array_equal(drawn, model.drawn_styles(2, tf.constant(4)).numpy().reshape(drawn.shape))
+    assert not np.array_equal(drawn, model.styles.draw(model.maps, 2, tf.constant(4)).numpy().reshape(drawn.shape))
 
 
 # --- recipes ----------------------------------------------------------------------------------------------------------

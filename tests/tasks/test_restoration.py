@@ -28,7 +28,8 @@ from tfgans.recipe import Recipe
 from tfgans.reports import tables
 from tfgans.run import Run
 from tfgans.tasks import Measured, Subject, label
-from tfgans.tasks.restoration import CROP, _scores, measure, sheet
+from tfgans.tasks.restoration import CROP, measure, sheet
+from tfgans.tasks.restoration_scores import image_scores
 from tfgans.training.train import train
 
 
@@ -105,8 +106,8 @@ def test_the_border_is_as_wide_as_the_factor() -> None:
     image, original = rng.integers(0, 256, (2, 40, 48, 3), dtype=np.uint8)
     for factor in (2, 8):
         expected = psnr(image[None], original[None], border=factor, y_channel=True)[0]
-        assert _scores(image, original, factor)["psnr"] == pytest.approx(expected)
-    assert np.isfinite(_scores(image[:12, :12], original[:12, :12], 8)["ssim"]), "what is small keeps 11 pixels"
+        assert image_scores(image, original, factor)["psnr"] == pytest.approx(expected)
+    assert np.isfinite(image_scores(image[:12, :12], original[:12, :12], 8)["ssim"]), "what is small keeps 11 pixels"
 
 
 def test_letters_are_read_where_they_are_clear() -> None:

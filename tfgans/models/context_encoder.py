@@ -8,7 +8,6 @@ colours and an adversary, who is shown what was made and nothing of the context,
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 from keras import layers
 
@@ -16,11 +15,13 @@ from tfgans import endpoint
 from tfgans.adversarial import Adversarial
 from tfgans.errors import UserError
 from tfgans.layers import BatchNormalization
+from tfgans.models.missing_region import REGIONS, MissingRegion
 
-REGIONS = ("center", "random")
 CONNECTIONS = ("channelwise", "full")
 MAP = 4  # pixels a side of the smallest map
 INIT = keras.initializers.RandomNormal(stddev=0.02)
+
+Terms = dict[str, tf.Tensor]
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
@@ -67,20 +68,19 @@ def build_generator(image_shape: tuple[int, int, int], width: int, connection: s
     maps; "full" is a bottleneck of `units` maps of one pixel.
     """
     side, _, channels = image_shape
-    own: dict[str, Any] = dict(use_bias=False)
     *rest, deepest = widths(side, width)
     image = keras.Input(image_shape)
     x = halved(image, side, width)
     if connection == "channelwise":
         x = layers.LeakyReLU(0.2)(BatchNormalization()(ChannelwiseDense()(x)))
-        x = layers.Conv2D(deepest, 1, **own, kernel_initializer=INIT.clone())(x)
+        x = layers.Conv2D(deepest, 1, use_bias=False, kernel_initializer=INIT.clone())(x)
     else:
-        x = layers.Conv2D(units, MAP, **own, kernel_initializer=INIT.clone())(x)
+        x = layers.Conv2D(units, MAP, use_bias=False, kernel_initializer=INIT.clone())(x)
         x = layers.LeakyReLU(0.2)(BatchNormalization()(x))
-        x = layers.Conv2DTranspose(deepest, MAP, **own, kernel_initializer=INIT.clone())(x)
+        x = layers.Conv2DTranspose(deepest, MAP, use_bias=False, kernel_initializer=INIT.clone())(x)
     x = layers.ReLU()(BatchNormalization()(x))
     for filters in reversed(rest):
-        x = layers.Conv2DTranspose(filters, 4, 2, "same", **own, kernel_initializer=INIT.clone())(x)
+        x = layers.Conv2DTranspose(filters, 4, 2, "same", use_bias=False, kernel_initializer=INIT.clone())(x)
         x = layers.ReLU()(BatchNormalization()(x))
     x = layers.Conv2DTranspose(channels, 4, 2, "same", kernel_initializer=INIT.clone())(x)
     return keras.Model(image, layers.Activation("tanh", dtype="float32")(x), name="generator")
@@ -127,9 +127,8 @@ class ContextEncoder(Adversarial):
         (section 5.1). `adversarial_weight` 0 leaves that loss and D's updates out. `mean_colour`, in [0, 1], is what
         the generator sees in holes. `connection` and `units`: see `build_generator`.
 
-        Raises:
-            UserError: an unknown region or connection; images that are not square, or sides that do not halve down to
-                MAP pixels; a hole that does not fit.
+        Raises UserError for an unknown region or connection, for images that are not square or do not halve down to MAP
+        pixels, and for a hole that does not fit.
         """
         side = image_shape[0]
         for name, value, known in (("region", region, REGIONS), ("connection", connection, CONNECTIONS)):
@@ -151,59 +150,32 @@ class ContextEncoder(Adversarial):
         self.overlap, self.overlap_weight = overlap, overlap_weight
         self.reconstruction_weight, self.adversarial_weight = reconstruction_weight, adversarial_weight
         self.mean_colour = mean_colour
+        self.area = MissingRegion(region, side, hole)
         self.generator = build_generator(image_shape, width, connection, units)
         judged = hole if region == "center" else side
         self.discriminator = build_discriminator(judged, image_shape[2], discriminator_width)
         self.bce = keras.losses.BinaryCrossentropy(from_logits=True)
 
     def batch_spec(self, n: int) -> dict[str, endpoint.Array]:
+        image = endpoint.image(n, self.image_shape)
         mask = endpoint.Array((n, *self.image_shape[:2], 1), "bool", 0, 1, "mask")
-        return {
-            "source": endpoint.image(n, self.image_shape),
-            "target": endpoint.image(n, self.image_shape),
-            "mask": mask,
-        }
+        return {"source": image, "target": image, "mask": mask}
 
     def endpoints(self) -> dict[str, endpoint.Endpoint]:
         height, width, channels = self.image_shape
         images = endpoint.images(channels, (None, height, width))
         masks = endpoint.Array((None, height, width, 1), "bool", 0, 1, "mask")
-        return {
-            "fill": endpoint.Endpoint(
-                {"images": images, "masks": masks}, {"images": images}, size=(height, width), hole=self.hole
-            )
-        }
+        given = {"images": images, "masks": masks}
+        return {"fill": endpoint.Endpoint(given, {"images": images}, size=(height, width), hole=self.hole)}
 
     def updates(self, player: str) -> dict[int, int]:
         return {0: 1} if player == "g_optimizer" or self.adversarial_weight else {}
 
-    # -- regions ----------------------------------------------------------------------------------------------------
-
-    def middle(self, margin: int = 0) -> np.ndarray:
-        """bool (1, h, w, 1): the central hole with `margin` pixels around it; nothing where holes are anywhere."""
-        side, found = self.image_shape[0], np.zeros((1, *self.image_shape[:2], 1), bool)
-        if self.region == "center":
-            inner = slice((side - self.hole) // 2 - margin, (side + self.hole) // 2 + margin)
-            found[:, inner, inner] = True
-        return found
-
-    def missing(self, masks: tf.Tensor) -> tf.Tensor:
-        """What the generator does not see, bool (n, h, w, 1): the holes, and the whole of the central one, which is
-        all that it has learnt to fill."""
-        return masks | tf.constant(self.middle())
+    # -- losses -----------------------------------------------------------------------------------------------------
 
     def given(self, images: tf.Tensor, missing: tf.Tensor) -> tf.Tensor:
         """Images in [-1, 1] with the mean colour in place of what is missing. Section 4."""
         return tf.where(missing, tf.constant(self.mean_colour, images.dtype) * 2.0 - 1.0, images)
-
-    def shown(self, images: tf.Tensor) -> tf.Tensor:
-        """What D is shown of images, all of what the generator is there to make: the central hole, or the whole."""
-        if self.region == "random":
-            return images
-        start, end = (self.image_shape[0] - self.hole) // 2, (self.image_shape[0] + self.hole) // 2
-        return images[:, start:end, start:end]
-
-    # -- losses -----------------------------------------------------------------------------------------------------
 
     def weights_in(self, missing: tf.Tensor) -> tf.Tensor:
         """What each pixel counts in the reconstruction loss, (n, h, w, 1): 1 where it is missing, `overlap_weight`
@@ -214,7 +186,7 @@ class ContextEncoder(Adversarial):
         known = tf.where(near > 0.0, self.overlap_weight, 0.0 if self.region == "center" else 1.0)
         return tf.where(missing, 1.0, known)
 
-    def reconstruction_loss(self, target: tf.Tensor, made: tf.Tensor, missing: tf.Tensor) -> dict[str, tf.Tensor]:
+    def reconstruction_loss(self, target: tf.Tensor, made: tf.Tensor, missing: tf.Tensor) -> Terms:
         """Equation 1, lambda_rec times: the mean, over all pixels that count, of squared differences with weights."""
         errors, weights = tf.reduce_mean(tf.square(target - made), -1, keepdims=True), self.weights_in(missing)
         hole = tf.cast(missing, tf.float32)
@@ -222,31 +194,26 @@ class ContextEncoder(Adversarial):
         counted = tf.reduce_sum(tf.cast(weights > 0.0, tf.float32))
         return {"reconstruction_loss": self.reconstruction_weight * tf.reduce_sum(weights * errors) / counted}
 
-    def adversarial_loss(self, made: tf.Tensor) -> dict[str, tf.Tensor]:
+    def adversarial_loss(self, made: tf.Tensor) -> Terms:
         """lambda_adv times the adversarial loss of section 3.2, not saturating: -log D(F)."""
-        judged = self.discriminator(self.shown(made), training=True)
+        judged = self.discriminator(self.area.shown(made), training=True)
         return {"adversarial_loss": self.adversarial_weight * self.bce(tf.ones_like(judged), judged)}
 
-    def generator_loss(
-        self, given: tf.Tensor, target: tf.Tensor, missing: tf.Tensor
-    ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+    def generator_loss(self, given: tf.Tensor, target: tf.Tensor, missing: tf.Tensor) -> tuple[Terms, tf.Tensor]:
         """The terms of the joint loss of section 3.2, and what was made."""
         made = self.generator(given, training=True)
         terms = self.reconstruction_loss(target, made, missing)
         return terms | (self.adversarial_loss(made) if self.adversarial_weight else {}), made
 
-    def discriminator_loss(self, target: tf.Tensor, made: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The adversarial loss of section 3.2: -log D(x) - log(1 - D(F)).
-
-        Tracks D's mean probabilities, `d_real` of originals and `d_fake` of G's.
-        """
-        on_real = self.discriminator(self.shown(target), training=True)
-        on_fake = self.discriminator(self.shown(made), training=True)
+    def discriminator_loss(self, target: tf.Tensor, made: tf.Tensor) -> Terms:
+        """Section 3.2: -log D(x) - log(1 - D(F)). `d_real` and `d_fake` are D's mean probabilities of x and of F."""
+        on_real = self.discriminator(self.area.shown(target), training=True)
+        on_fake = self.discriminator(self.area.shown(made), training=True)
         self.track({"d_real": tf.reduce_mean(tf.sigmoid(on_real)), "d_fake": tf.reduce_mean(tf.sigmoid(on_fake))})
         return {"d_loss": self.bce(tf.ones_like(on_real), on_real) + self.bce(tf.zeros_like(on_fake), on_fake)}
 
     def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        target, missing = batch["target"], self.missing(batch["mask"])
+        target, missing = batch["target"], self.area.missing(batch["mask"])
         given = self.given(batch["source"], missing)
         made = tf.stop_gradient(self.minimize("g_optimizer", lambda: self.generator_loss(given, target, missing)))
         if self.adversarial_weight:
@@ -258,12 +225,11 @@ class ContextEncoder(Adversarial):
     def fill(self, images: tf.Tensor, masks: tf.Tensor) -> tf.Tensor:
         """Images (n, h, w, 3) in [0, 1] and masks (n, h, w, 1), True in the hole -> (n, h, w, 3) in [0, 1].
 
-        The size is `image_shape`. What lies in a hole is not looked at, of a model of central holes nothing in the
-        middle is; known pixels are the images' own. Such a model fills holes in the middle and the overlap around it;
-        farther out they get the mean colour.
+        The size is `image_shape`; known pixels stay. A model of central holes sees nothing of the middle, and fills
+        that and the overlap around it; farther out holes get the mean colour.
         """
-        made = self.generator(self.given(images * 2.0 - 1.0, self.missing(masks)), training=False)
+        made = self.generator(self.given(images * 2.0 - 1.0, self.area.missing(masks)), training=False)
         made = tf.clip_by_value((made + 1.0) / 2.0, 0.0, 1.0)
         if self.region == "center":
-            made = tf.where(tf.constant(self.middle(self.overlap)), made, tf.constant(self.mean_colour))
+            made = tf.where(tf.constant(self.area.middle(self.overlap)), made, tf.constant(self.mean_colour))
         return tf.where(masks, made, images)

@@ -6,103 +6,28 @@ its quarter, and the maps of their layers are to be like those of the true image
 given where one object ends and the next begins. With an encoder each object has features, too: they choose its looks.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
-from keras import layers
 
 from tfgans import endpoint
 from tfgans.adversarial import Adversarial
-from tfgans.errors import UserError
 from tfgans.features.content import content_distance
-from tfgans.models.networks import build_patchgan, convolution, patches_of, reflected, residual_block, transposed
-
-IDS = 1 << 16  # of instances in an image
-NORM = "instance"
-FORGET = 0.999  # what of the clusters' past counts a step later
-LEAST = 0.01  # of the instances of a class: a cluster of fewer moves to another place
+from tfgans.models import pix2pixhd_networks as networks
+from tfgans.models.instance_maps import InstanceMaps
+from tfgans.models.instance_styles import InstanceStyles
 
 Terms = dict[str, tf.Tensor]
-
-
-def build_residual(
-    given: int, width: int, downsamplings: int, blocks: int, name: str, outputs: int = 0, activation: str = "tanh"
-) -> keras.Model:
-    """(n, h, w, given) -> the last feature map, (n, h, w, width), or (n, h, w, outputs) in [-1, 1]. Appendix A.
-
-    c7s1-width, d2width, ..., residual blocks, ..., uwidth, and with `outputs` c7s1-outputs; h and w are multiples of
-    2 ** downsamplings.
-    """
-    image = x = keras.Input((None, None, given))
-    x = layers.ReLU()(reflected(x, width, NORM, 7))
-    for i in range(downsamplings):
-        x = layers.ReLU()(convolution(x, width << (i + 1), NORM, kernel=3))
-    for _ in range(blocks):
-        x = residual_block(x, NORM)
-    for i in reversed(range(downsamplings)):
-        x = layers.ReLU()(transposed(x, width << i, NORM, kernel=3))
-    return keras.Model(image, painted(x, outputs) if outputs else x, name=name)
-
-
-def painted(x: Any, channels: int) -> Any:
-    """A feature map as an image in [-1, 1], float32."""
-    return layers.Activation("tanh", dtype="float32")(reflected(x, channels, "none", 7))
-
-
-def build_head(width: int, channels: int) -> keras.Model:
-    """The end of G1, which G2 does without: (n, h, w, width) -> (n, h, w, channels) in [-1, 1]."""
-    features = keras.Input((None, None, width))
-    return keras.Model(features, painted(features, channels), name="head")
-
-
-def build_enhancer(given: int, width: int, blocks: int, channels: int) -> keras.Model:
-    """G2: what is given, (n, 2 h, 2 w, given), and G1's last map, (n, h, w, width) -> (n, 2 h, 2 w, channels).
-
-    Section 3.2 and appendix A, from c7s1-width/2 on.
-    """
-    image, features = keras.Input((None, None, given)), keras.Input((None, None, width))
-    x = layers.ReLU()(reflected(image, width // 2, NORM, 7))
-    x = layers.Add()([layers.ReLU()(convolution(x, width, NORM, kernel=3)), features])
-    for _ in range(blocks):
-        x = residual_block(x, NORM)
-    x = layers.ReLU()(transposed(x, width // 2, NORM, kernel=3))
-    return keras.Model([image, features], painted(x, channels), name="local_enhancer")
-
-
-def build_discriminators(channels: int, width: int, patch: int, scales: int) -> keras.Model:
-    """(n, h, w, channels) -> for each scale the maps of a PatchGAN: one after each LeakyReLU, then its logits.
-
-    Section 3.3: the discriminators are alike; the second judges the image at half its size, the third at a quarter.
-    """
-    image = x = keras.Input((None, None, channels))
-    found = []
-    for k in range(scales):
-        x = layers.AveragePooling2D(2)(x) if k else x
-        judge = build_patchgan(channels, width, patch, norm=NORM, name=f"discriminator_{k + 1}")
-        maps = [layer.output for layer in judge.layers if isinstance(layer, layers.LeakyReLU)]
-        found.append(list(keras.Model(judge.input, [*maps, judge.output], name=judge.name)(x)))
-    return keras.Model(image, found, name="discriminators")
-
-
-def boundaries(maps: tf.Tensor) -> tf.Tensor:
-    """Ids (n, h, w, k) -> (n, h, w, 1): 1 where one of them differs from that of a neighbour, of four; else 0.
-
-    Section 3.4: where one object ends and the next of its class begins.
-    """
-    down = tf.reduce_any(maps[:, 1:] != maps[:, :-1], -1, keepdims=True)
-    across = tf.reduce_any(maps[:, :, 1:] != maps[:, :, :-1], -1, keepdims=True)
-    found = tf.pad(down, ((0, 0), (1, 0), (0, 0), (0, 0))) | tf.pad(down, ((0, 0), (0, 1), (0, 0), (0, 0)))
-    found |= tf.pad(across, ((0, 0), (0, 0), (1, 0), (0, 0))) | tf.pad(across, ((0, 0), (0, 0), (0, 1), (0, 0)))
-    return tf.cast(found, tf.float32)
+Paint = Callable[[tf.Tensor, tf.Tensor | None], tf.Tensor]  # (maps, features) -> images
 
 
 def matching(real: list[list[tf.Tensor]], made: list[list[tf.Tensor]]) -> tf.Tensor:
     """Equation 4, without its weight: the L1 distances of the discriminators' maps of true images and of made ones.
 
-    The weights are those of the authors' code: each of the m maps of a discriminator counts 4 / m, and each of the
-    discriminators 1 / their number.
+    As in the authors' code each of the m maps of a discriminator counts 4 / m, and the discriminators count alike.
     """
     terms = []
     for one, other in zip(real, made, strict=True):
@@ -117,15 +42,6 @@ def toward(label: float, outputs: Sequence[tf.Tensor]) -> tf.Tensor:
     return tf.add_n([tf.reduce_mean(tf.square(each - label)) for each in outputs])
 
 
-def means_of(features: tf.Tensor, segments: tf.Tensor, count: int) -> tf.Tensor:
-    """The instance-wise mean of section 3.5: features (n, h, w, c), by segments (n, h, w) below `count` -> (count, c).
-
-    Segments of no pixel have zeros.
-    """
-    flat = tf.reshape(features, (-1, features.shape[-1]))
-    return tf.math.unsorted_segment_mean(flat, tf.reshape(segments, (-1,)), count)
-
-
 @keras.saving.register_keras_serializable(package="tfgans")
 class Pix2PixHD(Adversarial):
     """Three stages: G1 at half the size (`coarse`), G2 on a frozen G1 (`enhance`), both (`joint`). Section 3.
@@ -136,9 +52,9 @@ class Pix2PixHD(Adversarial):
     """
 
     players = {
-        "coarse_optimizer": ("global_generator", "head"),
+        "coarse_optimizer": ("global_generator", "head", "encoder"),
         "enhance_optimizer": ("local_enhancer",),
-        "g_optimizer": ("global_generator", "local_enhancer"),
+        "g_optimizer": ("global_generator", "local_enhancer", "encoder"),
         "d_optimizer": ("discriminators",),
     }
     terms = ("d_loss", "g_loss", "matching_loss", "content_loss", "l1", "d_real", "d_fake")
@@ -181,24 +97,7 @@ class Pix2PixHD(Adversarial):
 
         Raises UserError for sizes that do not halve so often or are too small for the patches, and without classes.
         """
-        smallest = (2 if enhancer else 1) << downsamplings
-        if downsamplings < 1 or not 1 <= scales <= 3:
-            raise UserError("downsamplings is at least 1, and scales 1, 2 or 3")
-        if min(image_shape[:2]) < 2 * smallest or any(side % smallest for side in image_shape[:2]):
-            raise UserError(
-                f"with downsamplings={downsamplings} sides are multiples of {smallest}, from {2 * smallest} on, not "
-                f"{image_shape[0]}x{image_shape[1]}"
-            )
-        judged = min(image_shape[:2]) // (2 if enhancer else 1) >> (scales - 1)
-        if patches_of(judged, patch) < 1:
-            raise UserError(
-                f"the last of {scales} discriminators judges images of {judged} pixels, too few for patches of "
-                f"{patch}; set a smaller patch, or fewer scales"
-            )
-        if content != "none" and image_shape[2] != 3:
-            raise UserError(f"'{content}' compares colour images; give gray ones --set content=none")
-        if not label_classes:
-            raise UserError("pix2pixhd is given label maps; name their palette")
+        networks.check_arguments(image_shape, label_classes, downsamplings, enhancer, scales, patch, content)
         stages = (("coarse", coarse_steps), ("enhance", enhance_steps), ("joint", None))
         super().__init__(seed=seed, stages=stages if enhancer else (("coarse", None),), **kwargs)
         self.image_shape, self.label_classes = image_shape, label_classes
@@ -209,50 +108,28 @@ class Pix2PixHD(Adversarial):
         self.matching_weight, self.content, self.content_weight = matching_weight, content, content_weight
         self.feature_channels, self.feature_width, self.clusters = feature_channels, feature_width, clusters
         self.coarse_steps, self.enhance_steps = coarse_steps, enhance_steps
-        height, wide, made = image_shape
-        judged_channels = label_classes + boundary + made
-        given = label_classes + boundary + feature_channels
-        self.global_generator = build_residual(given, width, downsamplings, blocks, "global_generator")
-        self.head = build_head(width, made)
-        self.discriminators = build_discriminators(judged_channels, discriminator_width, patch, scales)
+        self.maps = InstanceMaps(label_classes, instances, boundary)
+        drawn, made = label_classes + boundary, image_shape[2]
+        given = drawn + feature_channels
+        self.global_generator = networks.build_residual(given, width, downsamplings, blocks, "global_generator")
+        self.head = networks.build_head(width, made)
+        self.discriminators = networks.build_discriminators(drawn + made, discriminator_width, patch, scales)
         if enhancer:
-            self.local_enhancer = build_enhancer(given, width, enhancer_blocks, made)
-        else:
-            self.players = {player: self.players[player] for player in ("coarse_optimizer", "d_optimizer")}
+            self.local_enhancer = networks.build_enhancer(given, width, enhancer_blocks, made)
         if feature_channels:
-            self.encoder = build_residual(made, feature_width, downsamplings, 0, "encoder", outputs=feature_channels)
-            with_encoder = ("coarse_optimizer", "g_optimizer")
-            self.players = {
-                player: (*networks, "encoder") if player in with_encoder else networks
-                for player, networks in self.players.items()
-            }
-            self.styles, self.members = self.cluster_weights()
+            self.encoder = networks.build_residual(made, feature_width, downsamplings, 0, "encoder", feature_channels)
+            self.styles = InstanceStyles(label_classes, clusters, feature_channels, seed)
+        there = self.players if enhancer else ("coarse_optimizer", "d_optimizer")
+        self.players = {player: tuple(n for n in self.players[player] if hasattr(self, n)) for player in there}
         # a function, whose network Keras does not see: neither trained nor saved
         self.content_distance = content_distance(content)
 
-    def cluster_weights(self) -> tuple[keras.Variable, keras.Variable]:
-        """For each class the centres of its clusters of features, and how many objects a step were in each lately.
-
-        Not their sum over steps: it would not fit into the half precision of exports.
-        """
-        own: dict[str, Any] = dict(trainable=False, autocast=False)
-        start = keras.initializers.RandomUniform(-1.0, 1.0, seed=self.seed)
-        shape = (self.label_classes, self.clusters)
-        styles = self.add_weight(shape=(*shape, self.feature_channels), initializer=start, name="styles", **own)
-        return styles, self.add_weight(shape=shape, initializer="zeros", name="members", **own)
-
     def batch_spec(self, n: int) -> dict[str, endpoint.Array]:
-        sides = self.image_shape[:2]
-        given = {"label_map": endpoint.Array((n, *sides, 1), "int32", 0, self.label_classes, "classes")}
-        if self.instances:
-            given["instance_map"] = endpoint.Array((n, *sides, 1), "int32", 0, IDS, "instances")
-        return {**given, "target": endpoint.image(n, self.image_shape)}
+        return {**self.maps.spec(n, *self.image_shape[:2]), "target": endpoint.image(n, self.image_shape)}
 
     def endpoints(self) -> dict[str, endpoint.Endpoint]:
         """A larger map than twice the size of training is shrunk: the networks know things at that size."""
-        given = {"label_map": endpoint.Array((None, None, None, 1), "int32", 0, self.label_classes, "classes")}
-        if self.instances:
-            given["instance_map"] = endpoint.Array((None, None, None, 1), "int32", 0, IDS, "instances")
+        given = self.maps.spec(None, None, None)
         if self.feature_channels:
             given["seed"] = endpoint.number()
         return {
@@ -273,57 +150,20 @@ class Pix2PixHD(Adversarial):
             return {enhance: 1, joint: 0}
         return {joint if player == "g_optimizer" else 0: 1}
 
-    # -- what the networks see --------------------------------------------------------------------------------------
-
-    def maps_of(self, label_map: tf.Tensor, instance_map: tf.Tensor | None) -> tf.Tensor:
-        """Both maps in one, int32 (n, h, w, 2); zeros in the place of instances that there are not."""
-        ids = tf.zeros_like(label_map) if instance_map is None else instance_map % IDS
-        return tf.concat([label_map, ids], -1)
-
-    def halved(self, maps: tf.Tensor) -> tf.Tensor:
-        """The maps that G1 sees: every second pixel; without an enhancer all."""
-        return maps[:, ::2, ::2] if self.enhancer else maps
-
-    def halved_image(self, images: tf.Tensor) -> tf.Tensor:
-        """The images that G1 makes: means of 2x2 pixels; without an enhancer the images themselves."""
-        return tf.nn.avg_pool2d(images, 2, 2, "VALID") if self.enhancer else images
-
-    def drawn(self, maps: tf.Tensor) -> tf.Tensor:
-        """Classes one-hot and, where they are wanted, boundaries."""
-        classes = tf.one_hot(maps[..., 0], self.label_classes)
-        return tf.concat([classes, boundaries(maps)], -1) if self.boundary else classes
-
-    def seen(self, maps: tf.Tensor, features: tf.Tensor | None) -> tf.Tensor:
-        """What generators see: what is drawn of the maps and, where there are some, the features of each object."""
-        if features is None:
-            return self.drawn(maps)
-        return tf.concat([self.drawn(maps), tf.gather(features, self.segments(maps))], -1)
-
-    def segments(self, maps: tf.Tensor) -> tf.Tensor:
-        """A number for each object, of one class in one image: (n, h, w), below `segment_count`."""
-        image = tf.range(tf.shape(maps)[0])[:, None, None]
-        segment = image * self.label_classes + maps[..., 0]
-        return segment * IDS + maps[..., 1] if self.instances else segment
-
-    def segment_count(self, n: tf.Tensor | int) -> tf.Tensor | int:
-        return n * self.label_classes * (IDS if self.instances else 1)
-
-    def features_of(self, maps: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
-        """Section 3.5: what the encoder finds in images, each object's mean: (segments, feature_channels)."""
-        return means_of(self.encoder(images), self.segments(maps), self.segment_count(tf.shape(maps)[0]))
-
     def made_coarsely(self, maps: tf.Tensor, features: tf.Tensor | None) -> tf.Tensor:
         """G1's image, of maps of its size."""
-        return self.head(self.global_generator(self.seen(maps, features)))
+        return self.head(self.global_generator(self.maps.seen(maps, features)))
 
     def made(self, maps: tf.Tensor, features: tf.Tensor | None, frozen: bool = False) -> tf.Tensor:
-        """G's image: G2 on G1, whose last map has no gradient if it is frozen; or G1's alone."""
+        """G's image: G2 on G1, or G1's alone. Of a `frozen` G1 the last map and the features have no gradient."""
         if not self.enhancer:
             return self.made_coarsely(maps, features)
-        last = self.global_generator(self.seen(self.halved(maps), features))
-        return self.local_enhancer([self.seen(maps, features), tf.stop_gradient(last) if frozen else last])
+        if frozen and features is not None:
+            features = tf.stop_gradient(features)
+        last = self.global_generator(self.maps.seen(maps[:, ::2, ::2], features))
+        return self.local_enhancer([self.maps.seen(maps, features), tf.stop_gradient(last) if frozen else last])
 
-    # -- losses -----------------------------------------------------------------------------------------------------
+    # -- losses -------------------------------------------------------------------------------------------------------
 
     def judged(self, drawn: tf.Tensor, images: tf.Tensor) -> list[list[tf.Tensor]]:
         """Of each discriminator the maps and, last, the logits."""
@@ -349,43 +189,36 @@ class Pix2PixHD(Adversarial):
             self.track({term: tf.add_n([tf.reduce_mean(each) for each in outputs]) / len(outputs)})
         return {"d_loss": (toward(1.0, on_target) + toward(0.0, on_made)) / 2.0}
 
-    # -- stages -----------------------------------------------------------------------------------------------------
+    # -- stages -------------------------------------------------------------------------------------------------------
 
     def coarse(self, batch: dict[str, tf.Tensor]) -> None:
         """G1 at half the size; without an enhancer at the whole."""
-        self.compete("coarse_optimizer", batch, self.made_coarsely, self.halved, self.halved_image)
+        self.compete("coarse_optimizer", batch, self.made_coarsely, half=True)
 
     def enhance(self, batch: dict[str, tf.Tensor]) -> None:
         """G2 on G1, which stays as it is, and the encoder, too."""
-
-        def frozen(maps: tf.Tensor, features: tf.Tensor | None) -> tf.Tensor:
-            return self.made(maps, None if features is None else tf.stop_gradient(features), frozen=True)
-
-        self.compete("enhance_optimizer", batch, frozen)
+        self.compete("enhance_optimizer", batch, functools.partial(self.made, frozen=True))
 
     def joint(self, batch: dict[str, tf.Tensor]) -> None:
         """G1 and G2."""
         self.compete("g_optimizer", batch, self.made)
 
-    def compete(
-        self,
-        player: str,
-        batch: dict[str, tf.Tensor],
-        paint: Callable[[tf.Tensor, tf.Tensor | None], tf.Tensor],
-        of_maps: Callable[[tf.Tensor], tf.Tensor] = tf.identity,
-        of_images: Callable[[tf.Tensor], tf.Tensor] = tf.identity,
-    ) -> None:
-        """A step of a generator and one of the discriminators, on maps and images of the stage's size.
+    def compete(self, player: str, batch: dict[str, tf.Tensor], paint: Paint, half: bool = False) -> None:
+        """A step of a generator and one of the discriminators, on images of G1's size if `half`.
 
+        G1 sees every second pixel of the maps and makes means of 2x2 pixels; without an enhancer it sees and makes all.
         Both steps see the same image of the generator. The encoder always sees images of G1's size.
         """
-        whole = self.maps_of(batch["label_map"], batch["instance_map"] if self.instances else None)
-        maps, target = of_maps(whole), of_images(batch["target"])
-        drawn = self.drawn(maps)
-        small, small_target = self.halved(whole), self.halved_image(batch["target"])
+        maps, target = self.maps.joined(batch["label_map"], batch.get("instance_map")), batch["target"]
+        small, small_target = maps, target
+        if self.enhancer:
+            small, small_target = maps[:, ::2, ::2], tf.nn.avg_pool2d(target, 2, 2, "VALID")
+        if half:
+            maps, target = small, small_target
+        drawn = self.maps.drawn(maps)
 
         def losses() -> tuple[Terms, tuple[tf.Tensor, tf.Tensor | None]]:
-            features = self.features_of(small, small_target) if self.feature_channels else None
+            features = self.maps.means(small, self.encoder(small_target)) if self.feature_channels else None
             made = paint(maps, features)
             return self.generator_loss(drawn, target, made), (made, features)
 
@@ -393,53 +226,7 @@ class Pix2PixHD(Adversarial):
         made = tf.stop_gradient(made)
         self.minimize("d_optimizer", lambda: self.discriminator_loss(drawn, target, made))
         if features is not None:
-            self.cluster(small, tf.stop_gradient(features))
-
-    # -- styles -----------------------------------------------------------------------------------------------------
-
-    def cluster(self, maps: tf.Tensor, features: tf.Tensor) -> None:
-        """A step of K-means on the features of each class, where the authors' code runs it after the training.
-
-        Each object counts once: its pixels as much as there are few. A centre is the mean of what it was near to, where
-        later steps count more, as features change: van den Oord 2017, arXiv:1711.00937, appendix A.1. The smallest
-        cluster of a class, if nearly nothing is in it, begins anew with what is farthest from all centres.
-        """
-        segments = tf.reshape(self.segments(maps), (-1,))
-        labels, points = tf.reshape(maps[..., 0], (-1,)), tf.gather(features, segments)
-        pixels = tf.math.unsorted_segment_sum(tf.ones_like(points[:, 0]), segments, tf.shape(features)[0])
-        weights = 1.0 / tf.gather(pixels, segments)
-        centres, members = tf.convert_to_tensor(self.styles), tf.convert_to_tensor(self.members)
-        distances = tf.reduce_sum(tf.square(points[:, None] - tf.gather(centres, labels)), -1)
-        place = labels * self.clusters + tf.argmin(distances, -1, output_type=tf.int32)
-        count = self.label_classes * self.clusters
-        mass = tf.reshape(tf.math.unsorted_segment_sum(weights, place, count), members.shape)
-        sums = tf.math.unsorted_segment_sum(weights[:, None] * points, place, count)
-        members = FORGET * members + (1.0 - FORGET) * mass
-        moved = tf.reshape(sums, centres.shape) - mass[..., None] * centres
-        centres += (1.0 - FORGET) * moved / tf.maximum(members, 1e-9)[..., None]
-
-        nearest = tf.reduce_min(distances, -1)
-        mine = tf.one_hot(labels, self.label_classes, on_value=True, off_value=False, axis=0)
-        far = tf.gather(points, tf.argmax(tf.where(mine, nearest, -1.0), -1))
-        least = LEAST * tf.reduce_sum(members, -1)
-        anew = tf.reduce_any(mine, -1) & (tf.reduce_min(members, -1) < least)
-        smallest = tf.one_hot(tf.argmin(members, -1), self.clusters) > 0.0
-        replaced = smallest & anew[:, None]
-        self.styles.assign(tf.where(replaced[..., None], far[:, None], centres))
-        self.members.assign(tf.where(replaced, least[:, None], members))
-
-    def drawn_styles(self, n: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Features in the form of `features_of`, of n images: each object has those of a cluster of its class, the
-        larger ones more often. The same in every image."""
-        objects = self.segment_count(1) // self.label_classes
-        shares = tf.convert_to_tensor(self.members) + 1e-9
-        below = tf.cumsum(shares, -1) / tf.reduce_sum(shares, -1, keepdims=True)
-        drawn = tf.random.stateless_uniform((self.label_classes, objects, 1), tf.stack([seed, 0]))
-        cluster = tf.reduce_sum(tf.cast(drawn > below[:, None, :-1], tf.int32), -1)
-        styles = tf.gather(tf.convert_to_tensor(self.styles), cluster, batch_dims=1)
-        return tf.tile(tf.reshape(styles, (-1, self.feature_channels)), (n, 1))
-
-    # -- use --------------------------------------------------------------------------------------------------------
+            self.styles.update(self.maps, small, tf.stop_gradient(features))
 
     def translate(self, label_map: tf.Tensor, *more: tf.Tensor) -> tf.Tensor:
         """Label maps, int32 (n, h, w, 1) -> images (n, h, w, c) in [0, 1].
@@ -447,6 +234,6 @@ class Pix2PixHD(Adversarial):
         After them come, of a model with instances, instance maps of the same form and, of one with features, a seed,
         which chooses the features of each object among those of its class.
         """
-        maps = self.maps_of(label_map, more[0] if self.instances else None)
-        features = self.drawn_styles(tf.shape(label_map)[0], more[-1]) if self.feature_channels else None
+        maps = self.maps.joined(label_map, more[0] if self.instances else None)
+        features = self.styles.draw(self.maps, tf.shape(label_map)[0], more[-1]) if self.feature_channels else None
         return (self.made(maps, features) + 1.0) / 2.0

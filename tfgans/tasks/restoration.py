@@ -22,6 +22,7 @@ from tfgans.metrics.names import cell
 from tfgans.recipe import Recipe
 from tfgans.run import Run
 from tfgans.tasks import FEWEST, Examples, Measured, Subject, label, row
+from tfgans.tasks.restoration_scores import Place, Scores, colour_scores, hole_scores, image_scores
 from tfgans.tasks.set_distances import frechet_rows, kernel_rows
 
 CROP = 128  # pixels a side, on the sheet
@@ -30,8 +31,6 @@ SEAMS = 200  # images whose seams are measured
 
 Test = tuple[str, str]  # the name of a data set and its split
 Size = tuple[int, int] | None  # height and width to which images are scaled; None: their own
-Place = tuple[str, str, str | None]  # measure, of, where
-Scores = dict[Place, float]
 SHOWS_ALL = False  # in the README, also cards without a model
 
 
@@ -132,7 +131,7 @@ def measure(model: Exported, subject: Subject) -> Measured:
         for i, (before, restored, original) in enumerate(_each(model, source, degradation)):
             scores: Scores = {}
             for image, of in ((restored, "model"), (before, plain)):
-                scores |= {(measure, of, None): v for measure, v in _scores(image, original, factor).items()}
+                scores |= {(measure, of, None): v for measure, v in image_scores(image, original, factor).items()}
                 for measure, distance in distances.items():
                     scores[measure, of, None] = float(distance(_signed(image), _signed(original))[0])
             if model.colours:
@@ -188,45 +187,6 @@ def _each(
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     for i in range(len(source)):
         yield restoration(model, source.image(i), degradation, i)
-
-
-def colour_scores(restored: np.ndarray, original: np.ndarray) -> Scores:
-    """How colourful uint8 images (h, w, 3) are, and how much of that is green or blue; beside the original's."""
-    measures = {"colourfulness": metrics.colourfulness, "green_blue": metrics.green_blue_share}
-    pairs = (("model", restored), ("real", original))
-    return {(name, of, None): float(by(image[None])[0]) for name, by in measures.items() for of, image in pairs}
-
-
-def hole_scores(before: np.ndarray, restored: np.ndarray, original: np.ndarray, missing: np.ndarray) -> Scores:
-    """L1, L2 and PSNR inside the hole, boolean (h, w), of uint8 images, and the energy of fine detail there.
-
-    Beside those of filling it with the mean and smoothly, and the originals' detail.
-    """
-    filled = {
-        "model": restored,
-        "mean_fill": metrics.fill_with_mean(before, missing),
-        "biharmonic": metrics.fill_biharmonic(before, missing),
-    }
-    measures = {"psnr": metrics.hole_psnr, "l1": metrics.hole_l1, "l2": metrics.hole_l2}
-    found: Scores = {}
-    for of, image in filled.items():
-        for name, by in measures.items():
-            found[name, of, "hole"] = float(by(image[None], original[None], missing[None])[0])
-    for of, image in {"model": restored, "biharmonic": filled["biharmonic"], "real": original}.items():
-        found["detail", of, "hole"] = float(metrics.hole_detail(image[None], missing[None])[0])
-    return found
-
-
-def _scores(image: np.ndarray, original: np.ndarray, factor: int) -> dict[str, float]:
-    border = min(factor, (min(image.shape[:2]) - 11) // 2)  # SSIM looks at 11 pixels a side
-    options: dict[str, Any] = dict(border=max(0, border), y_channel=image.shape[-1] == 3) if factor > 1 else {}
-    scores = {
-        "psnr": float(metrics.psnr(image[None], original[None], **options)[0]),
-        "ssim": float(metrics.ssim(image[None], original[None], **options)[0]),
-    }
-    if factor > 1:
-        scores["high_frequency"] = float(metrics.high_frequency(image[None], original[None], factor)[0])
-    return scores
 
 
 def _signed(image: np.ndarray) -> tf.Tensor:

@@ -1,0 +1,50 @@
+"""The scores of one restored picture beside its original: of the whole, of its colours, of its hole."""
+
+from typing import Any
+
+import numpy as np
+
+from tfgans import metrics
+
+Place = tuple[str, str, str | None]  # measure, of, where
+Scores = dict[Place, float]
+
+
+def image_scores(image: np.ndarray, original: np.ndarray, factor: int) -> dict[str, float]:
+    """PSNR and SSIM of a uint8 image (h, w, c) by measure; of one enlarged by `factor` on Y, and `high_frequency`."""
+    border = min(factor, (min(image.shape[:2]) - 11) // 2)  # SSIM looks at 11 pixels a side
+    options: dict[str, Any] = dict(border=max(0, border), y_channel=image.shape[-1] == 3) if factor > 1 else {}
+    scores = {
+        "psnr": float(metrics.psnr(image[None], original[None], **options)[0]),
+        "ssim": float(metrics.ssim(image[None], original[None], **options)[0]),
+    }
+    if factor > 1:
+        scores["high_frequency"] = float(metrics.high_frequency(image[None], original[None], factor)[0])
+    return scores
+
+
+def colour_scores(restored: np.ndarray, original: np.ndarray) -> Scores:
+    """How colourful uint8 images (h, w, 3) are, and how much of that is green or blue; beside the original's."""
+    measures = {"colourfulness": metrics.colourfulness, "green_blue": metrics.green_blue_share}
+    pairs = (("model", restored), ("real", original))
+    return {(name, of, None): float(by(image[None])[0]) for name, by in measures.items() for of, image in pairs}
+
+
+def hole_scores(before: np.ndarray, restored: np.ndarray, original: np.ndarray, missing: np.ndarray) -> Scores:
+    """L1, L2 and PSNR inside the hole, boolean (h, w), of uint8 images, and the energy of fine detail there.
+
+    Beside those of filling it with the mean and smoothly, and the originals' detail.
+    """
+    filled = {
+        "model": restored,
+        "mean_fill": metrics.fill_with_mean(before, missing),
+        "biharmonic": metrics.fill_biharmonic(before, missing),
+    }
+    measures = {"psnr": metrics.hole_psnr, "l1": metrics.hole_l1, "l2": metrics.hole_l2}
+    found: Scores = {}
+    for of, image in filled.items():
+        for name, by in measures.items():
+            found[name, of, "hole"] = float(by(image[None], original[None], missing[None])[0])
+    for of, image in {"model": restored, "biharmonic": filled["biharmonic"], "real": original}.items():
+        found["detail", of, "hole"] = float(metrics.hole_detail(image[None], missing[None])[0])
+    return found
