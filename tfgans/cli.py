@@ -10,6 +10,7 @@ import absl.logging
 import typer
 
 from tfgans.errors import Diverged, UserError, abandon_stdout, ending_on_signals, line_of, open_streams
+from tfgans.features import command as judge
 
 app = typer.Typer(
     help="Generative adversarial networks in TensorFlow and Keras 3: train, measure, export and use them.",
@@ -18,10 +19,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-judge_app = typer.Typer(
-    help="The classifiers and segmenters that score images.", no_args_is_help=True, rich_markup_mode=None
-)
-app.add_typer(judge_app, name="judge")
+app.add_typer(judge.app, name="judge")
 
 DataDir = Annotated[str | None, typer.Option(help="where TensorFlow Datasets keeps its data (or TFDS_DATA_DIR)")]
 Model = Annotated[str, typer.Argument(help="a SavedModel: a folder, or a name from 'tfgans list'")]
@@ -289,59 +287,9 @@ def export(
 @app.command("list")
 def list_() -> None:
     """Every GAN: what it is, its paper, its recipes and what is in saved_models."""
-    from tfgans import card as cards
-    from tfgans import models
+    from tfgans.reports.listing import lines
 
-    saved: dict[str, cards.Card] = {}
-    others = []
-    judges = [name for name in cards.folders("saved_model.pb") if name.startswith("judge-")]
-    for folder, path in cards.folders("saved_model.pb").items():
-        try:
-            card = cards.read_card(path)
-        except UserError as error:
-            others.append(f"{folder} ({error})")
-            continue
-        if card is not None:
-            saved[folder] = card
-        elif folder not in judges:
-            others.append(f"{folder} (not measured yet, so it has no card)")
-    for name, (_, line, paper) in models.MODELS.items():
-        print(f"{name:14} {line}; {paper}")
-        print(f"{'':14} recipes: {', '.join(models.recipes(name))}")
-        for folder, card in saved.items():
-            if card.gan == name:
-                print(f"{'':14} saved:   {folder} ({card.headline()})")
-    print(f"{'judges':14} {', '.join(judges) or 'none; make one with: tfgans judge train mnist'}")
-    for other in others:
-        print(f"{'other':14} {other}")
-
-
-@judge_app.command("train")
-def judge_train(
-    name: Annotated[
-        str,
-        typer.Argument(help="mnist, fashion_mnist, cifar10 or cifar100; a segmenter: cityscapes, camvid or dsb2018"),
-    ],
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="saved_models/judge-NAME by default")] = None,
-    seed: Annotated[int, typer.Option(help="fixes weights and augmentation")] = 0,
-    epochs: Annotated[int | None, typer.Option(help="passes over the training images")] = None,
-    dataset: Annotated[str | None, typer.Option(help="of a segmenter: pairs:PATH; pairs:data/NAME by default")] = None,
-    data_dir: DataDir = None,
-    force: Annotated[bool, typer.Option("--force", help="replace the judge that is there")] = False,
-) -> None:
-    """Train the classifier whose features and labels score a data set's images, or the segmenter that reads label maps
-    in them."""
-    from tfgans.features.judge_training import train_judge_command
-    from tfgans.features.segmenter_networks import SEGMENTERS
-
-    if name in SEGMENTERS:
-        from tfgans.features.segmenter_training import train_segmenter_command
-
-        train_segmenter_command(name, out=output, dataset=dataset, seed=seed, epochs=epochs, force=force)
-        return
-    if dataset is not None:
-        raise UserError(f"the judge {name} learns from the data set of its name: leave --dataset out")
-    train_judge_command(name, out=output, data_dir=data_dir, seed=seed, epochs=epochs, force=force)
+    print("\n".join(lines()))
 
 
 def _import_tensorflow() -> None:

@@ -12,10 +12,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tfgans import cli
 from tfgans.data.palettes import palette
 from tfgans.errors import UserError
-from tfgans.features import judges, segmenter_training, segmenters
+from tfgans.features import command, judges, segmenter_training, segmenters
 from tfgans.features.judge_training import train_judge_command
 from tfgans.features.judges import load_judge
 from tfgans.features.segmenter_augmentation import crops, jitter
@@ -132,7 +131,7 @@ def test_the_command_refuses_to_overwrite_and_other_data(trained: tuple[Path, di
     with pytest.raises(UserError, match="pairs:PATH, not folder:data"):
         train_segmenter_command("camvid", out=tmp_path, dataset="folder:data")
     with pytest.raises(UserError, match="leave --dataset out"):
-        cli.judge_train("mnist", output=tmp_path / "judge", dataset="pairs:data")
+        command.train("mnist", output=tmp_path / "judge", dataset="pairs:data")
     assert not any(tmp_path.iterdir())
 
 
