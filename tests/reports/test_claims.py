@@ -254,7 +254,8 @@ def test_commands_that_measure_again_give_what_the_claim_rests_on() -> None:
         for statement in statements:
             used.clear()
             command = claims.tested(statement, watched, chapter).command
-            assert used or statement.retrain or not statement.chance, statement.text
+            there = set(statement.needs) <= made.keys()
+            assert used or not there or statement.retrain or not statement.chance, statement.text
             for name in statement.needs:
                 if f"tfgans evaluate saved_models/{name}" in command and name in made:
                     assert (ROOT / "saved_models" / name / "saved_model.pb").exists(), name
