@@ -104,7 +104,7 @@ BAD = [
     ("restore acgan-mnist kept.png", "no endpoint 'restore'; use tfgans generate"),
     ("evaluate", "name a run or a SavedModel"),
     ("evaluate --real notes", "--real and --fake go together"),
-    ("evaluate --real notes --fake empty -n 20", "leave out runs, --card, --add, --test and -n"),
+    ("evaluate --real notes --fake empty -n 20", "leave out runs, --card, --add, --test, --degradation and -n"),
     ("evaluate nomodel", "there is no SavedModel at nomodel"),
     ("evaluate notes", "notes is not a run folder"),
     ("evaluate unrolled-gaussians8 wgan-mnist", "measured one at a time"),

@@ -114,7 +114,8 @@ def evaluate(
     add: Annotated[bool, typer.Option("--add", help="these runs are further seeds of the card that is there")] = False,
     model: Annotated[bool, typer.Option(help="with --card: export the first run's model there, too")] = True,
     features: Annotated[
-        str | None, typer.Option(help="judge:NAME, squeezenet:PATH, inception; segmenter:NAME, also after a comma")
+        str | None,
+        typer.Option(help="judge:NAME, squeezenet:PATH, inception or segmenter:NAME; a segmenter also behind another"),
     ] = None,
     real: Annotated[Path | None, typer.Option(help="a folder of real images, with --fake")] = None,
     fake: Annotated[Path | None, typer.Option(help="a folder of generated images, with --real")] = None,
@@ -136,7 +137,9 @@ def evaluate(
         raise UserError("--real and --fake go together")
     if real is not None and fake is not None:
         if models or card or add or n or test or degradation:
-            raise UserError("--real and --fake compare two folders whole: leave out runs, --card, --add, --test and -n")
+            raise UserError(
+                "--real and --fake compare two folders whole: leave out runs, --card, --add, --test, --degradation and -n"
+            )
         if features is None:
             raise UserError("say which --features to compare the folders in: judge:mnist, squeezenet:PATH or inception")
         found = evaluate_folders(real, fake, features)
@@ -269,7 +272,7 @@ def export(
 ) -> None:
     """Write the newest checkpoint of a run as a SavedModel that loads with TensorFlow alone.
 
-    With --blend RUN, too, may be a SavedModel: --alpha 0.8 takes 0.8 of its weights and 0.2 of the other's.
+    With --blend, RUN may also be a SavedModel: --alpha 0.8 takes 0.8 of its weights and 0.2 of the other's.
     """
     from tfgans.inference.blend import export_blend
     from tfgans.inference.export import export_run

@@ -12,6 +12,7 @@ from tfgans.errors import UserError
 from tfgans.evaluation import seeds
 from tfgans.evaluation.seeds import Wanted, read_list, taken, work
 from tfgans.files import ROOT, write_yaml
+from tfgans.run import Run
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def test_the_next_seed_is_the_first_that_the_card_lacks(root: Path) -> None:
     assert DIGITS.next_seed() == 0, "settings that the recipe no longer has"
 
 
-def test_commands_train_go_on_and_add(root: Path) -> None:
+def test_commands_train_go_on_and_add(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     train, evaluate = DIGITS.commands(0)
     assert train == "train dcgan --recipe mnist --seed 0 --run runs/digits-s0".split()
     assert evaluate == "evaluate runs/digits-s0 --card saved_models/digits".split()
@@ -49,8 +50,11 @@ def test_commands_train_go_on_and_add(root: Path) -> None:
     recipe = dataclasses.asdict(models.recipe("dcgan", "mnist"))
     config = {"gan": "dcgan", "recipe": recipe, "recipe_key": "mnist", "seed": 2}
     write_yaml(root / "runs" / "digits-s2" / "config.yaml", config)
+    monkeypatch.setattr(Run, "latest", lambda run: 9_379)
     train, evaluate = bare.commands(2)
     assert train == ["resume", "runs/digits-s2"] and evaluate[4:] == ["--features", "judge:mnist", "--add"]
+    monkeypatch.setattr(Run, "latest", lambda run: 9_380)
+    assert bare.commands(2) == [evaluate], "it has ended, but was not measured"
     write_yaml(root / "runs" / "digits-s2" / "config.yaml", {**config, "recipe": {**recipe, "steps": 7}})
     with pytest.raises(UserError, match="runs/digits-s2 has other settings: Here steps is 7, not 9380. Delete it"):
         DIGITS.commands(2)
@@ -71,6 +75,15 @@ def test_it_trains_until_nothing_lacks_and_passes_over_failures(root: Path, monk
     trained = ["train dcgan", "evaluate runs/digits-s0", "train dcgan", "evaluate runs/digits-s1"]
     assert done == ["train wgan", *trained]
     assert work([DIGITS], only=["other"]) == 0 and len(done) == 5
+
+
+def test_a_card_that_cannot_be_made_does_not_stop_the_others(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(seeds, "run_tfgans", lambda arguments: done.append(arguments[0]) or 0)
+    config = {"gan": "dcgan", "recipe": {**dataclasses.asdict(models.recipe("dcgan", "mnist")), "steps": 7}}
+    write_yaml(root / "runs" / "digits-s0" / "config.yaml", {**config, "recipe_key": "mnist", "seed": 0})
+    assert work([DIGITS, Wanted("unwritten", "dcgan", "mnist", 1)]) == 2
+    assert done == ["train", "evaluate"], "once: its card lacks the seed still"
 
 
 def test_two_processes_take_different_cards(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

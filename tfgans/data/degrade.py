@@ -40,9 +40,9 @@ STRENGTH, GRID = range(2)  # what a step's second random numbers are for; the fi
 
 @dataclass(frozen=True)
 class Strength:
-    """How strong a step is: a number where `low` is `high`, else drawn for each image, uniformly from both and between.
+    """How strong a step is. Where `low` is below `high` each image gets its own, drawn uniformly from [low, high].
 
-    Of whole numbers it is one.
+    Of whole numbers it is a whole number.
     """
 
     low: float

@@ -51,8 +51,9 @@ class Wanted:
             return 0
         return next((seed for seed in range(self.seeds) if seed not in card.training_seeds), None)
 
-    def commands(self, seed: int) -> tuple[list[str], list[str]]:
-        """The arguments of `tfgans` that train, or go on with, this seed, and that write it onto the card.
+    def commands(self, seed: int) -> list[list[str]]:
+        """The arguments of `tfgans` that train, or go on with, this seed, and that write it onto the card. A training
+        that has ended is only measured.
 
         Raises UserError where the run's folder holds a training with other settings.
         """
@@ -63,11 +64,20 @@ class Wanted:
             departures = recipe.departures(Run.open(run).config["recipe"])
             if departures:
                 raise UserError(f"runs/{run.name} has other settings: {' '.join(departures)} Delete it")
-            train = ["resume", f"runs/{run.name}"]
+            train = ["resume", f"runs/{run.name}"] if (Run(run).latest() or 0) < recipe.steps else []
         evaluate = ["evaluate", f"runs/{run.name}", "--card", f"saved_models/{self.card}", *self.evaluate]
         evaluate += ["--add"] if seed else []
         evaluate += [] if self.model or seed else ["--no-model"]
-        return train, evaluate
+        return [each for each in (train, evaluate) if each]
+
+    def made(self, seed: int) -> bool:
+        """Train a seed and write it onto the card. Returns whether the card has it then."""
+        try:
+            done = not any(run_tfgans(arguments) for arguments in self.commands(seed))
+        except UserError as error:
+            print(f"{self.card}: {error}", file=sys.stderr)
+            return False
+        return done and self.next_seed() != seed
 
 
 def read_list(path: Path = LIST) -> list[Wanted]:
@@ -113,7 +123,7 @@ def work(wanted: list[Wanted], only: list[str] | None = None) -> int:
                 if not mine or seed is None:
                     continue
                 print(f"{each.card}: seed {seed}", flush=True)
-                if any(run_tfgans(arguments) for arguments in each.commands(seed)):
+                if not each.made(seed):
                     failed += 1
                     left.remove(each)
                 break

@@ -64,7 +64,7 @@ OF = {
     "step": "of the step's number",
     "g_loss": "of the generator's loss",
 }
-SAID = {"hole": "in the hole", "read": "as a reader sees it", "touching": "of those that touch another"}  # of `where`
+WHERE = {"hole": "in the hole", "read": "as a reader sees it", "touching": "of those that touch another"}  # of `where`
 PARTS = ("class", "code", "tenth")  # of which a line lists all
 
 
@@ -72,7 +72,7 @@ def label(row: Row, test: bool = False) -> str:
     """A row's name: "PSNR (dB), in the hole, of biharmonic filling"; with `test`, the test set's behind it."""
     words = [MEASURES.get(row.measure, row.measure.replace("_", " ").capitalize())]
     if row.where and row.where.split()[0] not in PARTS:
-        words.append(SAID.get(row.where, row.where))
+        words.append(WHERE.get(row.where, row.where))
     words += [row.direction.replace("_", " ")] if row.direction else []
     words += [OF.get(row.of, f"of {row.of}")] if row.of != "model" else []
     return ", ".join(words) + (f" ({row.test})" if test else "")
