@@ -138,7 +138,8 @@ def evaluate(
     if real is not None and fake is not None:
         if models or card or add or n or test or degradation:
             raise UserError(
-                "--real and --fake compare two folders whole: leave out runs, --card, --add, --test, --degradation and -n"
+                "--real and --fake compare two folders whole: "
+                "leave out runs, --card, --add, --test, --degradation and -n"
             )
         if features is None:
             raise UserError("say which --features to compare the folders in: judge:mnist, squeezenet:PATH or inception")
