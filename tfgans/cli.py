@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import absl.logging
 import typer
@@ -149,17 +149,8 @@ def evaluate(
         return
     if not models:
         raise UserError("name a run or a SavedModel, or two folders with --real and --fake")
-    made = measure.evaluate(
-        models,
-        card=card,
-        add=add,
-        model=model,
-        features=features,
-        n=n,
-        data_dir=data_dir,
-        tests=test,
-        degradation=degradation,
-    )
+    protocol: dict[str, Any] = dict(features=features, n=n, data_dir=data_dir, tests=test, degradation=degradation)
+    made = measure.evaluate(models, card=card, add=add, model=model, **protocol)
     measure.show(made.rows)
     for path in models:
         if (path / "config.yaml").exists():
