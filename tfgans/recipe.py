@@ -22,7 +22,7 @@ CHANGEABLE = (
     "load_shape",
     "shrink_jpeg",
     "image_palette",
-    "reader",
+    "segmenter",
 )  # where a recipe has them
 # counts that may be 0: training works without them
 ZERO = ("pretrain_steps", "early_steps", "enhance_steps", "unroll", "overlap")
@@ -75,8 +75,7 @@ class Recipe:
     `precision` is what the result was trained in; "" leaves it to the machine.
     `pairing`, `sets` (roles), `palette`, `load_shape` (a side) and `shapes` are arguments of `data.load_domains`.
     `image_palette` is that of label maps which are taken for coloured images: targets are measured as label maps, too.
-    With `reader`, an exported model that makes such maps of images or segmenter:NAME, the sources are label maps; it
-    reads what is made of them.
+    With `segmenter`, a name, the sources are label maps, also where they are coloured images: it scores what is made.
     `reported` is what the paper reports, in rows: {"measure": "psnr", "test": "set5", "value": 29.40}.
     `deviations` are the differences from the paper, a fact each. `notes` say why the numbers are what they are.
     """
@@ -99,7 +98,7 @@ class Recipe:
     palette: str = ""
     load_shape: int = 0
     image_palette: str = ""
-    reader: str = ""
+    segmenter: str = ""
     shapes: dict[str, Any] = dataclasses.field(default_factory=dict)
     reported: tuple[dict[str, Any], ...] = ()
     deviations: tuple[str, ...] = ()

@@ -260,7 +260,16 @@ def test_ablations_change_what_they_name() -> None:
             if key.startswith(f"{side}_"):
                 changed = {name for name, value in own.model.items() if value != usual.model[name]}
                 assert changed and changed <= {"adversarial", "l1_weight", "conditional", "skips", "patch"}, key
-                same = ("dataset", "sets", "steps", "batch_size", "load_shape", "optimizers", "image_palette", "reader")
+                same = (
+                    "dataset",
+                    "sets",
+                    "steps",
+                    "batch_size",
+                    "load_shape",
+                    "optimizers",
+                    "image_palette",
+                    "segmenter",
+                )
                 assert all(getattr(own, name) == getattr(usual, name) for name in same), key
     city, facades = recipes["cityscapes_labels_to_photo"].model, recipes["facades"].model
     assert patches_of(city["image_shape"][0], 142) > 0 and city["image_shape"][0] <= 142, "sees all of the image"

@@ -64,7 +64,7 @@ OF = {
     "step": "of the step's number",
     "g_loss": "of the generator's loss",
 }
-WHERE = {"hole": "in the hole", "read": "as a reader sees it", "touching": "of those that touch another"}  # of `where`
+WHERE = {"hole": "in the hole", "touching": "of those that touch another"}  # of `where`
 PARTS = ("class", "code", "tenth")  # of which a line lists all
 
 

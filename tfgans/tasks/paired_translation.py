@@ -1,9 +1,6 @@
 """Paired translation: how near translated test images come to their targets, beside the input itself."""
 
-import hashlib
-import sys
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -19,7 +16,7 @@ from tfgans.metrics.names import cell
 from tfgans.recipe import Recipe
 from tfgans.run import Run
 from tfgans.tasks import SAMPLE_SEED, Examples, Measured, Subject
-from tfgans.tasks.segmented import KIND, read_segments, without_segmenter
+from tfgans.tasks.segmented import read_segments, without_segmenter
 from tfgans.tasks.translation import (
     SHOWN,
     between,
@@ -46,8 +43,8 @@ def measure(model: Exported, subject: Subject) -> Measured:
 
     `of` input: the source in the place of its translation, where both are images of one size. The floor of the
     distances between sets is that of training targets. Targets that are images of the recipe's `image_palette` are
-    measured as label maps, too: the nearest colours in them and in what was made. With a `reader` see `_read`.
-    Photographs of label maps are read by a segmenter, where there is one: `segmented.read_segments`.
+    measured as label maps, too: the nearest colours in them and in what was made. A segmenter scores
+    photographs of label maps, where there is one: `segmented.read_segments`.
 
     Raises UserError where the test images are no pairs.
     """
@@ -72,10 +69,7 @@ def measure(model: Exported, subject: Subject) -> Measured:
     photos = {"model": made, "real": target.images}
     more, network = read_segments(subject, test.by_role["source"], photos, **place)
     rows, protocol = rows + more, protocol | network
-    if subject.recipe.reader and not subject.recipe.reader.startswith(KIND):
-        more, network = _read(subject.recipe, sources[0], photos, **place)
-        rows, protocol = rows + more, protocol | network
-    elif subject.recipe.image_palette and not subject.recipe.reader:
+    if subject.recipe.image_palette and not subject.recipe.segmenter:
         rows += of_labels(made, target.images, palette_of(subject.recipe.image_palette), **place)
     rows += between(made, target.images, "model", **place)
     rows += perceptual(features, made, target.images, "model", **place)
@@ -98,29 +92,6 @@ def _made(model: Exported, sources: list[ImageSet]) -> np.ndarray:
     """Translations of the sources; a model with noise gets the seed of samples."""
     seed = [SAMPLE_SEED] if "seed" in model.need("translate").inputs else []
     return translated(lambda *each: model.call("translate", *each, *seed), *sources)
-
-
-def _read(
-    recipe: Recipe, source: ImageSet, sets: dict[str, np.ndarray], **place: Any
-) -> tuple[list[Row], dict[str, Any]]:
-    """Whether the reader finds in images (n, h, w, c), uint8, the label maps that they were made of, `where` read.
-
-    In place of the FCN score of arXiv:1611.07004, section 4.1, whose network could not be had. `of` real: true images,
-    the best that can be hoped for. Without the reader no rows, and a line on stderr.
-    """
-    try:
-        reader = Exported(recipe.reader)
-    except UserError as error:
-        print(f"not read: {error}", file=sys.stderr)
-        return [], {}
-    palette = palette_of(recipe.image_palette or recipe.palette)
-    rows: list[Row] = []
-    for of, images in sets.items():
-        seen = _made(reader, [ImageSet(of, images.ravel(), np.full((len(images), 3), images.shape[1:]))])
-        rows += of_labels(seen, source.images, palette, of=of, where="read", **place)
-    weights = sorted((reader.path / "variables").glob("*.data*"))
-    sha256 = hashlib.sha256(b"".join(each.read_bytes() for each in weights)).hexdigest()
-    return rows, {"reader": recipe.reader, "reader_sha256": sha256}
 
 
 def measure_run(run: Run, model: Exported, subject: Subject) -> list[Row]:

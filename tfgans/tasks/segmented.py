@@ -34,25 +34,26 @@ def read_segments(
 ) -> tuple[list[Row], dict[str, Any]]:
     """Whether a segmenter finds in photographs (n, h, w, c), uint8, by what they are `of`, the label maps of `sources`.
 
-    The segmenter is the one that the features or the recipe's reader name, or else that of the data set's name. Rows:
+    The segmenter is the one that the features or the recipe name, or else that of the data set's name. Rows:
     accuracies and IoU, and where there is an instance map, the share of its instances that come apart. `of` real is the
     ceiling: true photographs. Coloured sources are read anew, each pixel as the nearest colour of the nearest pixel.
 
-    No rows where the sources are no label maps: they are where they have a palette, the recipe has a reader, or a
-    segmenter is named. Raises UserError where a segmenter is named and cannot be had, or has other classes.
+    No rows where the sources are no label maps: they are where they have a palette or a segmenter is named. None
+    either where the recipe's or the data set's is not trained yet; a line on stderr names it.
+
+    Raises UserError where the features name one that cannot be had, or that has other classes.
     """
     recipe = subject.recipe
     _, named = without_segmenter(subject.features)
-    if named is None and recipe.reader.startswith(KIND):
-        named = recipe.reader.removeprefix(KIND)
-    if named is not None and recipe.image_palette and not recipe.reader:
+    if named is not None and recipe.image_palette and not recipe.segmenter:
         raise UserError(f"{KIND}{named} reads photographs, and the targets of this recipe are label maps")
-    maps = "label_map" in sources or bool(recipe.reader)
-    own = label(recipe.dataset) if maps and label(recipe.dataset) in SEGMENTERS else None
-    if named is None and own is None:
+    own = recipe.segmenter
+    if not own and "label_map" in sources and label(recipe.dataset) in SEGMENTERS:
+        own = label(recipe.dataset)
+    if named is None and not own:
         return [], {}
     try:
-        segmenter = load_segmenter(named or str(own))
+        segmenter = load_segmenter(named or own)
         true = _label_maps(subject, sources, segmenter)
     except UserError as error:
         if named is not None:
@@ -70,8 +71,8 @@ def read_segments(
             rows += [
                 row("instances_found", share, of, where=where, **place) for where, share in parts if np.isfinite(share)
             ]
-    told = {"segmenter": segmenter.name, "segmenter_sha256": segmenter.sha256, "segmenter_score": segmenter.score}
-    return rows, told
+    protocol = {"segmenter": segmenter.name, "segmenter_sha256": segmenter.sha256, "segmenter_score": segmenter.score}
+    return rows, protocol
 
 
 def _label_maps(subject: Subject, sources: dict[str, ImageSet], segmenter: Segmenter) -> np.ndarray:

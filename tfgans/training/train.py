@@ -38,7 +38,7 @@ from tfgans.training.setup import (
 FORMAT = 2  # of runs whose checkpoints hold learning rates that fall by themselves
 # of the recipe, in config.yaml; the second ones where they are set
 FIELDS = ("dataset", "model", "optimizers", "batch_size", "steps", "decay", "keep", "degradation", "crop", "flip")
-OPTIONAL = ("pairing", "sets", "palette", "load_shape", "image_palette", "reader", "shapes", "shrink_jpeg")
+OPTIONAL = ("pairing", "sets", "palette", "load_shape", "image_palette", "segmenter", "shapes", "shrink_jpeg")
 
 
 def train(
