@@ -5,10 +5,10 @@
 # of its own; Isola et al. (2016) have one for all of them. It is given pairs, $x$ and what should come of it, $y$, and
 # nothing else about the task.
 #
-# Why not simply minimize the distance to $y$? Because $x$ does not say all of $y$. Whether the wall behind the windows
-# is red or yellow stands nowhere in the plan. A network that pays for each wrong pixel answers with a colour in the
-# middle, and blurs whatever may lie here or there. A discriminator sees at once that no house looks so. Both together
-# make the loss:
+# Why not simply minimize the distance to $y$? Because $x$ does not determine $y$. The plan does not show whether the
+# wall behind the windows is red or yellow. A network that pays for each wrong pixel answers with a colour in the
+# middle, and blurs whatever may lie here or there. A discriminator sees at once that no house looks like that. Both
+# together make the loss:
 #
 # $$\min_G \max_D\; \underbrace{E \log D(x, y) + E \log(1 - D(x, G(x, z)))}_{\text{does it look like a pair}}
 # + 100\, \underbrace{E\, |y - G(x, z)|}_{\text{is it near the true one}}$$

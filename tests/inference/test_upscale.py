@@ -55,20 +55,20 @@ def test_each_file_goes_to_the_model_that_suits_it(place: Path, caplog: pytest.L
         written, failed = restore_files("upscale", [plain, spoiled, fine, again, place / "none.png"])
     assert len(written) == 4 and [line.split(": ")[-1] for line in failed] == ["there is no such file"]
     assert [made(path) for path in (plain, spoiled, fine, again)] == [0, 255, 0, 255]
-    said = [record.getMessage() for record in caplog.records if "goes to" in record.getMessage()]
-    other = f"to choose yourself, name a model in the place of upscale: {REAL} or {CLEAN}"
+    said = [record.getMessage() for record in caplog.records if "enlarges" in record.getMessage()]
+    other = f"to choose another model, name it in place of 'upscale': {REAL} or {CLEAN}"
     assert said == [
-        f"{plain} is not a JPEG and goes to {CLEAN}; {other}",
-        f"{spoiled} is a JPEG of quality 60 and goes to {REAL}; {other}",
-        f"{fine} is a JPEG of quality {VISIBLE + 1} and goes to {CLEAN}; {other}",
-        f"{again} is a JPEG of quality 10 and goes to {REAL}; {other}",
+        f"{plain} is not a JPEG; {CLEAN} enlarges it; {other}",
+        f"{spoiled} is a JPEG of quality 60; {REAL} enlarges it; {other}",
+        f"{fine} is a JPEG of quality {VISIBLE + 1}; {CLEAN} enlarges it; {other}",
+        f"{again} is a JPEG of quality 10; {REAL} enlarges it; {other}",
     ]
 
 
 def test_a_model_that_is_named_is_used(place: Path, caplog: pytest.LogCaptureFixture) -> None:
     spoiled = jpeg(place / "b.jpg", 60)
     restore_files(CLEAN, [spoiled])
-    assert made(spoiled) == 0 and "goes to" not in caplog.text
+    assert made(spoiled) == 0 and "enlarges" not in caplog.text
     save(place / "saved_models" / "upscale", 0.5)
     restore_files("upscale", [spoiled], force=True)
     assert made(spoiled) == 128, "one of that name, too"
@@ -79,8 +79,8 @@ def test_what_is_not_there_is_replaced(place: Path, caplog: pytest.LogCaptureFix
     spoiled, other = jpeg(place / "b.jpg", 60), jpeg(place / "c.jpg", 50)
     restore_files("upscale", [spoiled, other])
     assert made(spoiled) == 0
-    (said,) = (record.getMessage() for record in caplog.records if "goes to" in record.getMessage())
-    assert f"quality 60 and goes to {CLEAN}, for {REAL} is not in saved_models/; " in said
+    (said,) = (record.getMessage() for record in caplog.records if "enlarges" in record.getMessage())
+    assert f"quality 60; {CLEAN} enlarges it ({REAL} is not in saved_models/); " in said
     (place / "saved_models" / CLEAN).rename(place / "elsewhere too")
     with pytest.raises(UserError, match="neither is in saved_models/; name a model"):
         restore_files("upscale", [spoiled])

@@ -64,7 +64,7 @@ def _is_there(name: str) -> bool:
 
 
 class Upscaler:
-    """Chooses between two models, and says on stderr which one it took whenever that changes.
+    """Chooses between two models. A line on stderr names the chosen one whenever that changes.
 
     Raises UserError where neither is there. One that is not there is replaced by the other.
     """
@@ -74,7 +74,7 @@ class Upscaler:
         if not self.there:
             raise UserError(f"{NAME} takes {REAL} or {CLEAN}, and neither is in saved_models/; name a model")
         self.models: dict[str, Exported] = {}
-        self.said = ""
+        self.choice = ""
 
     def __call__(self, path: Path) -> Pictures:
         """The model for a file. Raises UserError, or OSError, for a file that is no picture."""
@@ -87,12 +87,12 @@ class Upscaler:
         spoiled = quality is not None and quality <= VISIBLE
         wanted = REAL if spoiled else CLEAN
         chosen = wanted if wanted in self.there else self.there[0]
-        if self.said != f"{wanted} {chosen}":
-            self.said = f"{wanted} {chosen}"
+        if self.choice != f"{wanted} {chosen}":
+            self.choice = f"{wanted} {chosen}"
             what = f"a JPEG of quality {quality}" if quality is not None else "not a JPEG"
-            missing = "" if chosen == wanted else f", for {wanted} is not in saved_models/"
-            others = f"to choose yourself, name a model in the place of {NAME}: {' or '.join(self.there)}"
-            log.warning("%s is %s and goes to %s%s; %s", name, what, chosen, missing, others)
+            missing = "" if chosen == wanted else f" ({wanted} is not in saved_models/)"
+            others = f"to choose another model, name it in place of '{NAME}': {' or '.join(self.there)}"
+            log.warning("%s is %s; %s enlarges it%s; %s", name, what, chosen, missing, others)
         return self.opened(chosen)
 
     def opened(self, name: str) -> Exported:

@@ -49,10 +49,7 @@ def tested(statement: Statement, cards: Cards, chapter: str) -> Claim:
             verdict = PARTLY if verdict == REPRODUCED else verdict
     except Untestable as reason:
         verdict, numbers = NOT_TESTED, f"{reason}."
-    command = "; ".join(
-        (_training if statement.retrain or name.startswith(COMPARED) else _measuring)(name, cards)
-        for name in statement.needs
-    )
+    command = "; ".join(_command(name, cards.get(name), statement.retrain) for name in statement.needs)
     criterion = " ".join(inspect.cleandoc(statement.test.__doc__ or "").split())
     return Claim(statement.source, statement.text, verdict, numbers, command, chapter, criterion, statement.setting)
 
@@ -60,14 +57,17 @@ def tested(statement: Statement, cards: Cards, chapter: str) -> Claim:
 # -- the commands that check again -------------------------------------------------------------------------------------
 
 
-def _measuring(name: str, cards: Cards) -> str:
-    return f"tfgans evaluate saved_models/{name}{_protocol(cards.get(name))}"
-
-
-def _protocol(card: Card | None) -> str:
-    """The options of `evaluate` that a restoration was measured with, where they are not the default."""
+def _command(name: str, card: Card | None, retrain: bool) -> str:
+    """What gives the numbers of a card again; where there is no card yet, what makes it."""
     if card is None:
-        return ""
+        return f"python -m tfgans.evaluation.seeds {name}"
+    if retrain or name.startswith(COMPARED):
+        return _training(name, card)
+    return f"tfgans evaluate saved_models/{name}{_protocol(card)}"
+
+
+def _protocol(card: Card) -> str:
+    """The options of `evaluate` that a restoration was measured with, where they are not the default."""
     tests = card.protocol.get("tests", [])
     others = tests != [Path(card.dataset).name]
     options = [f" --test folder:data/{test}" for test in tests if others]
@@ -76,14 +76,11 @@ def _protocol(card: Card | None) -> str:
     return "".join(options)
 
 
-def _training(name: str, cards: Cards) -> str:
-    """Train the recipe of a card, or the default one of a GAN that has no card yet, with each seed, and measure."""
-    card = cards.get(name)
-    numbers = " ".join(map(str, card.training_seeds if card else [0]))
-    what = f"{card.gan} --recipe {card.recipe}" if card else name.split("-")[0]
-    drawn = card.protocol.get("n_fake", SAMPLES) if card else SAMPLES
+def _training(name: str, card: Card) -> str:
+    """Train the recipe of a card with each of its seeds, and measure."""
+    numbers, drawn = " ".join(map(str, card.training_seeds)), card.protocol.get("n_fake", SAMPLES)
     return (
-        f"for s in {numbers}; do tfgans train {what} --seed $s --run runs/{name}-s$s; done; "
+        f"for s in {numbers}; do tfgans train {card.gan} --recipe {card.recipe} --seed $s --run runs/{name}-s$s; done; "
         f"tfgans evaluate runs/{name}-s* --card saved_models/{name}{' --no-model' * name.startswith(COMPARED)}"
         f"{_protocol(card)}{f' -n {drawn}' * (drawn != SAMPLES)}"
     )
