@@ -19,7 +19,7 @@ import yaml
 
 from tfgans import models
 from tfgans.card import read_card
-from tfgans.errors import UserError
+from tfgans.errors import UserError, abandon_stdout
 from tfgans.files import ROOT
 from tfgans.recipe import load
 from tfgans.run import Run
@@ -150,12 +150,16 @@ def main(arguments: list[str] | None = None) -> int:
         if options.dry_run:
             for each in wanted:
                 seed = each.next_seed()
-                print(f"{each.card:32} {'complete' if seed is None else f'seed {seed} of {each.seeds} is next'}")
+                line = "complete" if seed is None else f"seed {seed} of {each.seeds} is next"
+                print(f"{each.card:32} {line}", flush=True)
             return 0
         return 1 if work(wanted, options.cards) else 0
     except UserError as error:
         print(f"seeds: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # nobody reads on
+        abandon_stdout()
+        return 1
     except KeyboardInterrupt:
         return 130
 
