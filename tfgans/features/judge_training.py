@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from tfgans.errors import UserError
 from tfgans.features.judge_networks import FEATURES, Setting, network_of, setting_of
-from tfgans.features.judges import SAVED_MODELS, WEIGHTS, Judge, held_out, sha256_of, to_float
+from tfgans.features.judges import WEIGHTS, Judge, held_out, place_of, sha256_of, to_float
 from tfgans.files import write_json
 from tfgans.metrics.distances import frechet_distance, frechet_floor
 
@@ -258,9 +258,7 @@ def train_judge_command(
     from tfgans import data
 
     setting_of(name)
-    folder = Path(out) if out is not None else SAVED_MODELS / f"judge-{name}"
-    if (folder / "saved_model.pb").exists() and not force:
-        raise UserError(f"{folder} already holds a judge: give --force to train it anew, or -o for another folder.")
+    folder = place_of(name, out, force)
     train, test = (data.load(name, split, data_dir=data_dir) for split in ("train", "test"))
     return train_judge(name, folder, source_train=train, source_test=test, seed=seed, epochs=epochs)
 

@@ -84,6 +84,18 @@ def load_judge(path_or_name: str | os.PathLike) -> Judge:
     return Judge(card["dataset"], folder, sha256, card["n_classes"], tuple(card["image_shape"]))
 
 
+def place_of(name: str, out: str | os.PathLike | None, force: bool) -> Path:
+    """The folder to which a judge goes: `out`, or `saved_models/judge-NAME`.
+
+    Raises:
+        UserError: one is there already, and `force` is not given.
+    """
+    folder = Path(out) if out is not None else SAVED_MODELS / f"judge-{name}"
+    if (folder / "saved_model.pb").exists() and not force:
+        raise UserError(f"{folder} already holds a judge: give --force to train it anew, or -o for another folder.")
+    return folder
+
+
 def to_float(images: tf.Tensor | np.ndarray) -> tf.Tensor:
     """uint8 -> float32 in [0, 1]."""
     return tf.cast(images, tf.float32) / 255.0

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from tfgans import metrics
 from tfgans.data import Domains, load_domains
 from tfgans.errors import UserError
-from tfgans.features.judges import SAVED_MODELS, WEIGHTS, sha256_of, to_float
+from tfgans.features.judges import WEIGHTS, place_of, sha256_of, to_float
 from tfgans.features.segmenter_augmentation import crops, jitter
 from tfgans.features.segmenter_networks import MULTIPLE, SEGMENTERS, Segmentation, segmentation_network
 from tfgans.features.segmenters import Segmenter, evaluated
@@ -208,9 +208,7 @@ def train_segmenter_command(
         UserError: no data, or a judge is there already and `force` is not given.
     """
     setting = SEGMENTERS[name]
-    folder = Path(out) if out is not None else SAVED_MODELS / f"judge-{name}"
-    if (folder / "saved_model.pb").exists() and not force:
-        raise UserError(f"{folder} already holds a judge: give --force to train it anew, or -o for another folder.")
+    folder = place_of(name, out, force)
     place = dataset or setting.dataset
     train, test = (load_pairs(setting, place, split) for split in ("train", "test"))
     words = ["tfgans", "judge", "train", name, "--seed", str(seed)]
