@@ -19,7 +19,7 @@ from PIL import Image
 
 import tfgans
 from tfgans import data
-from tfgans.models import instance_maps, pix2pixhd, pix2pixhd_networks
+from tfgans.models import instance_maps, networks, pix2pixhd, pix2pixhd_networks
 from tfgans.reports.notebook import SMOKE, curves, new_folder, over_time, results, show, sources
 
 folder = new_folder("12_pix2pixhd")
@@ -85,7 +85,7 @@ sources(instance_maps.boundaries)
 # it, but shallow. In its middle it adds G1's last map.
 
 # %%
-sources(pix2pixhd_networks.build_residual, pix2pixhd_networks.build_enhancer)
+sources(networks.build_residual, pix2pixhd_networks.build_enhancer)
 
 # %% [markdown]
 # ## Three discriminators, and their layers

@@ -13,9 +13,9 @@ from tfgans import models
 from tfgans.errors import UserError
 from tfgans.inference.label_maps import objects_of
 from tfgans.models.instance_maps import boundaries, means_of
-from tfgans.models.networks import ReflectionPadding, patches_of, residual_block
+from tfgans.models.networks import ReflectionPadding, build_residual, patches_of, residual_block
 from tfgans.models.pix2pixhd import Pix2PixHD, matching, toward
-from tfgans.models.pix2pixhd_networks import build_discriminators, build_enhancer, build_head, build_residual
+from tfgans.models.pix2pixhd_networks import build_discriminators, build_enhancer, build_head
 from tfgans.training.setup import build
 
 

@@ -1,6 +1,6 @@
 """Networks of GANs that translate images: a U-Net and PatchGANs. Isola et al. 2016, arXiv:1611.07004, section 6.1.
 
-And residual blocks with mirrored borders: Johnson et al. 2016, arXiv:1603.08155.
+And a generator of residual blocks with mirrored borders, after Johnson et al. 2016, arXiv:1603.08155.
 """
 
 from typing import Any
@@ -14,6 +14,7 @@ from tfgans.layers import BatchNormalization
 
 KERNEL = keras.initializers.RandomNormal(stddev=0.02)  # section 6.2
 SCALE = keras.initializers.RandomNormal(mean=1.0, stddev=0.02)  # of batch normalization, as in the authors' code
+RESIDUAL_NORM = "instance"
 NORMS = ("batch", "instance", "none")
 PATCHES = {16: 1, 34: 2, 70: 3, 142: 4, 286: 5}  # pixels a side that an output sees -> convolutions of stride 2
 
@@ -79,6 +80,29 @@ def residual_block(x: Any, norm: str) -> Any:
     return layers.Add()([x, reflected(y, x.shape[-1], norm, 3)])
 
 
+def build_residual(given: int, width: int, downsamplings: int, blocks: int, name: str, outputs: int = 0) -> keras.Model:
+    """(n, h, w, given) -> the last feature map, (n, h, w, width), or (n, h, w, outputs) in [-1, 1].
+
+    Zhu et al. 2017, arXiv:1703.10593, section 7.2; Wang et al. 2017, arXiv:1711.11585, appendix A. c7s1-width,
+    d2width, ..., residual blocks, ..., uwidth, and with `outputs` c7s1-outputs; h and w are multiples of
+    2 ** downsamplings.
+    """
+    image = x = keras.Input((None, None, given))
+    x = layers.ReLU()(reflected(x, width, RESIDUAL_NORM, 7))
+    for i in range(downsamplings):
+        x = layers.ReLU()(convolution(x, width << (i + 1), RESIDUAL_NORM, kernel=3))
+    for _ in range(blocks):
+        x = residual_block(x, RESIDUAL_NORM)
+    for i in reversed(range(downsamplings)):
+        x = layers.ReLU()(transposed(x, width << i, RESIDUAL_NORM, kernel=3))
+    return keras.Model(image, painted(x, outputs) if outputs else x, name=name)
+
+
+def painted(x: Any, channels: int) -> Any:
+    """A feature map as an image in [-1, 1], float32."""
+    return layers.Activation("tanh", dtype="float32")(reflected(x, channels, "none", 7))
+
+
 def levels_of(height: int, width: int) -> int:
     """How often a U-Net halves images of this size: until the shorter side is 1 pixel. 128 -> 7, 256 -> 8.
 
@@ -127,11 +151,12 @@ def build_unet(
 
 
 def build_patchgan(
-    channels: int, width: int, patch: int = 70, *, norm: str = "batch", name: str = "discriminator"
+    channels: int, width: int, patch: int = 70, *, norm: str = "batch", bias: bool = True, name: str = "discriminator"
 ) -> keras.Model:
     """(n, h, w, channels) -> (n, h', w', 1) logits, each of a patch of patch x patch pixels. Section 6.1.2.
 
     Images of 256 pixels have 30x30 of the patches of 70. `patch` is 1 (a PixelGAN), 16, 34, 70, 142 or 286.
+    Without `bias` the outputs have none: from a Wasserstein critic's loss it cancels.
 
     Raises:
         UserError: another patch.
@@ -148,7 +173,7 @@ def build_patchgan(
     else:
         raise UserError(f"patch is 1, {', '.join(map(str, PATCHES))}, not {patch}")
     kernel = 1 if patch == 1 else 4
-    x = layers.Conv2D(1, kernel, kernel_initializer=KERNEL.clone(), dtype="float32")(x)
+    x = layers.Conv2D(1, kernel, use_bias=bias, kernel_initializer=KERNEL.clone(), dtype="float32")(x)
     return keras.Model(image, x, name=name)
 
 

@@ -19,6 +19,7 @@ from tfgans.features.content import content_distance
 from tfgans.models import pix2pixhd_networks as networks
 from tfgans.models.instance_maps import InstanceMaps
 from tfgans.models.instance_styles import InstanceStyles
+from tfgans.models.networks import build_residual
 
 Terms = dict[str, tf.Tensor]
 Paint = Callable[[tf.Tensor, tf.Tensor | None], tf.Tensor]  # (maps, features) -> images
@@ -111,13 +112,13 @@ class Pix2PixHD(Adversarial):
         self.maps = InstanceMaps(label_classes, instances, boundary)
         drawn, made = label_classes + boundary, image_shape[2]
         given = drawn + feature_channels
-        self.global_generator = networks.build_residual(given, width, downsamplings, blocks, "global_generator")
+        self.global_generator = build_residual(given, width, downsamplings, blocks, "global_generator")
         self.head = networks.build_head(width, made)
         self.discriminators = networks.build_discriminators(drawn + made, discriminator_width, patch, scales)
         if enhancer:
             self.local_enhancer = networks.build_enhancer(given, width, enhancer_blocks, made)
         if feature_channels:
-            self.encoder = networks.build_residual(made, feature_width, downsamplings, 0, "encoder", feature_channels)
+            self.encoder = build_residual(made, feature_width, downsamplings, 0, "encoder", feature_channels)
             self.styles = InstanceStyles(label_classes, clusters, feature_channels, seed)
         there = self.players if enhancer else ("coarse_optimizer", "d_optimizer")
         self.players = {player: tuple(n for n in self.players[player] if hasattr(self, n)) for player in there}

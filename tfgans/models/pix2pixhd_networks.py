@@ -1,12 +1,18 @@
 """Networks of Pix2PixHD: both generators and the discriminators. Wang et al. 2017, arXiv:1711.11585, appendix A."""
 
-from typing import Any
-
 import keras
 from keras import layers
 
 from tfgans.errors import UserError
-from tfgans.models.networks import build_patchgan, convolution, patches_of, reflected, residual_block, transposed
+from tfgans.models.networks import (
+    build_patchgan,
+    convolution,
+    painted,
+    patches_of,
+    reflected,
+    residual_block,
+    transposed,
+)
 
 NORM = "instance"
 
@@ -39,28 +45,6 @@ def check_arguments(
         raise UserError(f"'{content}' compares colour images; give gray ones --set content=none")
     if not label_classes:
         raise UserError("pix2pixhd is given label maps; name their palette")
-
-
-def build_residual(given: int, width: int, downsamplings: int, blocks: int, name: str, outputs: int = 0) -> keras.Model:
-    """(n, h, w, given) -> the last feature map, (n, h, w, width), or (n, h, w, outputs) in [-1, 1]. Appendix A.
-
-    c7s1-width, d2width, ..., residual blocks, ..., uwidth, and with `outputs` c7s1-outputs; h and w are multiples of
-    2 ** downsamplings.
-    """
-    image = x = keras.Input((None, None, given))
-    x = layers.ReLU()(reflected(x, width, NORM, 7))
-    for i in range(downsamplings):
-        x = layers.ReLU()(convolution(x, width << (i + 1), NORM, kernel=3))
-    for _ in range(blocks):
-        x = residual_block(x, NORM)
-    for i in reversed(range(downsamplings)):
-        x = layers.ReLU()(transposed(x, width << i, NORM, kernel=3))
-    return keras.Model(image, painted(x, outputs) if outputs else x, name=name)
-
-
-def painted(x: Any, channels: int) -> Any:
-    """A feature map as an image in [-1, 1], float32."""
-    return layers.Activation("tanh", dtype="float32")(reflected(x, channels, "none", 7))
 
 
 def build_head(width: int, channels: int) -> keras.Model:
