@@ -74,8 +74,9 @@ class Recipe:
     not find it in its targets.
     `precision` is what the result was trained in; "" leaves it to the machine.
     `pairing`, `sets` (roles), `palette`, `load_shape` (a side) and `shapes` are arguments of `data.load_domains`.
-    `image_palette` is that of label maps which are taken for coloured images: targets are measured as label maps, too.
-    With `segmenter`, a name, the sources are label maps, also where they are coloured images: it scores what is made.
+    `image_palette` is that of label maps which are taken for coloured images: targets, or images of b, are measured as
+    label maps, too. With `segmenter`, a name, the sources, or images of b, are label maps, also where they are
+    coloured images: it scores what is made of them.
     `reported` is what the paper reports, in rows: {"measure": "psnr", "test": "set5", "value": 29.40}.
     `deviations` are the differences from the paper, a fact each. `notes` say why the numbers are what they are.
     """

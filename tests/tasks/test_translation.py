@@ -15,6 +15,7 @@ from PIL import Image
 
 from tfgans import tasks
 from tfgans.data import ImageSet
+from tfgans.data.degraded import degraded, undone
 from tfgans.data.palettes import palette as palette_of
 from tfgans.endpoint import Array, Endpoint, generator, images, latents, number
 from tfgans.errors import UserError
@@ -24,6 +25,7 @@ from tfgans.tasks import (
     SAMPLE_SEED,
     Measured,
     Subject,
+    hidden_pairs,
     joint_generation,
     paired_translation,
     segmented,
@@ -350,9 +352,17 @@ def test_round_trips_identities_and_hidden_partners(two_way: Exported, tmp_path:
         assert found["l1", "input", way] == l1(30, 40) and found["psnr", "input", way] == psnr(30, 40)
     assert found["l1", "model", "round_trip", "a"] == l1(25, 15)
     assert found["l1", "model", "round_trip", "b"] == l1(17.5, 5)
+    assert found["l1", "model", "round_trip", "a exact"] == l1(25, 15), "none of it is rounded"
+    assert found["l1", "model", "round_trip", "a noise:0.01"] == pytest.approx(20 / 255, abs=1e-3)
+    for way in ("a_to_b", "b_to_a"):
+        ranks = {"a_to_b": [(50, 30), (70, 20)], "b_to_a": [(105, 30), (100, 60)]}[way]
+        nearest = [
+            sorted(ranks[1], key=lambda x: abs(x - made)).index(ranks[1][i]) + 1 for i, made in enumerate(ranks[0])
+        ]
+        assert found["partner_rank", "model", way] == np.median(nearest)
     assert found["l1", "model", "identity", "a"] == l1(50, 30), "of a, which is told to become a"
     assert found["l1", "model", "identity", "b"] == l1(35, 10)
-    assert not {measure for measure, *_ in found} - {"l1", "psnr", "ssim"}, "no features were named"
+    assert not {measure for measure, *_ in found} - {"l1", "psnr", "ssim", "partner_rank"}, "no features were named"
 
     unrelated = domains(tmp_path / "other", a=[100, 60], b=[70, 20], name="other")
     protocol, rows = unpaired_translation.measure(two_way, subject(unrelated))
@@ -385,6 +395,82 @@ def test_domains_are_compared_as_sets(two_way: Exported, tmp_path: Path, monkeyp
         assert found["frechet_distance", "input", way] == distance(here, there)
         assert found["frechet_distance", "train", way] == distance(there, there)  # the same images, here
         assert found["kernel_distance", "input", way] > found["kernel_distance", "model", way]
+
+
+class Bright:
+    """A judge of two classes, by the middle pixel."""
+
+    name, sha256, n_classes, image_shape = "judge:bright", "cd", 2, (4, 4, 1)
+
+    def logits(self, pictures: np.ndarray) -> np.ndarray:
+        assert pictures.dtype == np.uint8
+        return np.eye(2)[(pictures[:, 2, 2, 0] > 127).astype(int)]
+
+
+def test_what_keeps_its_class() -> None:
+    """b is a negative, which is undone before the judge reads; of edges nothing is read but the way back."""
+    levels = np.array([10, 200, 220], np.uint8)
+    a = np.tile(levels[:, None, None, None], (1, 4, 4, 1))
+    source = ImageSet("a", a.ravel(), np.tile([4, 4, 1], (3, 1)), np.array([0, 1, 1], np.int32))
+    made, back = 255 - a, a.copy()
+    made[1], back[2] = 250, 5
+
+    def kept(direction: str, degradation: str) -> dict[tuple[str | None, str | None], float]:
+        found = hidden_pairs.read_classes(Bright(), made, back, source, direction, degradation, test="x")
+        return {(row.direction, row.where): row.values[0] for row in found}
+
+    assert kept("a_to_b", "negative") == {("a_to_b", None): 2 / 3, ("round_trip", "a"): 2 / 3}
+    assert kept("a_to_b", "edges") == {("round_trip", "a"): 2 / 3}
+    assert kept("b_to_a", "negative") == {("b_to_a", None): 1 / 3, ("round_trip", "b"): 1 / 3}
+    assert not list(hidden_pairs.read_classes(None, made, back, source, "a_to_b", "negative"))
+
+
+def test_ranks_of_partners() -> None:
+    """Of targets 0, 10, 20 and 20; the images lie nearest to the partner, second to it, and at a draw of two."""
+    targets, made = (np.array(each, np.uint8)[:, None, None, None] for each in ([0, 10, 20, 20], [1, 4, 19, 0]))
+    assert hidden_pairs.partner_rank(made[:1], targets) == 1
+    assert hidden_pairs.partner_rank(made[:2], targets) == 1.5
+    assert hidden_pairs.partner_rank(made[[2, 2, 2]], targets[[2, 3, 0]]) == 1.5
+    assert hidden_pairs.partner_rank(targets[:1], targets[[3, 0]]) == 2
+
+
+@pytest.mark.parametrize("spec", ["negative", "rotate:90", "rotate:180", "rotate:270"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_a_degradation_is_undone(spec: str, dtype: Any) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (2, 4, 4, 1)).astype(np.uint8)
+    source = ImageSet("x", images.ravel(), np.tile([4, 4, 1], (2, 1)))
+    spoilt = degraded(source, spec).images
+    assert not np.array_equal(spoilt, images)
+    back = undone(spoilt if dtype == np.uint8 else spoilt.astype(dtype) / 255, spec)
+    np.testing.assert_allclose(back * (1 if dtype == np.uint8 else 255), images, atol=1e-3)
+    assert undone(images, "edges") is None
+
+
+def test_unpaired_photographs_and_label_maps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """a is a photograph of sky above building, b its map in colours: accuracies one way, a segmenter the other."""
+    rows = np.repeat([0, 1], [6, 10])
+    wrong = np.repeat([0, 1], [8, 8])
+    for split in ("train", "test"):
+        folder = tmp_path / "camvid" / split
+        write(folder / "map" / "0.png", np.repeat(palette_of("camvid").rgb.astype(int)[rows][:, None], SIDE, axis=1))
+        write(folder / "photo" / "0.png", levels_of(rows))
+    colours, photo = (
+        np.repeat(palette_of("camvid").rgb[wrong][:, None], SIDE, axis=1)[None] / 255,
+        levels_of(wrong)[None] / 255,
+    )
+    rules = Endpoint({"images": PHOTO}, {"images": PHOTO})
+    ways = {
+        "a_to_b": (lambda x: tf.constant(colours, tf.float32), rules),
+        "b_to_a": (lambda x: tf.constant(photo, tf.float32), rules),
+    }
+    model = Exported(declare(tmp_path / "m", ways, domains=["photo", "map"]))
+    monkeypatch.setattr(segmented, "load_segmenter", lambda name: Levels("camvid"))
+    recipe: dict[str, Any] = dict(sets={"a": "photo", "b": "map"}, image_palette="camvid", segmenter="camvid")
+    found = values(unpaired_translation.measure(model, subject(f"domains:{tmp_path / 'camvid'}", **recipe)))
+    for way in ("a_to_b", "b_to_a"):
+        assert found["pixel_accuracy", "model", way] == pytest.approx(14 / 16)
+        assert found["class_accuracy", "model", way] == pytest.approx((1 + 8 / 10) / 2)
+    assert found["pixel_accuracy", "real", "b_to_a"] == 1
 
 
 # --- pairs from noise -------------------------------------------------------------------------------------------------

@@ -28,3 +28,11 @@ def degraded(source: ImageSet, spec: str) -> ImageSet:
     dataset = tf.data.Dataset.from_generator(examples, output_signature=signature).map(one, num_parallel_calls=2)
     pixels, shapes = pack(source.name, dataset.with_options(options).as_numpy_iterator())
     return replace(source, name=f"{source.name}, {spec}", pixels=pixels, shapes=shapes)
+
+
+def undone(images: np.ndarray, spec: str) -> np.ndarray | None:
+    """(n, h, w, c) images, uint8 or in [0, 1], as they were before a negative or a rotation; None after others."""
+    if spec == "negative":
+        return (255 if images.dtype == np.uint8 else 1.0) - images
+    kind, _, degrees = spec.partition(":")
+    return np.rot90(images, -int(degrees) // 90, axes=(1, 2)) if kind == "rotate" else None

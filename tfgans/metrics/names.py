@@ -51,6 +51,8 @@ MEASURES = {
     "class_accuracy": "Accuracy per class",
     "mean_iou": "Mean IoU of the classes",
     "instances_found": "Share of the instances that have a component of their own",
+    "class_kept": "Share of images in which the judge reads the class of what they were made of",
+    "partner_rank": "Rank of the true partner among the test images (1 is best)",
     "same_class": "Share of pairs in which the judge reads the same class",
 }
 OF = {

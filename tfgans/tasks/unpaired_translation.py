@@ -1,5 +1,6 @@
 """Two-way translation between domains: as sets in both directions, round trips, and pairs where file names agree."""
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -9,13 +10,17 @@ import tensorflow as tf
 
 from tfgans.adversarial import Adversarial
 from tfgans.card import Card, Row
-from tfgans.images import grid
+from tfgans.data.palettes import palette as palette_of
+from tfgans.features import load_features
+from tfgans.images import grid, to_uint8
 from tfgans.inference.exported import Exported
 from tfgans.metrics.names import cell
 from tfgans.recipe import Recipe
 from tfgans.run import Run
-from tfgans.tasks import Examples, Measured, Subject, row
-from tfgans.tasks.translation import SHOWN, between, between_sets, coloured, domains_of, one, translated
+from tfgans.tasks import Examples, Measured, Subject, hidden_pairs, row
+from tfgans.tasks.hidden_pairs import l1, partner_rank, through
+from tfgans.tasks.segmented import read_segments, without_segmenter
+from tfgans.tasks.translation import SHOWN, between, between_sets, coloured, domains_of, of_labels, one
 
 DIRECTIONS = (("a_to_b", "a", "b"), ("b_to_a", "b", "a"))
 SHOWS_ALL = False  # in the README, also cards without a model
@@ -30,11 +35,14 @@ def measure(model: Exported, subject: Subject) -> Measured:
 
     `of` input: the untranslated images ("do nothing"); `of` train: the other domain's training images, the floor. L1
     is in [0, 1]. The round trip's `where` is the domain it begins in, the identity's that of the image that a
-    generator of its own domain is given; identities need domains of as many channels. Where file names agree, L1, PSNR
-    and SSIM beside the hidden partner.
+    generator of its own domain is given; identities need domains of as many channels. Further round trips are those of
+    `hidden_pairs.hidden_signal`. Where file names agree, L1, PSNR and SSIM beside the hidden partner, and its rank.
+
+    Where the recipe has an `image_palette`, b holds its label maps: what is made of a is measured as those, too, and a
+    segmenter reads what is made of b. With a judge, the share of images that keep their class.
     """
     test, train = domains_of(subject, "test", subject.n), domains_of(subject, "train", subject.n)
-    name = subject.label
+    name, recipe = subject.label, subject.recipe
     rows: list[Row] = []
     protocol: dict[str, Any] = {
         "tests": [name],
@@ -43,37 +51,43 @@ def measure(model: Exported, subject: Subject) -> Measured:
         "pairs": test.aligned,
         "asked_features": subject.features,
     }
+    features, _ = without_segmenter(subject.features)
+    judge: Any = load_features(features) if features and features.startswith("judge:") else None
     ways = {name: functools.partial(model.call, name) for name in ("a_to_b", "b_to_a")}
     for direction, here, there in DIRECTIONS:
-        back = "b_to_a" if direction == "a_to_b" else "a_to_b"
+        back = ways["b_to_a" if direction == "a_to_b" else "a_to_b"]
         source, target = one(test, here), one(test, there)
-        made = translated(ways[direction], source)
+        between_both = through(ways[direction], source.images)
+        made = to_uint8(between_both)
         place = {"test": name, "direction": direction}
         sets = {"model": made, "train": one(train, there).images, "input": source.images}
-        more, network = between_sets(subject.features, target.images, sets, **place)
+        more, network = between_sets(features, target.images, sets, **place)
         rows, protocol = rows + more, protocol | network
-        again = _l1(_through(ways[back], made), source.images)
-        rows.append(row("l1", again, test=name, direction="round_trip", where=here))
+        again = through(back, made)
+        rows.append(row("l1", l1(again, source.images), test=name, direction="round_trip", where=here))
+        few = slice(hidden_pairs.AMONG)
+        rows += hidden_pairs.hidden_signal(back, between_both[few], source.images[few], here, test=name)
+        rows += hidden_pairs.read_classes(
+            judge, made, to_uint8(again), source, direction, recipe.degradation, test=name
+        )
         if source.images.shape[-1] == target.images.shape[-1]:
-            same = _l1(translated(ways[direction], target), target.images)
+            same = l1(through(ways[direction], target.images), target.images)
             rows.append(row("l1", same, test=name, direction="identity", where=there))
         if test.aligned and made.shape == target.images.shape:
             rows += between(made, target.images, "model", **place)
+            rows.append(row("partner_rank", partner_rank(made, target.images), **place))
             if source.images.shape == target.images.shape:
                 rows += between(source.images, target.images, "input", **place)
+                rows.append(row("partner_rank", partner_rank(source.images, target.images), "input", **place))
+        if recipe.image_palette and test.aligned and there == "b":
+            rows += of_labels(made, target.images, palette_of(recipe.image_palette), **place)
+        if recipe.segmenter and test.aligned and there == "a":
+            photos = {"model": made, "real": target.images}
+            maps = {"source": test.roles["b"], "target": test.roles["a"]}
+            one_way = dataclasses.replace(subject, recipe=dataclasses.replace(recipe, sets=maps))
+            more, network = read_segments(one_way, {}, photos, **place)
+            rows, protocol = rows + more, protocol | network
     return Measured(protocol, rows)
-
-
-def _through(translate: Callable[[np.ndarray], np.ndarray], images: np.ndarray, batch: int = 8) -> np.ndarray:
-    """uint8 images through an endpoint: float32 in [0, 1]."""
-    parts = [translate(images[i : i + batch].astype(np.float32) / 255) for i in range(0, len(images), batch)]
-    return np.concatenate(parts)
-
-
-def _l1(made: np.ndarray, images: np.ndarray) -> float:
-    """The mean absolute difference, in [0, 1], of images, uint8 or float in [0, 1]."""
-    one, other = (each / 255 if each.dtype == np.uint8 else each for each in (made, images))
-    return float(np.abs(one - other).mean())
 
 
 def measure_run(run: Run, model: Exported, subject: Subject) -> list[Row]:
@@ -88,7 +102,7 @@ def sheet(model: Exported, subject: Subject, run: Run | None = None) -> np.ndarr
     for direction, here, _ in DIRECTIONS:
         back = "b_to_a" if direction == "a_to_b" else "a_to_b"
         images = one(test, here).images[:SHOWN]
-        made = _through(ways[direction], images)
+        made = through(ways[direction], images)
         for each in (images / 255, made, ways[back](made)):
             rows.append(coloured(np.asarray(each, np.float32)))
     columns = min(len(each) for each in rows)

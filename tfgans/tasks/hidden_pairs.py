@@ -1,0 +1,87 @@
+"""What training without pairs found of them: classes that a judge reads, ranks of true partners, hidden signals."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from tfgans import metrics
+from tfgans.card import Row
+from tfgans.data import ImageSet
+from tfgans.data.degrade import degrade
+from tfgans.data.degraded import undone
+from tfgans.tasks import row
+
+AMONG = 500  # images at most among which a partner is looked for
+BATCH = 8
+CHANGES = ("noise:0.01", "noise:0.03", "noise:0.1", "jpeg:75")  # of the image between both ways
+
+Translate = Callable[[np.ndarray], np.ndarray]
+
+
+def through(translate: Translate, images: np.ndarray) -> np.ndarray:
+    """uint8 images, or float32 ones in [0, 1], through an endpoint: float32 in [0, 1]."""
+    parts = []
+    for first in range(0, len(images), BATCH):
+        part = images[first : first + BATCH]
+        parts.append(translate(part.astype(np.float32) / 255 if part.dtype == np.uint8 else part))
+    return np.concatenate(parts)
+
+
+def l1(made: np.ndarray, images: np.ndarray) -> float:
+    """The mean absolute difference, in [0, 1], of images, uint8 or float in [0, 1]."""
+    one, other = (each / 255 if each.dtype == np.uint8 else each for each in (made, images))
+    return float(np.abs(one - other).mean())
+
+
+def read_classes(
+    judge: Any, made: np.ndarray, back: np.ndarray, source: ImageSet, direction: str, degradation: str, **place: Any
+) -> Iterator[Row]:
+    """The share of images in which a judge of a's classes reads the class of their source, uint8 (n, h, w, c).
+
+    `made` of `source` by way of `direction`, and `back` of that; images of b are read after the degradation that made
+    b is undone, where it can be.
+    """
+    if judge is None or not judge.n_classes or source.labels is None or made.shape[1:] != judge.image_shape:
+        return
+    for images, domain, way, where in (
+        (made, "b" if direction == "a_to_b" else "a", direction, None),
+        (back, "a" if direction == "a_to_b" else "b", "round_trip", "a" if direction == "a_to_b" else "b"),
+    ):
+        plain = undone(images, degradation) if domain == "b" else images
+        if plain is not None:
+            read = judge.logits(np.ascontiguousarray(plain)).argmax(axis=1)
+            yield row("class_kept", metrics.label_accuracy(read, source.labels), direction=way, where=where, **place)
+
+
+def partner_rank(made: np.ndarray, targets: np.ndarray) -> float:
+    """The median rank, from 1 on, of image i of `targets` among all of them, the nearest in L1 to `made[i]` first.
+
+    Both uint8 (n, h, w, c); the first AMONG at most. Where several are as near, their middle counts.
+    """
+    flat = [each[:AMONG].reshape(min(len(each), AMONG), -1).astype(np.int16) for each in (made, targets)]
+    ranks = []
+    for i, image in enumerate(flat[0]):
+        distances = np.abs(flat[1] - image).sum(axis=1, dtype=np.int64)
+        ranks.append((distances < distances[i]).sum() + ((distances == distances[i]).sum() + 1) / 2)
+    return float(np.median(ranks))
+
+
+def hidden_signal(back: Translate, between: np.ndarray, source: np.ndarray, where: str, **place: Any) -> Iterator[Row]:
+    """L1 of round trips of `source`, uint8, whose image `between` both ways, float32 in [0, 1], is slightly changed.
+
+    A translation may hide its source in what looks like noise (Chu et al. 2017, arXiv:1712.02950). A little noise, or
+    JPEG, then spoils the way back. `where` is the domain that the trip begins in, and the change; "exact" is none at
+    all, not even the rounding to 8 bits.
+    """
+    yield row("l1", l1(through(back, between), source), direction="round_trip", where=f"{where} exact", **place)
+    for change in CHANGES:
+        spoil = degrade(change)
+        spoilt = np.stack(
+            [
+                (np.asarray(spoil(2.0 * image - 1.0, np.array([0, i], np.int32))) + 1) / 2
+                for i, image in enumerate(between)
+            ]
+        )
+        again = through(back, np.clip(spoilt, 0.0, 1.0).astype(np.float32))
+        yield row("l1", l1(again, source), direction="round_trip", where=f"{where} {change}", **place)
