@@ -101,8 +101,7 @@ sources(layers.ImagePool.exchange)
 # ## With and without the cycle
 
 # %%
-small = dict(dataset=dataset, precision="float32", jit="off", image_shape=[SIDE, SIDE, 3], load_shape=0, flip=False)
-small |= dict(crop=False)
+small = dict(recipe="emoji", dataset=dataset, precision="float32", jit="off", image_shape=[SIDE, SIDE, 3])
 if SMOKE:
     small |= dict(steps=4, batch_size=2, width=4, blocks=1, discriminator_width=4, patch=16, pool=2)
 else:

@@ -1,5 +1,6 @@
 """Many trainings side by side, from their cards: Table 1 of the report on ResGAN, and the U-Net GAN's ablations."""
 
+import itertools
 import statistics
 
 from tfgans.card import Card
@@ -23,6 +24,21 @@ CHANGES = {  # of the U-Net GAN's recipes "ablation_...": the card, what is diff
     "scratch": "not pre-trained",
     "constant": "lambda does not fall",
 }
+TRANSLATORS = {  # the end of a card's name is that of the images
+    "cogan": "CoGAN",
+    "cyclegan": "CycleGAN",
+    "dualgan": "DualGAN",
+    "discogan": "DiscoGAN",
+    "pix2pix-photo_to_labels": "Pix2pix",
+}
+TRANSLATED = {
+    "negative-mnist": "digits, negative",
+    "edges-mnist": "digits, edges",
+    "rotation-mnist": "digits, turned",
+    "emoji": "emoji",
+    "cityscapes": "cityscapes",
+}
+WAYS = ("a_to_b", "b_to_a")
 
 
 def _table(head: list[str], rows: list[list[str]]) -> str:
@@ -77,7 +93,41 @@ def ablations(cards: Cards) -> str:
     return _table([*head, "contrast at the borders of parts", "parameters of G", "minutes", "on cores"], rows)
 
 
+def translators(cards: Cards) -> str:
+    """Translation without pairs, each GAN on the same images; what the hidden pairs say of it."""
+    head = ["images", "model", "class kept %, there", "back", "round trip", "L1 to the partner, there", "back"]
+    head += [
+        "rank of the partner, there",
+        "back",
+        "pixels of label maps %",
+        "images seen",
+        "minutes",
+        "on cores",
+        "seeds",
+    ]
+    rows = []
+    for (images, shown), (model, name) in itertools.product(TRANSLATED.items(), TRANSLATORS.items()):
+        card = cards.get(f"{model}-{images}")
+        if card is None:
+            continue
+        kept = [card.values("class_kept", direction=way) for way in WAYS]
+        kept.append(card.values("class_kept", where="a", direction="round_trip"))
+        if model == "cogan":
+            kept[0] = card.values("same_class")
+        near = [cell(card.values("l1", direction=way), 3) for way in WAYS]
+        ranks = [cell(card.values("partner_rank", direction=way), 1) for way in WAYS]
+        labels = card.values("pixel_accuracy", direction="a_to_b") or card.values("pixel_accuracy")
+        steps, size = card.settings["steps"], card.settings["batch_size"]
+        rows.append(
+            [shown, name, *(cell(each, 1, 100) for each in kept), *near, *ranks, cell(labels, 1, 100)]
+            + [f"{steps * size:,}", cell(card.train_seconds, 0, 1 / 60), "/".join(map(str, sorted(set(card.cores))))]
+            + [str(len(card.training_seeds))]
+        )
+    return _table(head, rows)
+
+
 TABLES = {  # chapter -> title and table
+    "14_cyclegan": ("The same images by each GAN that needs no pairs, and by Pix2pix, which sees them", translators),
     "18_unet_gan": ("What changes what: short trainings, of equal length, one change each", ablations),
     "19_resgan": ("Table 1 of the report, averaged over the training; and what it leaves out", table_1),
 }
