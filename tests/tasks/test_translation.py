@@ -89,7 +89,9 @@ def test_translations_and_the_input_beside_their_targets(pairs: str, tmp_path: P
     measured = paired_translation.measure(model, subject(pairs))
     assert measured.protocol["n_images"] == {"pairs": 2} and {row.test for row in measured.rows} == {"pairs"}
     found = values(measured)
-    assert found.keys() == {(measure, of) for measure in ("l1", "psnr", "ssim") for of in ("model", "input")}
+    expected = {(measure, of) for measure in ("l1", "psnr", "ssim") for of in ("model", "input")}
+    assert found.keys() == expected | {("coarse_l1", "model"), ("detail", "model"), ("detail", "real")}
+    assert found["coarse_l1", "model"] == l1(30, 40) and found["detail", "model"] == pytest.approx(0, abs=1e-4)
     assert found["l1", "model"] == l1(30, 40) and found["psnr", "model"] == psnr(30, 40)
     assert found["l1", "input"] == l1(20, 140) and found["psnr", "input"] == psnr(20, 140)
     alike = [
@@ -99,6 +101,22 @@ def test_translations_and_the_input_beside_their_targets(pairs: str, tmp_path: P
     sheet = paired_translation.sheet(model, subject(pairs))
     levels = sheet[SIDE // 2 :: SIDE + 2, SIDE // 2 :: SIDE + 2, 0]
     assert levels.tolist() == [[100, 200], [50, 100], [80, 60]]
+
+
+def test_what_is_right_at_large_and_what_is_sharp() -> None:
+    """Stripes of 60 on 100: blocks of 16 pixels have the mean, and each pixel lies 30 from that of its neighbours."""
+    flat, striped = np.full((1, 36, 32, 1), 100, np.uint8), np.full((1, 36, 32, 1), 100, np.uint8)
+    striped[:, :, ::2] += 30
+    striped[:, :, 1::2] -= 30
+    assert paired_translation.coarse_l1(striped, flat) == pytest.approx(0, abs=1e-6)
+    assert paired_translation.coarse_l1(striped + np.uint8(10), flat) == l1(10)
+    halves = flat.copy()
+    halves[:, :, :16] += 40
+    assert paired_translation.coarse_l1(halves, flat) == l1(20)
+    small = paired_translation.coarse_l1(striped[:, :8, :8], flat[:, :8, :8])
+    assert small == pytest.approx(0, abs=1e-6), "smaller than a block"
+    assert paired_translation.detail(flat) == pytest.approx(0, abs=1e-4)
+    assert paired_translation.detail(striped) == pytest.approx(30, rel=1e-3), "half of the neighbours lie 60 off"
 
 
 def test_what_is_no_pair(pairs: str, tmp_path: Path) -> None:
@@ -311,7 +329,7 @@ def test_maps_as_sources(tmp_path: Path) -> None:
     recipe = dict(sets={"source": ["label", "instance"], "target": "photo"}, palette=str(tmp_path / "palette.txt"))
     of = subject(f"pairs:{tmp_path / 'set'}", **recipe)
     found = values(paired_translation.measure(model, of))
-    assert found.keys() == {("l1", "model"), ("psnr", "model"), ("ssim", "model")}
+    assert {measure for measure, _ in found} == {"l1", "psnr", "ssim", "coarse_l1", "detail"}
     assert found["l1", "model"] == l1(57, 13) and found["psnr", "model"] == psnr(57, 13)
 
     maps = [tf.fill((6, SIDE, SIDE, 1), level) for level in (1, 3)]

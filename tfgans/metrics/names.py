@@ -45,6 +45,7 @@ MEASURES = {
     "neighbour_largest_class": "Largest share of a class among them",
     "neighbour_distance": "Distance to the nearest training image (pixels in [0, 1])",
     "l1": "L1 (images in [0, 1])",
+    "coarse_l1": "L1 of images that were averaged over blocks of 16 pixels",
     "l2": "L2: mean squared difference (images in [0, 1])",
     "detail": "Energy of fine detail (levels of 255)",
     "pixel_accuracy": "Accuracy per pixel",

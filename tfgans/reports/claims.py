@@ -1,18 +1,14 @@
 """What the sources say, chapter by chapter, and which cards and which criterion decide each statement."""
 
-import dataclasses
-from collections.abc import Callable
-
 from tfgans.reports import criteria as by
 from tfgans.reports import criteria_restoration as of
-
-Test = Callable[..., tuple[str, str]]  # cards -> verdict, numbers
+from tfgans.reports.claims_translation import TRANSLATION
+from tfgans.reports.statement import VARIANTS, Statement, Test
 
 GOODFELLOW = "Goodfellow et al. 2014, Generative Adversarial Nets, arXiv:1406.2661"
 RADFORD = "Radford et al. 2015, Unsupervised Representation Learning with DCGANs, arXiv:1511.06434"
 MIRZA = "Mirza and Osindero 2014, Conditional Generative Adversarial Nets, arXiv:1411.1784"
 BOHNSTEDT = "Bohnstedt, Generation of Real Looking Images Using GANs"
-VARIANTS = "Variant GAN, a survey page"
 MAO = "Mao et al. 2016, Least Squares Generative Adversarial Networks, arXiv:1611.04076"
 ARJOVSKY = "Arjovsky et al. 2017, Wasserstein GAN, arXiv:1701.07875"
 GULRAJANI = "Gulrajani et al. 2017, Improved Training of Wasserstein GANs, arXiv:1704.00028"
@@ -20,7 +16,6 @@ CHEN = "Chen et al. 2016, InfoGAN, arXiv:1606.03657"
 ODENA = "Odena et al. 2016, Conditional Image Synthesis with Auxiliary Classifier GANs, arXiv:1610.09585"
 GREGOR = "Gregor et al. 2015, DRAW: A Recurrent Neural Network For Image Generation, arXiv:1502.04623"
 METZ = "Metz et al. 2016, Unrolled Generative Adversarial Networks, arXiv:1611.02163"
-PATHAK = "Pathak et al. 2016, Context Encoders: Feature Learning by Inpainting, arXiv:1604.07379"
 LEDIG = "Ledig et al. 2016, Photo-Realistic Single Image Super-Resolution Using a GAN, arXiv:1609.04802"
 PLACES = "Photo-Realistic Single Image Super-Resolution Using a GAN, a report on Places-205 and Stanford Dogs"
 UNET = "A Generative Adversarial Network Model For Different Image generation Tasks"
@@ -29,23 +24,6 @@ RESNET = "Generative Adversarial Network based on Resnet for Conditional Image R
 UNROLLED = (0, 1, 5, 10)  # steps on stacked MNIST
 READ = ("mnist", "cifar10", "cifar100")  # what ResGAN restores that has classes to be read
 BASELINES = ("gan", "dcgan", "wgan", "cgan")
-
-
-@dataclasses.dataclass(frozen=True)
-class Statement:
-    """A statement of a source and how it is tested: `test(*cards)` of the cards that it `needs`.
-
-    `retrain`: the numbers are of the trainings themselves; measuring the saved model does not give them again.
-    `chance`: a training with another seed could decide otherwise, so that ORDER holds.
-    """
-
-    source: str
-    text: str
-    needs: tuple[str, ...]
-    test: Test
-    setting: str = ""
-    retrain: bool = False
-    chance: bool = True
 
 
 SETTINGS = {"DCGAN with the report's settings": "dcgan_report-mnist", "DCGAN with decent settings": "dcgan-mnist"}
@@ -166,24 +144,7 @@ CHAPTERS: dict[str, list[Statement]] = {
             retrain=True,
         ),
     ],
-    "10_context_encoder": [
-        *(
-            Statement(
-                PATHAK,
-                "A context encoder fills a large hole from what surrounds it.",
-                (f"context_encoder-{dataset}",),
-                of.fills_well,
-                dataset,
-            )
-            for dataset in ("imagenette", "scenes")
-        ),
-        Statement(
-            PATHAK,
-            "With the adversarial loss what is filled is sharper than with L2 alone.",
-            ("context_encoder_l2-imagenette", "context_encoder-imagenette"),
-            of.sharper_in_holes,
-        ),
-    ],
+    **TRANSLATION,
     "17_srgan": [
         Statement(PLACES, "Training on squared errors loses high frequencies.", ("srresnet-photos",), of.loses_detail),
         Statement(

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from tfgans import metrics
 from tfgans.adversarial import Adversarial
 from tfgans.card import Card, Row
 from tfgans.data import ImageSet
@@ -15,7 +16,7 @@ from tfgans.inference.exported import Exported
 from tfgans.metrics.names import cell
 from tfgans.recipe import Recipe
 from tfgans.run import Run
-from tfgans.tasks import SAMPLE_SEED, Examples, Measured, Subject
+from tfgans.tasks import SAMPLE_SEED, Examples, Measured, Subject, row
 from tfgans.tasks.segmented import read_segments, without_segmenter
 from tfgans.tasks.translation import (
     SHOWN,
@@ -30,6 +31,7 @@ from tfgans.tasks.translation import (
     translated,
 )
 
+BLOCK = 16  # pixels a side of what is large in an image
 SHOWS_ALL = False  # in the README, also cards without a model
 
 
@@ -44,7 +46,8 @@ def measure(model: Exported, subject: Subject) -> Measured:
     `of` input: the source in the place of its translation, where both are images of one size. The floor of the
     distances between sets is that of training targets. Targets that are images of the recipe's `image_palette` are
     measured as label maps, too: the nearest colours in them and in what was made. A segmenter scores
-    photographs of label maps, where there is one: `segmented.read_segments`.
+    photographs of label maps, where there is one: `segmented.read_segments`. L1 of blocks says how right an image is at
+    large, the energy of fine detail how sharp it is.
 
     Raises UserError where the test images are no pairs.
     """
@@ -72,6 +75,8 @@ def measure(model: Exported, subject: Subject) -> Measured:
     if subject.recipe.image_palette and not subject.recipe.segmenter:
         rows += of_labels(made, target.images, palette_of(subject.recipe.image_palette), **place)
     rows += between(made, target.images, "model", **place)
+    rows.append(row("coarse_l1", coarse_l1(made, target.images), **place))
+    rows += [row("detail", detail(images), of, **place) for of, images in photos.items()]
     rows += perceptual(features, made, target.images, "model", **place)
     source = shown(sources[0])
     comparable = sources[0].encoding == "image" and source.shape[:3] == target.images.shape[:3]
@@ -92,6 +97,23 @@ def _made(model: Exported, sources: list[ImageSet]) -> np.ndarray:
     """Translations of the sources; a model with noise gets the seed of samples."""
     seed = [SAMPLE_SEED] if "seed" in model.need("translate").inputs else []
     return translated(lambda *each: model.call("translate", *each, *seed), *sources)
+
+
+def coarse_l1(made: np.ndarray, target: np.ndarray) -> float:
+    """The L1 distance, in [0, 1], of images (n, h, w, c), uint8, averaged over blocks of BLOCK x BLOCK pixels.
+
+    What is left over at the right and below does not count.
+    """
+    n, height, width, channels = made.shape
+    rows, columns = max(1, height // BLOCK), max(1, width // BLOCK)
+    h, w = min(height, rows * BLOCK), min(width, columns * BLOCK)
+    apart = (made[:, :h, :w].astype(np.float32) - target[:, :h, :w]) / 255
+    return float(np.abs(apart.reshape(n, rows, h // rows, columns, w // columns, channels).mean(axis=(2, 4))).mean())
+
+
+def detail(images: np.ndarray) -> float:
+    """The energy of fine detail, in levels of 255: `metrics.hole_detail` of the whole image; the mean over n."""
+    return float(metrics.hole_detail(images, np.ones(images.shape[:3], bool)).mean())
 
 
 def measure_run(run: Run, model: Exported, subject: Subject) -> list[Row]:
