@@ -12,6 +12,7 @@
 # + 10\, \big( E\, |F(G(x)) - x| + E\, |G(F(y)) - y| \big)$$
 
 # %%
+import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
 from PIL import Image
@@ -19,7 +20,7 @@ from PIL import Image
 import tfgans
 from tfgans import data, layers
 from tfgans.models import cyclegan, networks
-from tfgans.reports.notebook import SMOKE, curves, new_folder, over_time, results, show, sources
+from tfgans.reports.notebook import SMOKE, curves, finish, new_folder, over_time, results, show, sources
 
 folder = new_folder("14_cyclegan")
 
@@ -137,12 +138,18 @@ for name, images in made.items():
 # translation that hides nothing loses about as much as the noise adds.
 
 # %%
-model, between = models["CycleGAN"], made["CycleGAN"]
-rng = np.random.default_rng(1)
-for sigma in (0.0, 0.01, 0.03, 0.1):
-    noisy = np.clip(between + rng.normal(0, sigma, between.shape), 0, 1).astype(np.float32)
-    back = model.b_to_a(tf.constant(noisy)).numpy()
-    print(f"noise of {sigma:.2f} between: L1 there and back {np.abs(back - brown).mean():.3f}")
+rng, sigmas = np.random.default_rng(1), (0.0, 0.01, 0.03, 0.1)
+figure, axes = plt.subplots(figsize=(5, 3))
+for name, model in models.items():
+    found = []
+    for sigma in sigmas:
+        noisy = np.clip(made[name] + rng.normal(0, sigma, brown.shape), 0, 1).astype(np.float32)
+        found.append(np.abs(model.b_to_a(tf.constant(noisy)).numpy() - brown).mean())
+    axes.plot(sigmas, found, marker="o", label=name)
+    print(f"{name:12} L1 there and back with noise of {sigmas}: {', '.join(f'{each:.3f}' for each in found)}")
+axes.set(xlabel="noise on the image between", ylabel="L1 there and back", ylim=(0, None))
+axes.legend()
+finish(figure, folder / "noise.png")
 
 # %% [markdown]
 # ## The full trainings
