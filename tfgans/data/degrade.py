@@ -507,6 +507,23 @@ its blocks begin in the corner or, as in a picture cut out of another one, anywh
     return Degradation(spec, factor, tuple(steps), tuple(holes), tuple(moves))
 
 
+def inverse(spec: str) -> str | None:
+    """The degradation that undoes `spec`: of negatives and rotations, "rotate:90+negative" -> "negative+rotate:270".
+
+    None where a step loses something.
+    """
+    undone = []
+    for text in reversed(spec.split("+")):
+        name, *values = (part.strip() for part in text.split(":"))
+        if name == "negative":
+            undone.append(name)
+        elif name == "rotate":
+            undone.append(f"rotate:{360 - int(values[0])}")
+        else:
+            return None
+    return "+".join(undone)
+
+
 def pair(spec: str, masks: bool = False) -> Callable[[Mapping[str, tf.Tensor], tf.Tensor], dict[str, tf.Tensor]]:
     """The transform from {"image": x, ...} to {"source": degraded x, "target": x, ...}, other entries unchanged.
 
