@@ -47,6 +47,7 @@ MODELS = {
         "label maps to large photographs, coarse to fine",
         "Wang 2017, arXiv:1711.11585",
     ),
+    "cogan": ("CoGAN", "pairs of images of two domains, learnt without pairs", "Liu 2016, arXiv:1606.07536"),
     "unet_gan": ("UNetGAN", "colourization and inpainting with a partitioned U-Net", "Zhang and Zhou (report)"),
 }
 RECIPES = Path(__file__).parent.parent / "recipes"
