@@ -23,6 +23,7 @@ class Array:
     | instances | (n, h, w, 1) int32: an instance map |
     | mask | (n, h, w, 1) bool: True in the hole |
     | label | (n,) int32 below `high`; or (n, k) of 0 and 1: attributes |
+    | probabilities | (n, k) of k classes |
     | latents | (n, d) |
     | codes | (n, c): a category, one-hot in the first `categories` entries, then continuous codes |
     | number | a scalar, such as how many to draw, or a seed |

@@ -25,7 +25,16 @@ CHANGEABLE = (
     "segmenter",
 )  # where a recipe has them
 # counts that may be 0: training works without them
-ZERO = ("pretrain_steps", "early_steps", "enhance_steps", "unroll", "overlap", "pool")
+ZERO = (
+    "pretrain_steps",
+    "early_steps",
+    "enhance_steps",
+    "unroll",
+    "overlap",
+    "pool",
+    "shared_generator_layers",
+    "shared_discriminator_layers",
+)
 
 # arguments of models that count steps of the training
 STEPS = ("pretrain_steps", "early_steps", "coarse_steps", "enhance_steps", "drop_at")

@@ -21,6 +21,7 @@ from tfgans.data.degrade import (
     pair,
     round_8bit,
 )
+from tfgans.data.degraded import inverse
 from tfgans.errors import UserError
 
 SEED = (3, 4)
@@ -290,6 +291,18 @@ def test_negative_and_rotation():
     np.testing.assert_array_equal(degrade("negative")(x, SEED), to_float(255 - photo(8, 12)))
     for turns in (1, 2, 3):
         np.testing.assert_array_equal(degrade(f"rotate:{90 * turns}")(x, SEED), np.rot90(x, turns))
+
+
+@pytest.mark.parametrize("spec", ["negative", "rotate:90", "rotate:180", "rotate: 270", "rotate:90+negative+rotate:90"])
+def test_what_loses_nothing_is_undone(spec):
+    undo = inverse(spec)
+    assert undo is not None
+    x = to_float(photo(8, 12))
+    np.testing.assert_array_equal(degrade(undo)(degrade(spec)(x, SEED), SEED), x)
+
+
+def test_what_cannot_be_undone():
+    assert [inverse(spec) for spec in ("edges", "rotate:90+edges", "bicubic:2", "mask:4")] == [None] * 4
 
 
 def test_freeform_covers_a_part_and_has_the_brush_width():

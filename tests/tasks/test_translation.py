@@ -15,7 +15,6 @@ from PIL import Image
 
 from tfgans import tasks
 from tfgans.data import ImageSet
-from tfgans.data.degraded import degraded, undone
 from tfgans.data.palettes import palette as palette_of
 from tfgans.endpoint import Array, Endpoint, generator, images, latents, number
 from tfgans.errors import UserError
@@ -452,18 +451,6 @@ def test_ranks_of_partners() -> None:
     assert hidden_pairs.partner_rank(targets[:1], targets[[3, 0]]) == 2
 
 
-@pytest.mark.parametrize("spec", ["negative", "rotate:90", "rotate:180", "rotate:270"])
-@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-def test_a_degradation_is_undone(spec: str, dtype: Any) -> None:
-    images = np.random.default_rng(0).integers(0, 256, (2, 4, 4, 1)).astype(np.uint8)
-    source = ImageSet("x", images.ravel(), np.tile([4, 4, 1], (2, 1)))
-    spoilt = degraded(source, spec).images
-    assert not np.array_equal(spoilt, images)
-    back = undone(spoilt if dtype == np.uint8 else spoilt.astype(dtype) / 255, spec)
-    np.testing.assert_allclose(back * (1 if dtype == np.uint8 else 255), images, atol=1e-3)
-    assert undone(images, "edges") is None
-
-
 def test_unpaired_photographs_and_label_maps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """a is a photograph of sky above building, b its map in colours: accuracies one way, a segmenter the other."""
     rows = np.repeat([0, 1], [6, 10])
@@ -519,15 +506,97 @@ def test_the_two_images_of_a_pair_agree(tmp_path: Path, monkeypatch: pytest.Monk
     of = subject(f"domains:folder:{tmp_path / 'set'}", side=24, channels=1, pairing="halves", degradation="pool:2")
     measured = joint_generation.measure(model, of)
     assert measured.protocol["n_fake"] == 3  # as many as there are test images
-    assert {row.where for row in measured.rows} == {"agreement"} and {row.test for row in measured.rows} == {"set"}
+    assert {row.where for row in measured.rows} == {"agreement", None} and {row.test for row in measured.rows} == {
+        "set"
+    }
     found = values(measured)
+    assert found["pixel_agreement", "model"] == 0, "102 is dark, 128 is light"
     assert found["l1", "model", "agreement"] == l1(26) and found["psnr", "model", "agreement"] == psnr(26)
     with pytest.raises(UserError, match="leave --test out"):
         joint_generation.measure(model, Subject(of.recipe, tests=["mnist5k"]))
     for module in ("translation", "joint_generation"):
         monkeypatch.setattr(f"tfgans.tasks.{module}.load_features", lambda name: Sizes())
     read = values(joint_generation.measure(model, Subject(of.recipe, features="judge:sizes")))
-    assert read == found | {("same_class", "model"): pytest.approx(2 / 3)}
+    assert read == found | {("same_class", of): pytest.approx(2 / 3) for of in ("model", "real")}
+
+
+class Corner:
+    """A judge of two classes: whether the corner at the top left is light."""
+
+    name, sha256, n_classes = "judge:corner", "ef", 2
+
+    def logits(self, pictures: np.ndarray) -> np.ndarray:
+        return np.eye(2)[(pictures[:, 0, 0, 0] >= 128).astype(int)]
+
+    def features(self, pictures: np.ndarray) -> np.ndarray:
+        return pictures.reshape(len(pictures), -1).astype(np.float32)
+
+
+@pytest.mark.parametrize("degradation, light", [("rotate:90", (-1, 0)), ("negative", (0, 0)), ("edges", (0, 0))])
+def test_rotations_and_negatives_are_undone_before_a_judge_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, degradation: str, light: tuple[int, int]
+) -> None:
+    """Pairs of which a has a light corner, each second one wherever it belongs in b; edges are read as they are."""
+    for split in ("train", "test"):
+        for i in range(4):
+            corner = np.zeros((SIDE, SIDE, 3))
+            corner[0, 0] = 255 * (i % 2)
+            write(tmp_path / "set" / split / f"{i}.png", corner)
+    a, b = np.zeros((4, SIDE, SIDE, 1), np.float32), np.zeros((4, SIDE, SIDE, 1), np.float32)
+    a[:, 0, 0] = 1
+    b[::2, light[0], light[1]] = 1
+    b = 1 - b if degradation == "negative" else b
+    pairs = {"a": tf.constant(a), "b": tf.constant(b)}
+
+    def sample(n: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {side: each[:n] for side, each in pairs.items()}
+
+    made = {side: images(1, (None, SIDE, SIDE)) for side in ("a", "b")}
+    rules = Endpoint({"n": number(), "seed": number()}, made)
+    model = Exported(declare(tmp_path / "m", {"sample": (sample, rules)}))
+    for module in ("translation", "joint_generation"):
+        monkeypatch.setattr(f"tfgans.tasks.{module}.load_features", lambda name: Corner())
+    recipe: dict[str, Any] = dict(pairing="halves", degradation=degradation, features="judge:corner")
+    found = values(joint_generation.measure(model, subject(f"domains:folder:{tmp_path / 'set'}", channels=1, **recipe)))
+    assert found["same_class", "model"] == 0.5
+    assert found["same_class", "real"] == (0.5 if degradation == "edges" else 1.0), "the corner is no edge of itself"
+    if degradation != "edges":
+        pixels = SIDE * SIDE
+        assert found["pixel_agreement", "model"] == pytest.approx(1 - 0.5 / pixels)
+        assert found["pixel_agreement", "shuffled"] == pytest.approx(1 - 0.5 / pixels), "every a is the same"
+
+
+def test_a_model_that_classifies_is_right_as_often_as_its_labels_say(tmp_path: Path) -> None:
+    """Class 1 is light; it says so of a, and of b the opposite but for one image in four."""
+    for name in ("one", "two"):
+        for split in ("train", "test"):
+            for i in range(4):
+                write(tmp_path / name / split / f"class{i % 2}" / f"{i}.png", 200 * (i % 2) + i)
+
+    def light(pictures: tf.Tensor) -> tf.Tensor:
+        chance = tf.reduce_mean(pictures, (1, 2, 3))
+        return tf.stack([1 - chance, chance], axis=-1)
+
+    made = {side: images(3, (None, SIDE, SIDE)) for side in ("a", "b")}
+    read = Array((None, 2), low=0, high=1, encoding="probabilities")
+    functions = {
+        "sample": (
+            lambda n, seed: {side: tf.zeros((n, SIDE, SIDE, 3)) for side in ("a", "b")},
+            Endpoint({"n": number(), "seed": number()}, made),
+        ),
+        "classify_a": (light, Endpoint({"images": made["a"]}, {"classes": read})),
+        "classify_b": (
+            lambda x: tf.where(x[:, :1, 0, 0] < 0.005, light(x), 1 - light(x)),
+            Endpoint({"images": made["b"]}, {"classes": read}),
+        ),
+    }
+    model = Exported(declare(tmp_path / "m", functions))
+    measured = joint_generation.measure(
+        model, subject(f"domains:folder:{tmp_path / 'one'},folder:{tmp_path / 'two'}", pairing="shuffled")
+    )
+    found = values(measured)
+    assert found["label_accuracy", "model", "a"] == 1.0 and found["label_accuracy", "model", "b"] == 0.25
+    assert measured.protocol["n_classified_b"] == 4
 
 
 # --- tasks ------------------------------------------------------------------------------------------------------------

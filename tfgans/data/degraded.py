@@ -30,9 +30,18 @@ def degraded(source: ImageSet, spec: str) -> ImageSet:
     return replace(source, name=f"{source.name}, {spec}", pixels=pixels, shapes=shapes)
 
 
-def undone(images: np.ndarray, spec: str) -> np.ndarray | None:
-    """(n, h, w, c) images, uint8 or in [0, 1], as they were before a negative or a rotation; None after others."""
-    if spec == "negative":
-        return (255 if images.dtype == np.uint8 else 1.0) - images
-    kind, _, degrees = spec.partition(":")
-    return np.rot90(images, -int(degrees) // 90, axes=(1, 2)) if kind == "rotate" else None
+def inverse(spec: str) -> str | None:
+    """The degradation that undoes `spec`: of negatives and rotations, "rotate:90+negative" -> "negative+rotate:270".
+
+    None where a step loses something.
+    """
+    undone = []
+    for text in reversed(spec.split("+")):
+        name, *values = (part.strip() for part in text.split(":"))
+        if name == "negative":
+            undone.append(name)
+        elif name == "rotate":
+            undone.append(f"rotate:{360 - int(values[0])}")
+        else:
+            return None
+    return "+".join(undone)

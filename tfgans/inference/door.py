@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 from tfgans.errors import UserError
 from tfgans.inference.exported import Exported
 from tfgans.inference.image_files import CONVERTED, parts
+from tfgans.inference.invert import translator
 from tfgans.inference.label_maps import INSTANCES, checked, takes_instances
 from tfgans.inference.metadata import upright, upright_xmp
 from tfgans.inference.scaling import resized, spread
@@ -93,7 +94,7 @@ class Model:
         made of it is uint8. `instances` are the ids of its objects, in the same form; without them pixels of one class
         that touch are an object.
         """
-        pictures = pictures_of(self.exported, self.exported.translation(to), seed)
+        pictures = translator(self.exported, to, seed)
         if instances is not None and not takes_instances(pictures.endpoint):
             raise UserError(f"{self.exported.path.name} takes no instance maps")
         return self._apply(pictures, image, instances=instances)

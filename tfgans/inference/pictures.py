@@ -21,6 +21,7 @@ from tfgans.inference import upscale
 from tfgans.inference.exported import Exported
 from tfgans.inference.image_files import Picture, read_picture
 from tfgans.inference.image_writers import check_format, write_picture
+from tfgans.inference.invert import translator
 from tfgans.inference.label_maps import read_instance_map, read_label_map, takes_instances
 from tfgans.inference.metadata import resolution
 from tfgans.inference.places import Job, check_place, plan
@@ -82,7 +83,7 @@ def translate_files(
     class that touch are an object.
     """
     exported = Exported(model)
-    pictures = pictures_of(exported, exported.translation(to), seed)
+    pictures = translator(exported, to, seed)
     palette = exported.declaration.get("palette")
     if instances is not None and not takes_instances(pictures.endpoint):
         raise UserError(f"{exported.path.name} takes no instance maps; leave --instances out")

@@ -11,7 +11,7 @@ MEASURES = {
     "classifier_score": "Classifier score",
     "precision": "Precision: samples that look like real ones",
     "recall": "Recall: real ones that samples cover",
-    "label_accuracy": "Label accuracy: the judge reads the label that was asked for",
+    "label_accuracy": "Label accuracy: the share of labels that are read right",
     "category_accuracy": "Category accuracy: the judge reads the digit that best matches the category asked for",
     "recognition_accuracy": "Recognition accuracy: test images, by the category that the model reads",
     "nll_bound": "Bound on -log p of binarized test images (nats)",
@@ -55,6 +55,7 @@ MEASURES = {
     "class_kept": "Share of images in which the judge reads the class of what they were made of",
     "partner_rank": "Rank of the true partner among the test images (1 is best)",
     "same_class": "Share of pairs in which the judge reads the same class",
+    "pixel_agreement": "Share of pixels that are light in both or dark in both",
 }
 OF = {
     "model": "",
@@ -64,6 +65,7 @@ OF = {
     "biharmonic": "of biharmonic filling",
     "train": "of training images: the floor",
     "real": "of real images",
+    "shuffled": "of pairs that do not belong together",
     "step": "of the step's number",
     "g_loss": "of the generator's loss",
 }

@@ -47,6 +47,7 @@ MODELS = {
         "label maps to large photographs, coarse to fine",
         "Wang 2017, arXiv:1711.11585",
     ),
+    "cogan": ("CoGAN", "pairs of images of two domains, learnt without pairs", "Liu 2016, arXiv:1606.07536"),
     "cyclegan": ("CycleGAN", "translates between two domains, without pairs", "Zhu 2017, arXiv:1703.10593"),
     "dualgan": ("DualGAN", "the same with Wasserstein critics and U-Nets", "Yi 2017, arXiv:1704.02510"),
     "unet_gan": ("UNetGAN", "colourization and inpainting with a partitioned U-Net", "Zhang and Zhou (report)"),

@@ -67,6 +67,12 @@ SHOWN = {  # task -> (measure, of) and what a chapter calls it
         ("kernel_distance", "model"): "kernel distance (0 is best)",
         ("kernel_distance", "train"): "  of training images: the floor",
     },
+    "joint_generation": {
+        ("pixel_agreement", "model"): "pixels that agree",
+        ("pixel_agreement", "shuffled"): "  in pairs that do not belong together",
+        ("same_class", "model"): "pairs read as the same class",
+        ("same_class", "real"): "  of real pairs",
+    },
 }
 
 

@@ -9,8 +9,9 @@ from tfgans import metrics
 from tfgans.card import Row
 from tfgans.data import ImageSet
 from tfgans.data.degrade import degrade
-from tfgans.data.degraded import undone
+from tfgans.data.degraded import inverse
 from tfgans.tasks import row
+from tfgans.tasks.small_restoration import coarse
 
 AMONG = 500  # images at most among which a partner is looked for
 BATCH = 8
@@ -48,9 +49,9 @@ def read_classes(
         (made, "b" if direction == "a_to_b" else "a", direction, None),
         (back, "a" if direction == "a_to_b" else "b", "round_trip", "a" if direction == "a_to_b" else "b"),
     ):
-        plain = undone(images, degradation) if domain == "b" else images
-        if plain is not None:
-            read = judge.logits(np.ascontiguousarray(plain)).argmax(axis=1)
+        undo = inverse(degradation) if domain == "b" else ""
+        if undo is not None:
+            read = judge.logits(coarse(images, undo) if undo else images).argmax(axis=1)
             yield row("class_kept", metrics.label_accuracy(read, source.labels), direction=way, where=where, **place)
 
 

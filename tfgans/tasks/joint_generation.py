@@ -9,6 +9,8 @@ import tensorflow as tf
 from tfgans import metrics
 from tfgans.adversarial import Adversarial
 from tfgans.card import Card, Row
+from tfgans.data import ImageSet
+from tfgans.data.degraded import inverse
 from tfgans.features import load_features
 from tfgans.images import grid, to_uint8
 from tfgans.inference.exported import Exported
@@ -17,9 +19,11 @@ from tfgans.recipe import Recipe
 from tfgans.run import Run
 from tfgans.tasks import PREVIEW_SEED, SAMPLE_SEED, Examples, Measured, Subject, row
 from tfgans.tasks.small_restoration import coarse
-from tfgans.tasks.translation import between, between_sets, coloured, domains_of, one
+from tfgans.tasks.translation import between, between_sets, coloured, domains_of, given, one
 
 COLUMNS = 10
+BATCH = 500
+LIGHT = 128  # of 255 levels: half
 SHOWS_ALL = False  # in the README, also cards without a model
 
 
@@ -30,8 +34,15 @@ def features_of(card: Card) -> str | None:
 def measure(model: Exported, subject: Subject) -> Measured:
     """Distances of `n` samples of each domain from its test images, and how well the two images of a pair agree.
 
-    With a judge, `same_class`: the share of pairs in which it reads the same class. Where b is a degradation of a,
-    `agreement`: L1, PSNR and SSIM of the degradation of a sample's a from its b.
+    Where b is a degradation of a, the degradation of a sample's a is compared with its b: L1, PSNR and SSIM (`where` is
+    agreement), and `pixel_agreement`, the share of pixels that are light in both or dark in both, light being half of
+    white or more (arXiv:1606.07536, section 4, counts "agreed pixels" and has no threshold). `of` shuffled: the same
+    with the b of another sample.
+
+    With a judge, `same_class`: the share of pairs in which it reads the same class; `of` real: of test images and their
+    degradations. A rotation or a negative is undone before b is read: the judge knows upright light digits alone.
+
+    Of a model that classifies, `label_accuracy` in all test images of a and of b. The labels of b serve nothing else.
     """
     subject.without_tests()
     test, train = domains_of(subject, "test"), domains_of(subject, "train")
@@ -51,13 +62,35 @@ def measure(model: Exported, subject: Subject) -> Measured:
         sets = {"model": made[side], "train": one(train, side).images[:n]}
         more, network = between_sets(subject.features, one(test, side).images[:n], sets, test=name, where=side)
         rows, protocol = rows + more, protocol | network
-    if subject.recipe.degradation:
-        rows += between(coarse(made["a"], subject.recipe.degradation), made["b"], "model", test=name, where="agreement")
+    degradation = subject.recipe.degradation
+    if degradation:
+        wanted = coarse(made["a"], degradation)
+        rows += between(wanted, made["b"], "model", test=name, where="agreement")
+        for of, others in (("model", made["b"]), ("shuffled", np.roll(made["b"], 1, axis=0))):
+            rows.append(row("pixel_agreement", np.mean((wanted >= LIGHT) == (others >= LIGHT)), of, test=name))
     judge: Any = load_features(subject.features) if subject.features else None
     if judge and judge.n_classes:
-        read = [judge.logits(made[side]).argmax(axis=1) for side in ("a", "b")]
-        rows.append(row("same_class", metrics.label_accuracy(*read), test=name))
+        pairs = {"model": made}
+        if test.aligned:
+            pairs["real"] = {side: one(test, side).images[:n] for side in ("a", "b")}
+        undo = inverse(degradation) if degradation else None
+        for of, images in pairs.items():
+            b = coarse(images["b"], undo) if undo else images["b"]
+            read = [judge.logits(each).argmax(axis=1) for each in (images["a"], b)]
+            rows.append(row("same_class", metrics.label_accuracy(*read), of, test=name))
+    for side in ("a", "b"):
+        real, classify = one(test, side), f"classify_{side}"
+        if classify in model.endpoints and real.labels is not None:
+            accuracy = metrics.label_accuracy(_classes(model, classify, real), real.labels)
+            rows.append(row("label_accuracy", accuracy, test=name, where=side))
+            protocol[f"n_classified_{side}"] = len(real)
     return Measured(protocol, rows)
+
+
+def _classes(model: Exported, classify: str, images: ImageSet) -> np.ndarray:
+    """The most probable class of each image, (n,)."""
+    parts = [given(images, i, i + BATCH) for i in range(0, len(images), BATCH)]
+    return np.concatenate([model.call(classify, part).argmax(axis=-1) for part in parts])
 
 
 def measure_run(run: Run, model: Exported, subject: Subject) -> list[Row]:
@@ -88,10 +121,15 @@ def table(cards: dict[str, Card]) -> list[str]:
     for name, card in cards.items():
         if card.task != "joint_generation":
             continue
-        columns = [cell(card.per_seed("same_class"), 1, 100), cell(card.per_seed("l1", where="agreement"), 3)]
+        columns = [cell(card.per_seed("same_class"), 1, 100)]
+        columns += [cell(card.per_seed("pixel_agreement", of), 3) for of in ("model", "shuffled")]
+        columns += [cell(card.per_seed("label_accuracy", where=side), 1, 100) for side in ("a", "b")]
         for side in ("a", "b"):
             columns += [cell(card.per_seed("kernel_distance", of, where=side), 3) for of in ("model", "train")]
         counts = f"{len(card.training_seeds)} | {card.protocol['n_fake']:,}"
         lines.append(f"| [{name}](saved_models/{name}/card.json) | {' | '.join(columns)} | {counts} |")
-    head = "| model | same class % | L1 of f(a) and b | kernel distance of a | floor | of b | floor | seeds | n |"
-    return [head, "|---" * 9 + "|", *lines] if lines else []
+    head = (
+        "| model | same class % | pixel agreement of f(a) and b | of others | label accuracy % of a | of b "
+        "| kernel distance of a | floor | of b | floor | seeds | n |"
+    )
+    return [head, "|---" * 12 + "|", *lines] if lines else []

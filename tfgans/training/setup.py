@@ -246,8 +246,8 @@ def check_batches(name: str, model: Adversarial, recipe: Recipe, dataset: tf.dat
 def fit_classes(name: str, recipe: Recipe, source: data.ImageSet | data.Domains) -> Recipe:
     """The recipe with as many classes as the data have; attributes, where they have those.
 
-    Without labels in the data there are 0 classes, unless the model samples from labels. `label_classes` are those of
-    the source's label maps, 0 where it is an image.
+    Without labels in the data there are 0 classes, unless the model samples from labels. Of several sets a recipe of 0
+    classes leaves the labels alone. `label_classes` are those of the source's label maps, 0 where it is an image.
 
     Raises:
         UserError: the model needs labels and the data have none, or attributes in the place of classes.
@@ -256,7 +256,7 @@ def fit_classes(name: str, recipe: Recipe, source: data.ImageSet | data.Domains)
         maps = source.by_key.get("label_map") if isinstance(source, data.Domains) else None
         count = len(maps.palette) if maps is not None and maps.palette is not None else 0
         recipe = dataclasses.replace(recipe, model={**recipe.model, "label_classes": count})
-    if "classes" not in recipe.model:
+    if "classes" not in recipe.model or (isinstance(source, data.Domains) and not recipe.model["classes"]):
         return recipe
     if source.labels is None:
         main = next(iter(network_of(name, recipe).endpoints().values()))
