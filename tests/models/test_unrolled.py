@@ -259,6 +259,7 @@ def test_points_are_the_same_every_time_and_others_in_the_test_split() -> None:
     assert len(test) == 10_000 and not np.isin(test.images[:, 0, 0, 0], again.images[:, 0, 0, 0]).all()
     few = data.load("gaussians8", limit=40)
     assert len(few) == 40 and few.images.shape == (40, 1, 1, 2)
+    assert np.bincount(few.labels).tolist() == [5] * 8, "as many of each Gaussian"
     np.testing.assert_array_equal(again.subset(np.array([5, 2])).images, again.images[[5, 2]])
     with pytest.raises(UserError, match="holds points"):
         data.load("gaussians8", image_shape=(28, 28, 1))
