@@ -1,6 +1,7 @@
 """Images as arrays: to 8 bits, in grids, as PNG files."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -25,10 +26,34 @@ def grid(images: np.ndarray, columns: int, gap: int = 2) -> np.ndarray:
     return sheet
 
 
-def scatter(samples: np.ndarray, real: np.ndarray | None = None, size: int = 320) -> np.ndarray:
-    """Points (n, 1, 1, 2) in [0, 1] -> a picture (size, size, 3) in uint8: the samples blue, on top of real ones."""
+BLUE, ORANGE, GRAY = (31, 78, 160), (255, 178, 102), (205, 205, 205)
+COLOURS = np.array(  # of modes; neighbours are told apart
+    [
+        (31, 119, 180),
+        (255, 127, 14),
+        (44, 160, 44),
+        (214, 39, 40),
+        (148, 103, 189),
+        (140, 86, 75),
+        (227, 119, 194),
+        (90, 90, 90),
+        (188, 189, 34),
+        (23, 190, 207),
+    ],
+    np.uint8,
+)
+
+
+def scatter(
+    samples: np.ndarray, real: np.ndarray | None = None, size: int = 320, labels: np.ndarray | None = None
+) -> np.ndarray:
+    """Points (n, 1, 1, 2) in [0, 1] -> a picture (size, size, 3) in uint8: the samples blue, on top of real ones.
+
+    With `labels`, int (n,), the samples have ten colours in turn, and the real ones are gray.
+    """
     picture = np.full((size, size, 3), 255, np.uint8)
-    for points, colour in ((real, (255, 178, 102)), (samples, (31, 78, 160))):
+    above: Any = BLUE if labels is None else COLOURS[labels % len(COLOURS)]
+    for points, colour in ((real, ORANGE if labels is None else GRAY), (samples, above)):
         if points is not None:
             x, y = (np.clip(points.reshape(-1, 2), 0, 1) * (size - 3) + 0.5).astype(int).T
             for i in range(9):

@@ -34,10 +34,11 @@ ZERO = (
     "pool",
     "shared_generator_layers",
     "shared_discriminator_layers",
+    "curriculum_steps",
 )
 
 # arguments of models that count steps of the training
-STEPS = ("pretrain_steps", "early_steps", "coarse_steps", "enhance_steps", "drop_at")
+STEPS = ("pretrain_steps", "early_steps", "coarse_steps", "enhance_steps", "drop_at", "curriculum_steps")
 
 
 class _Loader(yaml.SafeLoader):

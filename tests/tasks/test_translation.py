@@ -35,6 +35,7 @@ from tfgans.tasks.translation import perceptual
 SIDE = 16
 PHOTO = images(3)
 IDS = Array((None, None, None, 1), "int32", 0, 4, "classes")
+POINTS = Endpoint(*({"images": Array((None, 1, 1, 2), low=0.0, encoding="points")} for _ in range(2)))
 PALETTE = "red 255 0 0\ngreen 0 255 0\nblue 0 0 255\nvoid 0 0 0 -\n"
 
 
@@ -619,6 +620,7 @@ SAMPLE = generator((28, 28, 1), latents(100))
         (FILL, {"crop": False}, "restoration"),
         ({"translate": RESTORE["restore"]}, {}, "paired_translation"),
         ({"a_to_b": RESTORE["restore"], "b_to_a": RESTORE["restore"]}, {}, "unpaired_translation"),
+        ({"a_to_b": POINTS, "b_to_a": POINTS}, {}, "point_translation"),
         ({"sample": Endpoint({"n": number()}, {"a": PHOTO, "b": PHOTO})}, {}, "joint_generation"),
     ],
 )

@@ -42,6 +42,8 @@ def _grid(side: int, step: float) -> np.ndarray:
 MIXTURES = {
     "gaussians8": Mixture(_ring(8, 2.0), 0.02, 4.0),  # Metz et al. 2016, arXiv:1611.02163, appendix A
     "gaussians25": Mixture(_grid(5, 2.0), 0.05, 5.0),  # as in Srivastava et al. 2017, arXiv:1705.07761, and later
+    "gaussians5": Mixture(_ring(5, 2.0), 0.1, 4.0),  # Kim et al. 2017, arXiv:1703.05192, section 3.1: from five modes
+    "gaussians10": Mixture(_ring(10, 2.0), 0.1, 4.0),  # to ten
 }
 
 

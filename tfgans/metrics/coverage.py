@@ -33,6 +33,24 @@ def mode_coverage(points: np.ndarray, means: np.ndarray, sigma: float, within: f
     return Coverage(len(np.unique(nearest[good])), float(good.mean()), nearest)
 
 
+def source_told(reached: np.ndarray, sources: np.ndarray) -> float:
+    """The share of points whose source mode can be told from the mode that they reach, in [0, 1].
+
+    Of each mode reached the guess is the source that most of its points come from. It is 1 where no mode is reached
+    from two sources, and one over the number of sources, equally frequent, where all reach the same mode.
+
+    Args:
+        reached: (n,) int, n >= 1, the modes that points were translated to.
+        sources: (n,) int, those that they come from.
+    """
+    reached, sources = np.asarray(reached), np.asarray(sources)
+    if reached.ndim != 1 or reached.shape != sources.shape or not len(reached):
+        raise ValueError(f"modes must have shape (n,), n >= 1, not {reached.shape} and {sources.shape}")
+    counts = np.zeros((reached.max() + 1, sources.max() + 1), np.int64)
+    np.add.at(counts, (reached, sources), 1)
+    return float(counts.max(axis=1).sum() / len(reached))
+
+
 def stacked_digits(read: np.ndarray) -> np.ndarray:
     """The modes 0 .. 999 of images with a digit in each channel: (n, 3) digits -> (n,) int, 100 r + 10 g + b."""
     read = np.asarray(read)

@@ -50,6 +50,7 @@ MODELS = {
     "cogan": ("CoGAN", "pairs of images of two domains, learnt without pairs", "Liu 2016, arXiv:1606.07536"),
     "cyclegan": ("CycleGAN", "translates between two domains, without pairs", "Zhu 2017, arXiv:1703.10593"),
     "dualgan": ("DualGAN", "the same with Wasserstein critics and U-Nets", "Yi 2017, arXiv:1704.02510"),
+    "discogan": ("DiscoGAN", "relations between two domains, one to one", "Kim 2017, arXiv:1703.05192"),
     "unet_gan": ("UNetGAN", "colourization and inpainting with a partitioned U-Net", "Zhang and Zhou (report)"),
 }
 RECIPES = Path(__file__).parent.parent / "recipes"

@@ -32,6 +32,7 @@ TASKS = (
     "small_restoration",
     "paired_translation",
     "unpaired_translation",
+    "point_translation",
     "joint_generation",
 )
 STACKED = "stacked_mnist"
@@ -100,7 +101,8 @@ def task_of(endpoints: dict[str, Endpoint], recipe: Recipe) -> str:
     if "translate" in endpoints:
         return "paired_translation"
     if "a_to_b" in endpoints:
-        return "unpaired_translation"
+        made = endpoints["a_to_b"].outputs.values()
+        return "point_translation" if any(each.encoding == "points" for each in made) else "unpaired_translation"
     if "fill" in endpoints:
         return "restoration"
     if "restore" in endpoints:
