@@ -140,6 +140,74 @@ def test_noise_between_spoils_the_way_back(noisy: Any, expected: str) -> None:
 def test_translators_beside_each_other() -> None:
     good = kept((0.95, 0.9), (0.99,))
     good.settings.update(steps=30, batch_size=100)
-    lines = comparisons.translators({"cyclegan-edges-mnist": good, "dcgan-mnist": card()}).splitlines()
+    lines = comparisons.translators({"cyclegan-edges": good, "dcgan-mnist": card()}).splitlines()
     assert len(lines) == 3
     assert lines[2].startswith("| digits, edges | CycleGAN | 92.5 ± 3.5 | 97.0 | 99.0 |") and "| 3,000 |" in lines[2]
+
+
+@pytest.mark.parametrize(
+    "found, edges, negative",
+    [
+        ((0.95, 0.96), REPRODUCED, REPRODUCED),
+        ((0.94, 0.96), REPRODUCED, PARTLY),
+        ((0.7, 0.96), NOT_REPRODUCED, NOT_REPRODUCED),
+    ],
+)
+def test_pixels_of_a_pair(found: Any, edges: str, negative: str) -> None:
+    """With others they agree in 0.8."""
+    made_of = made(plain("pixel_agreement", found), plain("pixel_agreement", (0.8, 0.8), "shuffled"))
+    for degradation, expected in (("edges", edges), ("negative", negative)):
+        made_of.settings["degradation"] = degradation
+        assert to.pixels_agree(made_of)[0] == expected
+
+
+@pytest.mark.parametrize("found, expected", [((0.9, 0.85), REPRODUCED), ((0.9, 0.5), PARTLY), ((0.4,), NOT_REPRODUCED)])
+def test_the_same_digit_in_both(found: Any, expected: str) -> None:
+    assert to.same_digit(made(plain("same_class", found)))[0] == expected
+
+
+@pytest.mark.parametrize(
+    "agreements, expected",
+    [
+        (((0.5, 0.6), (0.7, 0.75), (0.9, 0.95)), REPRODUCED),
+        (((0.5,), (0.7,), (0.9,)), PARTLY),  # a single seed a side
+        (((0.5, 0.6), (0.95, 0.97), (0.9, 0.91)), PARTLY),  # most in the middle
+        (((0.9, 0.95), (0.7, 0.75), (0.5, 0.6)), NOT_REPRODUCED),
+    ],
+)
+def test_shared_layers(agreements: Any, expected: str) -> None:
+    cards = [
+        made(plain("pixel_agreement", values), model={"shared_generator_layers": n})
+        for n, values in zip((0, 2, 4), agreements, strict=True)
+    ]
+    verdict, numbers = to.sharing_couples(*cards)
+    assert verdict == expected and numbers.startswith(f"0 shared {agreements[0][0]:.3f}")
+
+
+@pytest.mark.parametrize("high, expected", [(HIGH, REPRODUCED), (MIXED, PARTLY), ((0.5, 0.6), NOT_REPRODUCED)])
+def test_adaptation(high: Any, expected: str) -> None:
+    cards = [made(plain("label_accuracy", values, where="b")) for values in (LOW, high)]
+    assert to.adapts(*cards)[0] == expected
+
+
+@pytest.mark.parametrize(
+    "none, one, both, expected",
+    [
+        (LOW, LOW, (1.0, 0.95), REPRODUCED),
+        (LOW, (0.6, 1.0), (1.0, 0.95), PARTLY),
+        (LOW, LOW, (0.9, 0.8), PARTLY),
+        (LOW, (0.9, 0.95), (0.9, 0.8), NOT_REPRODUCED),
+    ],
+)
+def test_modes_that_are_kept_apart(none: Any, one: Any, both: Any, expected: str) -> None:
+    cards = [made(("source_told", "model", "a_to_b", None, values)) for values in (none, one, both)]
+    verdict, numbers = to.keeps_modes_apart(*cards)
+    assert verdict == expected and f"DiscoGAN {100 * both[0]:.0f}, {100 * both[1]:.0f}% told" in numbers
+
+
+@pytest.mark.parametrize(
+    "both, expected", [((10.0, 10.0), REPRODUCED), ((10.0, 9.0), PARTLY), ((5.0, 5.0), NOT_REPRODUCED)]
+)
+def test_modes_that_are_reached(both: Any, expected: str) -> None:
+    cards = [made(("modes", "model", "a_to_b", None, values)) for values in ((5.0, 6.0), (5.0, 5.0), both)]
+    assert to.reaches_all_modes(*cards)[0] == expected

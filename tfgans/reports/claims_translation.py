@@ -8,6 +8,8 @@ PATHAK = "Pathak et al. 2016, Context Encoders: Feature Learning by Inpainting, 
 ISOLA = "Isola et al. 2016, Image-to-Image Translation with Conditional Adversarial Networks, arXiv:1611.07004"
 WANG = "Wang et al. 2017, High-Resolution Image Synthesis with Conditional GANs, arXiv:1711.11585"
 ZHU = "Zhu et al. 2017, Unpaired Image-to-Image Translation, arXiv:1703.10593"
+LIU = "Liu and Tuzel 2016, Coupled Generative Adversarial Networks, arXiv:1606.07536"
+KIM = "Kim et al. 2017, DiscoGAN, arXiv:1703.05192"
 YI = "Yi et al. 2017, DualGAN, arXiv:1704.02510"
 CHU = "Chu et al. 2017, CycleGAN, a Master of Steganography, arXiv:1712.02950"
 
@@ -98,6 +100,29 @@ TRANSLATION: dict[str, list[Statement]] = {
             to.separates_touching,
         ),
     ],
+    "13_cogan": [
+        *(
+            Statement(LIU, "Pixels of a pair agree (section 4).", (f"cogan-{task}",), to.pixels_agree, task)
+            for task in ("edges", "negative")
+        ),
+        Statement(LIU, "A digit and its rotation come as a pair.", ("cogan-rotation",), to.same_digit),
+        Statement(
+            VARIANTS,
+            "Sharing the layers that come first couples the domains.",
+            ("cogan_shared_0-edges", "cogan_shared_2-edges", "cogan-edges"),
+            to.sharing_couples,
+        ),
+        *(
+            Statement(
+                LIU,
+                "Digits of another kind are read without their labels (section 6).",
+                (f"cogan_source_only-{way}", f"cogan-{way}"),
+                to.adapts,
+                way,
+            )
+            for way in ("usps", "usps_to_mnist")
+        ),
+    ],
     "14_cyclegan": [
         Statement(
             ZHU,
@@ -109,7 +134,7 @@ TRANSLATION: dict[str, list[Statement]] = {
         Statement(
             ZHU,
             "Cycles keep what an image shows.",
-            tuple(f"cyclegan-{task}-mnist" for task in ("negative", "edges", "rotation")),
+            tuple(f"cyclegan-{task}" for task in ("negative", "edges", "rotation")),
             to.keeps_classes,
         ),
         Statement(CHU, "The translation hides its source.", ("cyclegan-cityscapes",), to.hides_its_source),
@@ -118,9 +143,31 @@ TRANSLATION: dict[str, list[Statement]] = {
         Statement(
             YI,
             "Two critics and a reconstruction loss keep what an image shows.",
-            tuple(f"dualgan-{task}-mnist" for task in ("negative", "edges", "rotation")),
+            tuple(f"dualgan-{task}" for task in ("negative", "edges", "rotation")),
             to.keeps_classes,
         ),
         Statement(CHU, "The translation hides its source.", ("dualgan-cityscapes",), to.hides_its_source),
+    ],
+    "16_discogan": [
+        *(
+            Statement(KIM, text, tuple(f"discogan{kind}-gaussians" for kind in ("_none", "_one", "")), test)
+            for text, test in (
+                (
+                    "With reconstructions both ways modes are kept apart; without, or with one, they join.",
+                    to.keeps_modes_apart,
+                ),
+                (
+                    "With reconstructions both ways all modes are reached; without, or with one, some.",
+                    to.reaches_all_modes,
+                ),
+            )
+        ),
+        Statement(
+            KIM,
+            "Two reconstruction losses keep what an image shows.",
+            tuple(f"discogan-{task}" for task in ("negative", "edges", "rotation")),
+            to.keeps_classes,
+        ),
+        Statement(CHU, "The translation hides its source.", ("discogan-cityscapes",), to.hides_its_source),
     ],
 }

@@ -32,9 +32,9 @@ TRANSLATORS = {  # the end of a card's name is that of the images
     "pix2pix-photo_to_labels": "Pix2pix",
 }
 TRANSLATED = {
-    "negative-mnist": "digits, negative",
-    "edges-mnist": "digits, edges",
-    "rotation-mnist": "digits, turned",
+    "negative": "digits, negative",
+    "edges": "digits, edges",
+    "rotation": "digits, turned",
     "emoji": "emoji",
     "cityscapes": "cityscapes",
 }
