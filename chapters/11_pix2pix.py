@@ -21,7 +21,7 @@ from PIL import Image
 import tfgans
 from tfgans import data, metrics
 from tfgans.models import networks, pix2pix
-from tfgans.reports.notebook import SMOKE, curves, new_folder, over_time, results, show, sources
+from tfgans.reports.notebook import SMOKE, curves, new_folder, over_time, results, show, sources, verdicts
 
 folder = new_folder("11_pix2pix")
 
@@ -152,6 +152,12 @@ print(f"standard deviation over seeds: {np.std(seeds, axis=0).mean():.4f} of 1")
 # %%
 for name in ("pix2pix-facades", "pix2pix-labels_to_photo-cityscapes", "pix2pix-photo_to_labels-cityscapes"):
     results(name, folder)
+
+# %% [markdown]
+# ## What the paper says, and what was measured
+
+# %%
+verdicts("11_pix2pix")
 
 # %% [markdown]
 # `tfgans translate pix2pix-facades plan.png` builds a house by your own plan.

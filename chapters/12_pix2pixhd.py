@@ -20,7 +20,7 @@ from PIL import Image
 import tfgans
 from tfgans import data
 from tfgans.models import instance_maps, networks, pix2pixhd, pix2pixhd_networks
-from tfgans.reports.notebook import SMOKE, curves, new_folder, over_time, results, show, sources
+from tfgans.reports.notebook import SMOKE, curves, new_folder, over_time, results, show, sources, verdicts
 
 folder = new_folder("12_pix2pixhd")
 
@@ -163,6 +163,12 @@ print(f"standard deviation over seeds: {np.std(seeds, axis=0).mean():.3f} of 1")
 # %%
 for name in ("pix2pixhd-dsb2018", "pix2pixhd-camvid"):
     results(name, folder)
+
+# %% [markdown]
+# ## What the paper says, and what was measured
+
+# %%
+verdicts("12_pix2pixhd")
 
 # %% [markdown]
 # `tfgans translate pix2pixhd-dsb2018 map.png --instances objects.png` makes a picture of your own map. Without a map of

@@ -24,7 +24,7 @@ from tfgans.inference.export import export_run
 from tfgans.inference.exported import Exported
 from tfgans.inference.invert import invert
 from tfgans.models import cogan
-from tfgans.reports.notebook import SMOKE, curves, new_folder, over_time, results, show, sources
+from tfgans.reports.notebook import SMOKE, curves, new_folder, over_time, results, show, sources, verdicts
 from tfgans.tasks import Subject, joint_generation
 
 folder = new_folder("13_cogan")
@@ -131,6 +131,12 @@ sources(cogan.CoGAN.discriminator_loss, cogan.CoGAN.classify_b)
 # %%
 for name in ("cogan-edges", "cogan-negative", "cogan-rotation", "cogan-usps"):
     results(name, folder)
+
+# %% [markdown]
+# ## What the paper says, and what was measured
+
+# %%
+verdicts("13_cogan")
 
 # %% [markdown]
 # `tfgans generate cogan-edges` draws pairs, `tfgans translate cogan-edges digit.png --to edges` looks for the noise.

@@ -20,7 +20,7 @@ from PIL import Image
 import tfgans
 from tfgans import data, layers
 from tfgans.models import cyclegan, networks
-from tfgans.reports.notebook import SMOKE, curves, finish, new_folder, over_time, results, show, sources
+from tfgans.reports.notebook import SMOKE, curves, finish, new_folder, over_time, results, show, sources, verdicts
 
 folder = new_folder("14_cyclegan")
 
@@ -157,6 +157,12 @@ finish(figure, folder / "noise.png")
 # %%
 for name in ("cyclegan-horse2zebra", "cyclegan-cityscapes", "cyclegan-emoji"):
     results(name, folder)
+
+# %% [markdown]
+# ## What the paper says, and what was measured
+
+# %%
+verdicts("14_cyclegan")
 
 # %% [markdown]
 # Two folders of your own, `mine/trainA` and `mine/trainB`, take one command:

@@ -16,7 +16,7 @@ from PIL import Image
 import tfgans
 from tfgans import data
 from tfgans.models import dualgan, networks
-from tfgans.reports.notebook import SMOKE, curves, new_folder, over_time, results, show, sources
+from tfgans.reports.notebook import SMOKE, curves, new_folder, over_time, results, show, sources, verdicts
 
 folder = new_folder("15_dualgan")
 
@@ -123,3 +123,9 @@ for given, translate, back, wanted, name in (
 # %%
 for name in ("dualgan-emoji", "dualgan-facades"):
     results(name, folder)
+
+# %% [markdown]
+# ## What the paper says, and what was measured
+
+# %%
+verdicts("15_dualgan")
