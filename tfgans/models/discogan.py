@@ -80,8 +80,17 @@ class DiscoGAN(Adversarial):
         "g_optimizer": ("generator_ab", "generator_ba"),
         "d_optimizer": ("discriminator_a", "discriminator_b"),
     }
-    terms = ("d_loss", "d_decay", "g_loss", "matching_loss", "reconstruction_loss", "g_decay", "reconstruction")
-    terms += ("d_real", "d_fake")
+    terms = (
+        "d_loss",
+        "d_decay",
+        "g_loss",
+        "matching_loss",
+        "reconstruction_loss",
+        "g_decay",
+        "reconstruction",
+        "d_real",
+        "d_fake",
+    )
 
     def __init__(
         self,

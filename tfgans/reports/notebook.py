@@ -67,6 +67,19 @@ SHOWN = {  # task -> (measure, of) and what a chapter calls it
         ("kernel_distance", "model"): "kernel distance (0 is best)",
         ("kernel_distance", "train"): "  of training images: the floor",
     },
+    "unpaired_translation": {
+        ("kernel_distance", "model"): "kernel distance (0 is best)",
+        ("kernel_distance", "input"): "  of the input itself",
+        ("kernel_distance", "train"): "  of training images: the floor",
+        ("l1", "model"): "L1 to the partner (images in [0, 1])",
+        ("l1", "input"): "  of the input itself",
+    },
+    "point_translation": {
+        ("modes", "model"): "modes reached",
+        ("high_quality", "model"): "share of points within 3 sigma of one",
+        ("kl_to_uniform", "model"): "KL divergence of the modes from uniform (nats)",
+        ("source_told", "model"): "points whose source can be told",
+    },
     "joint_generation": {
         ("pixel_agreement", "model"): "pixels that agree",
         ("pixel_agreement", "shuffled"): "  in pairs that do not belong together",
@@ -149,6 +162,8 @@ def results(name: str, folder: Path) -> None:
         against += ", on " + " and ".join(tests)
     elif card.task == "paired_translation":
         against = "on " + " and ".join(f"{n:,} pairs of {test}" for test, n in protocol["n_images"].items())
+    elif card.task in ("unpaired_translation", "point_translation"):
+        against = "on " + " and ".join(f"{n:,} of {images}" for images, n in protocol["n_images"].items())
     elif card.task != "small_restoration":
         against = (
             f"{protocol['n_fake']:,} samples against {protocol['n_real']:,} images of {protocol['split']}, in "
@@ -160,9 +175,11 @@ def results(name: str, folder: Path) -> None:
     )
     for test in tests:
         for (measure, of), label in SHOWN.get(card.task, {}).items():
-            values = card.values(measure, of, test)
-            if values:
-                print(f"  {label + (f' on {test}' if len(tests) > 1 else ''):36} {cell(values, 3)}")
+            for direction in (None, "a_to_b", "b_to_a"):
+                values = card.values(measure, of, test, None, direction)
+                way = f", {direction.replace('_', ' ')}" if direction else ""
+                if values:
+                    print(f"  {label + way + (f' on {test}' if len(tests) > 1 else ''):36} {cell(values, 3)}")
     for deviation in deviations(card):
         print(f"  deviation: {deviation}")
     for place in (Path("saved_models"), ROOT / "saved_models"):
