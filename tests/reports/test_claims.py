@@ -299,6 +299,10 @@ def test_commands_measure_a_restoration_as_its_card_did() -> None:
         made = card("srgan", dataset=dataset, protocol={**protocol, "tests": tests})
         assert claims._protocol(made) == options
     assert claims._protocol(card()) == ""
+    points = card("discogan", dataset="domains:gaussians5,gaussians10", protocol={"tests": ["gaussians5,gaussians10"]})
+    assert claims._protocol(points) == ""
+    digits = card("cyclegan", dataset="domains:mnist", protocol={"tests": ["mnist"], "asked_features": "judge:mnist"})
+    assert claims._protocol(digits) == " --features judge:mnist"
 
 
 def test_the_ledger_is_in_step_with_the_cards() -> None:

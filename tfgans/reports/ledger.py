@@ -12,11 +12,10 @@ from tfgans.files import ROOT
 from tfgans.reports.claims import CHAPTERS, Statement
 from tfgans.reports.comparisons import compared
 from tfgans.reports.evidence import NOT_TESTED, PARTLY, REPRODUCED, VERDICTS, Untestable
+from tfgans.tasks import label
 
 Cards = dict[str, Card]
 
-# compared with, and of no use besides: these have a card and no model
-COMPARED = ("coarse_gan", "context_encoder_l2", "resgan_", "srgan_", "unet_gan_", "unrolled_plain")
 ORDER = (
     "Where two models are compared, *reproduced* means true of every pair of their training seeds, with at least two "
     "seeds a side; *partly* true of the means only, or of single seeds; *not reproduced* not true of the means."
@@ -61,18 +60,25 @@ def _command(name: str, card: Card | None, retrain: bool) -> str:
     """What gives the numbers of a card again; where there is no card yet, what makes it."""
     if card is None:
         return f"python -m tfgans.evaluation.seeds {name}"
-    if retrain or name.startswith(COMPARED):
+    if retrain or not _has_model(name):
         return _training(name, card)
     return f"tfgans evaluate saved_models/{name}{_protocol(card)}"
+
+
+def _has_model(name: str) -> bool:
+    """Whether there is more than a card: what is only compared with has no model."""
+    return (ROOT / "saved_models" / name / "saved_model.pb").is_file()
 
 
 def _protocol(card: Card) -> str:
     """The options of `evaluate` that a restoration was measured with, where they are not the default."""
     tests = card.protocol.get("tests", [])
-    others = tests != [Path(card.dataset).name]
+    others = tests != [label(card.dataset)]
     options = [f" --test folder:data/{test}" for test in tests if others]
     if "squeezenet" in card.protocol.get("features", ""):
         options.append(" --features squeezenet:weights/squeezenet_v1.1_imagenet.h5")
+    elif (card.protocol.get("asked_features") or "").startswith("judge:"):
+        options.append(f" --features {card.protocol['asked_features']}")
     return "".join(options)
 
 
@@ -81,7 +87,7 @@ def _training(name: str, card: Card) -> str:
     numbers, drawn = " ".join(map(str, card.training_seeds)), card.protocol.get("n_fake", SAMPLES)
     return (
         f"for s in {numbers}; do tfgans train {card.gan} --recipe {card.recipe} --seed $s --run runs/{name}-s$s; done; "
-        f"tfgans evaluate runs/{name}-s* --card saved_models/{name}{' --no-model' * name.startswith(COMPARED)}"
+        f"tfgans evaluate runs/{name}-s* --card saved_models/{name}{' --no-model' * (not _has_model(name))}"
         f"{_protocol(card)}{f' -n {drawn}' * (drawn != SAMPLES)}"
     )
 
