@@ -8,8 +8,8 @@ import numpy as np
 from tfgans import metrics
 from tfgans.card import Row
 from tfgans.data import ImageSet
-from tfgans.data.degrade import degrade
 from tfgans.data.degraded import inverse
+from tfgans.images import to_uint8
 from tfgans.tasks import row
 from tfgans.tasks.small_restoration import coarse
 
@@ -77,12 +77,5 @@ def hidden_signal(back: Translate, between: np.ndarray, source: np.ndarray, wher
     """
     yield row("l1", l1(through(back, between), source), direction="round_trip", where=f"{where} exact", **place)
     for change in CHANGES:
-        spoil = degrade(change)
-        spoilt = np.stack(
-            [
-                (np.asarray(spoil(2.0 * image - 1.0, np.array([0, i], np.int32))) + 1) / 2
-                for i, image in enumerate(between)
-            ]
-        )
-        again = through(back, np.clip(spoilt, 0.0, 1.0).astype(np.float32))
+        again = through(back, coarse(to_uint8(between), change))
         yield row("l1", l1(again, source), direction="round_trip", where=f"{where} {change}", **place)
