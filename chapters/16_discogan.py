@@ -20,7 +20,7 @@ import tensorflow as tf
 import tfgans
 from tfgans import data
 from tfgans.data.points import MIXTURES
-from tfgans.metrics import mode_coverage, source_told
+from tfgans.metrics import mode_coverage, source_identified
 from tfgans.models import discogan
 from tfgans.reports.notebook import SMOKE, finish, new_folder, over_time, results, sources, verdicts
 
@@ -94,7 +94,7 @@ for axes, (kind, name) in zip(row, kinds.items(), strict=True):
     made = model.a_to_b(tf.constant((given.images + 1) / 2)).numpy()
     plane = target.coordinates(made)
     found = mode_coverage(plane, target.means, target.sigma)
-    told = source_told(found.nearest, given.labels)
+    told = source_identified(found.nearest, given.labels)
     axes.scatter(*real.T, s=2, color="lightgray")
     axes.scatter(*plane.T, s=2, c=given.labels, cmap="tab10")
     axes.set(aspect="equal", title=f"{name}\n{found.modes} modes, {100 * found.high_quality:.0f}% within 3 sigma")

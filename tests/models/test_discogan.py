@@ -14,7 +14,7 @@ from tfgans import models
 from tfgans.data.points import MIXTURES
 from tfgans.errors import UserError
 from tfgans.inference.exported import Exported
-from tfgans.metrics import source_told
+from tfgans.metrics import source_identified
 from tfgans.models.discogan import DiscoGAN, build_discriminator, build_generator
 from tfgans.recipe import Recipe
 from tfgans.tasks import Subject, point_translation
@@ -201,11 +201,11 @@ def test_endpoints_take_other_sizes() -> None:
 
 
 def test_what_tells_the_source() -> None:
-    assert source_told(np.array([0, 0, 3, 3, 5]), np.array([1, 1, 0, 0, 2])) == 1
-    assert source_told(np.array([4, 4, 4, 4]), np.array([0, 1, 2, 3])) == 0.25
-    assert source_told(np.array([0, 0, 0, 1, 1]), np.array([0, 0, 1, 1, 2])) == 3 / 5
+    assert source_identified(np.array([0, 0, 3, 3, 5]), np.array([1, 1, 0, 0, 2])) == 1
+    assert source_identified(np.array([4, 4, 4, 4]), np.array([0, 1, 2, 3])) == 0.25
+    assert source_identified(np.array([0, 0, 0, 1, 1]), np.array([0, 0, 1, 1, 2])) == 3 / 5
     with pytest.raises(ValueError, match="modes must have shape"):
-        source_told(np.zeros(2, int), np.zeros(3, int))
+        source_identified(np.zeros(2, int), np.zeros(3, int))
 
 
 def test_a_translation_between_mixtures_is_measured(tmp_path: Path) -> None:
@@ -227,8 +227,8 @@ def test_a_translation_between_mixtures_is_measured(tmp_path: Path) -> None:
     assert found["modes", "a_to_b", "model"] == 4 and found["modes", "b_to_a", "model"] == 0
     assert found["high_quality", "a_to_b", "model"] == 1 and found["high_quality", "b_to_a", "model"] == 0
     assert found["high_quality", "a_to_b", "real"] == pytest.approx(0.989, abs=0.01)
-    assert found["source_told", "a_to_b", "model"] == pytest.approx(4 / 5)
-    assert found["source_told", "b_to_a", "model"] == pytest.approx(1 / 10)
+    assert found["source_identified", "a_to_b", "model"] == pytest.approx(4 / 5)
+    assert found["source_identified", "b_to_a", "model"] == pytest.approx(1 / 10)
     entropy = -(3 * 0.2 * np.log(0.2) + 0.4 * np.log(0.4))
     assert found["kl_to_uniform", "a_to_b", "model"] == pytest.approx(np.log(10) - entropy, abs=1e-3)
     assert measured.protocol["modes"] == {"a": 5, "b": 10}

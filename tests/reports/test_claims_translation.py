@@ -200,9 +200,9 @@ def test_adaptation(high: Any, expected: str) -> None:
     ],
 )
 def test_modes_that_are_kept_apart(none: Any, one: Any, both: Any, expected: str) -> None:
-    cards = [made(("source_told", "model", "a_to_b", None, values)) for values in (none, one, both)]
+    cards = [made(("source_identified", "model", "a_to_b", None, values)) for values in (none, one, both)]
     verdict, numbers = to.keeps_modes_apart(*cards)
-    assert verdict == expected and f"DiscoGAN {100 * both[0]:.0f}, {100 * both[1]:.0f}% told" in numbers
+    assert verdict == expected and f"DiscoGAN {100 * both[0]:.0f}, {100 * both[1]:.0f}% identified" in numbers
 
 
 @pytest.mark.parametrize(

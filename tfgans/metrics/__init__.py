@@ -3,7 +3,7 @@
 from tfgans.metrics.classes import category_accuracy, class_histogram, kl_to_uniform, label_accuracy
 from tfgans.metrics.codes import code_effects, sharpness, slant, stroke_width, width
 from tfgans.metrics.colour import colourfulness, green_blue_share, seam_contrast
-from tfgans.metrics.coverage import Coverage, mode_coverage, source_told, stacked_digits
+from tfgans.metrics.coverage import Coverage, mode_coverage, source_identified, stacked_digits
 from tfgans.metrics.distances import classifier_score, frechet_bias, frechet_distance, frechet_floor, kernel_distance
 from tfgans.metrics.diversity import ms_ssim_within
 from tfgans.metrics.fidelity import (
@@ -73,7 +73,7 @@ __all__ = [
     "share_found",
     "sharpness",
     "slant",
-    "source_told",
+    "source_identified",
     "spectrum",
     "ssim",
     "stacked_digits",

@@ -33,7 +33,7 @@ def mode_coverage(points: np.ndarray, means: np.ndarray, sigma: float, within: f
     return Coverage(len(np.unique(nearest[good])), float(good.mean()), nearest)
 
 
-def source_told(reached: np.ndarray, sources: np.ndarray) -> float:
+def source_identified(reached: np.ndarray, sources: np.ndarray) -> float:
     """The share of points whose source mode can be told from the mode that they reach, in [0, 1].
 
     Of each mode reached the guess is the source that most of its points come from. It is 1 where no mode is reached

@@ -40,7 +40,7 @@ MEASURES = {
     "modes": "Modes covered",
     "sure_modes": "Modes covered by samples that the judge is sure of",
     "sure": "Share of samples that the judge is sure of",
-    "source_told": "Share of points whose source mode can be told from the mode that they reach",
+    "source_identified": "Share of points whose source mode is identified by the mode that they reach",
     "high_quality": "Share of samples within 3 sigma of a mode",
     "neighbour_classes": "Classes among the nearest training images",
     "neighbour_largest_class": "Largest share of a class among them",

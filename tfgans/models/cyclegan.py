@@ -13,7 +13,7 @@ from tfgans import endpoint
 from tfgans.adversarial import Adversarial
 from tfgans.errors import UserError
 from tfgans.layers import ImagePool
-from tfgans.models.networks import PATCHES, build_patchgan, build_residual, patches_of
+from tfgans.models.networks import build_patchgan, build_residual, check_patch
 
 DOWNSAMPLINGS = 2  # section 7.2: d128, d256
 
@@ -54,10 +54,7 @@ class CycleGAN(Adversarial):
         height, wide, channels = image_shape
         if min(height, wide) < 16 or height % 4 or wide % 4:
             raise UserError(f"sides are multiples of 4, from 16 on, not {height}x{wide}")
-        if patch in PATCHES and patches_of(min(height, wide), patch) < 1:
-            raise UserError(
-                f"patches of {patch} pixels are too large for images of {height}x{wide}; set a smaller patch"
-            )
+        check_patch(height, wide, patch)
         super().__init__(seed=seed, **kwargs)
         self.image_shape, self.width, self.blocks = image_shape, width, blocks
         self.discriminator_width, self.patch, self.pool = discriminator_width, patch, pool

@@ -13,7 +13,7 @@ import tensorflow as tf
 from tfgans import endpoint
 from tfgans.adversarial import Adversarial
 from tfgans.errors import UserError
-from tfgans.models.networks import PATCHES, build_patchgan, build_unet, levels_of, patches_of
+from tfgans.models.networks import build_patchgan, build_unet, check_patch, levels_of
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
@@ -50,10 +50,7 @@ class DualGAN(Adversarial):
         depth = levels or levels_of(height, wide)
         if depth < 2 or height % (1 << depth) or wide % (1 << depth):
             raise UserError(f"a U-Net of {depth} levels needs sides that are multiples of {1 << max(depth, 2)}")
-        if patch in PATCHES and patches_of(min(height, wide), patch) < 1:
-            raise UserError(
-                f"patches of {patch} pixels are too large for images of {height}x{wide}; set a smaller patch"
-            )
+        check_patch(height, wide, patch)
         super().__init__(seed=seed, **kwargs)
         self.image_shape, self.width, self.levels, self.dropout = image_shape, width, levels, dropout
         self.critic_width, self.patch, self.cycle_weight = critic_width, patch, cycle_weight

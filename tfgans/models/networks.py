@@ -184,3 +184,9 @@ def patches_of(side: int, patch: int) -> int:
     for _ in range(PATCHES[patch]):
         side = -(-side // 2)
     return side - 2
+
+
+def check_patch(height: int, width: int, patch: int) -> None:
+    """Raises UserError where a PatchGAN of such patches has no output for images of this size."""
+    if patch in PATCHES and patches_of(min(height, width), patch) < 1:
+        raise UserError(f"patches of {patch} pixels are too large for images of {height}x{width}; set a smaller patch")

@@ -13,7 +13,7 @@ import tensorflow as tf
 from tfgans import endpoint
 from tfgans.adversarial import Adversarial
 from tfgans.errors import UserError
-from tfgans.models.networks import PATCHES, build_patchgan, build_unet, levels_of, patches_of
+from tfgans.models.networks import build_patchgan, build_unet, check_patch, levels_of
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
@@ -54,10 +54,7 @@ class Pix2pix(Adversarial):
         levels = levels_of(height, wide)
         if not adversarial and not l1_weight:
             raise UserError("without an adversary the L1 loss is all there is: set l1_weight above 0")
-        if patch in PATCHES and patches_of(min(height, wide), patch) < 1:
-            raise UserError(
-                f"patches of {patch} pixels are too large for images of {height}x{wide}; set a smaller patch"
-            )
+        check_patch(height, wide, patch)
         super().__init__(seed=seed, **kwargs)
         self.image_shape, self.source_channels, self.label_classes = image_shape, source_channels, label_classes
         self.width, self.discriminator_width, self.dropout = width, discriminator_width, dropout

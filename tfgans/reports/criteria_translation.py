@@ -219,7 +219,7 @@ def keeps_modes_apart(none: Card, one: Card, both: Card) -> tuple[str, str]:
     """Points of five Gaussians are translated to a ring of ten. Reproduced: in every training of DiscoGAN the mode that
     a point reaches tells of at least 95% which one it came from, and in every training of the two others of fewer.
     Partly: of more than the others in the mean."""
-    return _of_modes("source_told", 0.95, 100, "% told", none, one, both)
+    return _of_modes("source_identified", 0.95, 100, "% identified", none, one, both)
 
 
 def reaches_all_modes(none: Card, one: Card, both: Card) -> tuple[str, str]:

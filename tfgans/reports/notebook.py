@@ -78,7 +78,7 @@ SHOWN = {  # task -> (measure, of) and what a chapter calls it
         ("modes", "model"): "modes reached",
         ("high_quality", "model"): "share of points within 3 sigma of one",
         ("kl_to_uniform", "model"): "KL divergence of the modes from uniform (nats)",
-        ("source_told", "model"): "points whose source can be told",
+        ("source_identified", "model"): "points whose source can be told",
     },
     "joint_generation": {
         ("pixel_agreement", "model"): "pixels that agree",

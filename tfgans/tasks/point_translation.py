@@ -35,7 +35,7 @@ def measure(model: Exported, subject: Subject) -> Measured:
     """Of up to `n` test points in each direction: the modes that they reach, and whether these tell where they began.
 
     `modes`, `high_quality` and `kl_to_uniform` are those of `mode_coverage`, of the target's modes; `of` real stand the
-    target's own points. `source_told` is `metrics.source_told`; where the target has fewer modes than the source it
+    target's own points. `source_identified` is `metrics.source_identified`; where the target has fewer modes than the source it
     cannot be above their ratio. `l1` of the round trip is in [0, 1], as in unpaired translation.
     """
     subject.without_tests()
@@ -58,7 +58,7 @@ def measure(model: Exported, subject: Subject) -> Measured:
             row("high_quality", found.high_quality, **place),
             row("high_quality", ceiling, "real", **place),
             row("kl_to_uniform", metrics.kl_to_uniform(shares), **place),
-            row("source_told", metrics.source_told(found.nearest, labels), **place),
+            row("source_identified", metrics.source_identified(found.nearest, labels), **place),
             row("l1", np.abs(back - given).mean(), test=name, direction="round_trip", where=here),
         ]
     sizes = {side: len(one(test, side)) for side in ("a", "b")}
@@ -136,10 +136,12 @@ def table(cards: dict[str, Card]) -> list[str]:
             columns += [
                 cell(card.values("high_quality", "model", test, None, direction), 1, 100),
                 cell(card.values("kl_to_uniform", "model", test, None, direction)),
-                cell(card.values("source_told", "model", test, None, direction), 1, 100),
+                cell(card.values("source_identified", "model", test, None, direction), 1, 100),
                 cell(card.values("l1", "model", test, here, "round_trip"), 3),
                 str(len(card.training_seeds)),
             ]
             lines.append(f"| [{name}](saved_models/{name}/card.json) | {' | '.join(columns)} |")
-    head = "| model | direction | modes | of | high quality % | KL to uniform | source told % | round trip | seeds |"
+    head = (
+        "| model | direction | modes | of | high quality % | KL to uniform | source identified % | round trip | seeds |"
+    )
     return [head, "|---" * 9 + "|", *lines] if lines else []
