@@ -217,8 +217,8 @@ def labels_without_pairs(card: Card) -> tuple[str, str]:
 
 def keeps_modes_apart(none: Card, one: Card, both: Card) -> tuple[str, str]:
     """Points of five Gaussians are translated to a ring of ten. Reproduced: in every training of DiscoGAN the mode that
-    a point reaches tells of at least 95% which one it came from, and in every training of the two others of fewer.
-    Partly: of more than the others in the mean."""
+    a point reaches identifies its source mode for at least 95% of the points, and in every training of the two others
+    for fewer. Partly: for more than the others in the mean."""
     return _of_modes("source_identified", 0.95, 100, "% identified", none, one, both)
 
 

@@ -35,8 +35,8 @@ def measure(model: Exported, subject: Subject) -> Measured:
     """Of up to `n` test points in each direction: the modes that they reach, and whether these tell where they began.
 
     `modes`, `high_quality` and `kl_to_uniform` are those of `mode_coverage`, of the target's modes; `of` real stand the
-    target's own points. `source_identified` is `metrics.source_identified`; where the target has fewer modes than the source it
-    cannot be above their ratio. `l1` of the round trip is in [0, 1], as in unpaired translation.
+    target's own points. `source_identified` is `metrics.source_identified`; where the target has fewer modes than the
+    source it cannot be above their ratio. `l1` of the round trip is in [0, 1], as in unpaired translation.
     """
     subject.without_tests()
     test, name = domains_of(subject, "test", subject.n), subject.label
