@@ -257,7 +257,8 @@ def test_a_card_was_trained_with_its_recipe(name: str, key: str) -> None:
     departures = recipe.departures(card.settings)
     print("\n".join(departures))
     assert {sentence.split()[1] for sentence in departures} == DEPARTED.get(name, set())
-    assert card.precision == recipe.precision and card.dataset == recipe.dataset
+    here = {recipe.precision} | ({"float32"} if recipe.precision == "mixed_bfloat16" else set())  # by the processor
+    assert card.precision in here and card.dataset == recipe.dataset
     assert set(card.settings["model"]) <= set(recipe.model)
 
 

@@ -16,7 +16,7 @@ import tensorflow as tf
 from tfgans import data, models
 from tfgans.errors import UserError
 from tfgans.recipe import Recipe
-from tfgans.training import autotune, budget, profile
+from tfgans.training import autotune, budget, environment, profile
 from tfgans.training.autotune import candidates, choose_mode
 from tfgans.training.environment import cache_folder, duration, has_bfloat16, machine
 from tfgans.training.profile import count_flops, guessed_flops, step_flops
@@ -80,7 +80,8 @@ def test_modes_that_are_worth_a_try(
     gpu: bool,
     expected: list[Any],
 ) -> None:
-    monkeypatch.setattr(autotune, "has_bfloat16", lambda: has)
+    for module in (autotune, environment):
+        monkeypatch.setattr(module, "has_bfloat16", lambda: has)
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind] if gpu else [])
     recipe = dataclasses.replace(undecided(), precision=named)
     assert candidates(recipe, False, precision, jit) == expected

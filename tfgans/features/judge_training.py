@@ -19,6 +19,7 @@ from tfgans.features.judge_networks import FEATURES, Setting, network_of, settin
 from tfgans.features.judges import WEIGHTS, Judge, held_out, place_of, sha256_of, to_float
 from tfgans.files import write_json
 from tfgans.metrics.distances import frechet_distance, frechet_floor
+from tfgans.training.environment import usable_precision
 
 if TYPE_CHECKING:
     from tfgans.data import ImageSet
@@ -205,7 +206,8 @@ def train_judge(
         raise UserError(f"A judge takes at least one pass over the training images, not {epochs}.")
     started = time.time()
     keras.utils.set_random_seed(seed)
-    trained = network_of(setting, setting.precision)
+    precision = usable_precision(setting.precision)
+    trained = network_of(setting, precision)
     kept = held_out(len(source_train.images))
     labels, test_labels = np.asarray(source_train.labels, np.int32), np.asarray(source_test.labels)
     _fit(trained, setting, source_train.images[kept:], labels[kept:], seed, epochs, batch_size)
@@ -224,6 +226,7 @@ def train_judge(
         "seed": seed,
         "epochs": epochs,
         "batch_size": batch_size,
+        "precision": precision,
         "wall_seconds": round(time.time() - started, 1),
         "parameters": model.count_params(),
         "features": FEATURES,

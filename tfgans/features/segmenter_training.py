@@ -23,6 +23,7 @@ from tfgans.features.segmenter_networks import MULTIPLE, SEGMENTERS, Segmentatio
 from tfgans.features.segmenters import Segmenter, evaluated
 from tfgans.files import write_json
 from tfgans.layers import mirror
+from tfgans.training.environment import usable_precision
 
 VOID = 255  # in the place of a class: a pixel that does not count
 
@@ -156,7 +157,8 @@ def train_segmenter(
     steps = per_epoch * (setting.epochs if epochs is None else epochs) if steps is None else steps
     if steps < 1:
         raise UserError(f"A segmenter takes at least one pass over the training images, not {epochs}.")
-    trained = segmentation_network(len(classes), setting.width, setting.precision)
+    precision = usable_precision(setting.precision)
+    trained = segmentation_network(len(classes), setting.width, precision)
     first, last = _fit(trained, setting, photos.images, table[maps.images], seed, steps)
 
     model = segmentation_network(len(classes), setting.width, "float32")
@@ -172,6 +174,7 @@ def train_segmenter(
         "seed": seed,
         "steps": steps,
         "batch_size": setting.batch_size,
+        "precision": precision,
         "wall_seconds": round(time.time() - started, 1),
         "parameters": model.count_params(),
         "image_shape": list(photos.images.shape[1:]),

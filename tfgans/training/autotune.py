@@ -17,7 +17,7 @@ import tensorflow as tf
 from tfgans import data, models
 from tfgans.files import plain, write_json
 from tfgans.recipe import Recipe
-from tfgans.training.environment import cache_folder, has_bfloat16, machine
+from tfgans.training.environment import cache_folder, has_bfloat16, machine, usable_precision
 from tfgans.training.profile import guessed_flops, mode_name, timeable, timed
 from tfgans.training.setup import batches, build, network_of
 
@@ -79,14 +79,11 @@ def candidates(recipe: Recipe, points: bool, precision: str, jit: str) -> list[M
     precisions = [precision]
     if precision == "auto" and points:
         precisions = ["float32"]
+    elif precision == "auto" and recipe.precision:
+        precisions = [usable_precision(recipe.precision)]
     elif precision == "auto":
-        precisions = (
-            [recipe.precision] if recipe.precision else ["float32", "mixed_float16" if gpu else "mixed_bfloat16"]
-        )
-        if not gpu and "mixed_bfloat16" in precisions and not has_bfloat16():
-            if recipe.precision:
-                print("this processor has no instructions for bfloat16: training in float32", file=sys.stderr)
-            precisions = ["float32"]
+        faster = ["mixed_float16"] if gpu else ["mixed_bfloat16"] if has_bfloat16() else []
+        precisions = ["float32", *faster]
     compiled = [False, True] if jit == "auto" and gpu else [jit == "on"]
     return [(p, j) for p in precisions for j in compiled]
 

@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,14 @@ def has_bfloat16(flags: str | Path = "/proc/cpuinfo") -> bool:
     except OSError:
         return False
     return not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(words)
+
+
+def usable_precision(precision: str) -> str:
+    """`precision`, or float32 for bfloat16 on a processor without instructions for it, which a line on stderr says."""
+    slow = precision == "mixed_bfloat16" and not has_bfloat16() and not tf.config.list_physical_devices("GPU")
+    if slow:
+        print("this processor has no instructions for bfloat16: training in float32", file=sys.stderr)
+    return "float32" if slow else precision
 
 
 def cache_folder() -> Path | None:
