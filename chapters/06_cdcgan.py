@@ -154,7 +154,7 @@ for name in ("dcgan_report-mnist", "dcgan-mnist", "cdcgan-mnist"):
 # %% [markdown]
 # ## The claims, one by one
 #
-# With the criterion that decides each of them, and the command that checks it again, they are in
+# With the numbers that decide each of them, and the commands that check them again, they are in
 # [docs/CLAIMS.md](https://github.com/tfgans/tfgans/blob/main/docs/CLAIMS.md).
 
 # %%
@@ -168,7 +168,7 @@ verdicts("06_cdcgan")
 
 # %%
 found = claims.all_claims(cards.measured(), "06_cdcgan")
-print(claims.table(found))
+print(claims.verdict_table(found))
 for statement in claims.survivors(found):
     print("survives:", statement)
 

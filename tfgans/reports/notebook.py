@@ -198,4 +198,7 @@ def verdicts(chapter: str) -> None:
     print(*compared(chapter, cards.measured()), sep="\n")
     for claim in claims.all_claims(cards.measured(), chapter):
         print(f"{claim.statement}{f' [{claim.setting}]' if claim.setting else ''}")
-        print(textwrap.indent(textwrap.fill(f"{claim.verdict.upper()}. {claim.numbers}", 110), "    "))
+        agree = f" ({claim.agree})" if claim.agree else ""
+        print(f"    {claim.verdict.upper()}{agree}")
+        for line in claim.numbers.split("<br>"):
+            print(textwrap.indent(textwrap.fill(line, 106), "        "))
