@@ -1,6 +1,7 @@
 """The U-Net GAN: its partition, its networks against counts by hand, its stages, and what it makes of pictures."""
 
 import dataclasses
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,24 @@ def test_each_part_is_made_with_its_own_image() -> None:
 
 
 # --- networks ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_document_counts_the_networks_of_zhang() -> None:
+    """Table 1's 32,236,011 and 34,187,027 are those of Zhang et al. 2016 and 2017, counted from their layers."""
+
+    def conv(size: int, *channels: int, bias: bool = True) -> int:
+        return sum(a * b * size**2 + b * bias for a, b in itertools.pairwise(channels))
+
+    def block(*channels: int) -> int:
+        """3x3 convolutions, and the scale and shift of a batch normalization."""
+        return conv(3, *channels) + 2 * channels[-1]
+
+    trunk = block(64, 128, 128) + block(128, 256, 256, 256) + block(256, 512, 512, 512) + 3 * block(512, 512, 512, 512)
+    first = block(1, 64, 64) + trunk + conv(4, 512, 256) + conv(3, 256, 256, 256) + conv(1, 256, 313)
+    assert first + conv(1, 313, 2, bias=False) == 32_236_011
+    second = block(4, 64, 64) + trunk + conv(4, 512, 256) + conv(3, 256, 256) + block(256, 256, 256)
+    second += conv(4, 256, 128) + conv(3, 128, 128) + block(128, 128) + conv(4, 128, 128) + conv(3, 64, 128)
+    assert second + conv(3, 128, 128) + conv(1, 256, 529) + conv(1, 128, 2) == 34_187_027
 
 
 def test_parameters_are_those_of_the_document() -> None:
