@@ -90,7 +90,7 @@ BAD = [
     ("export runs/old", "no checkpoint yet"),
     ("export runs/old --blend nomodel", "--blend and --alpha go together"),
     ("export runs/old --blend nomodel --alpha 0.5", "a blend needs a folder to go to: -o FOLDER"),
-    ("export runs/old --blend nomodel --alpha 2 -o new", "--alpha is from 0 (all of the other model) to 1"),
+    ("export runs/old --blend nomodel --alpha 2 -o new", "--alpha must be from 0 (only the other model) to 1"),
     ("export nomodel --blend runs/old --alpha 0.5 -o new", "there is no SavedModel at nomodel"),
     ("generate nomodel", "there is no SavedModel at nomodel"),
     ("generate nomodel -o kept.png", "kept.png exists"),

@@ -169,7 +169,9 @@ def test_card_over_seeds(runs: list[Path], tmp_path: Path) -> None:
         evaluate(runs[:1], features="judge:mnist", tests=["mnist5k"])
     (tmp_path / "diary").mkdir()
     (tmp_path / "diary/today.txt").write_text("mine")
-    with pytest.raises(UserError, match="other things than a model .such as today.txt.; give another folder with --c"):
+    with pytest.raises(
+        UserError, match="files that are not a model's .such as today.txt.; choose another folder with --c"
+    ):
         evaluate(runs[:1], card=tmp_path / "diary", features="nothing")
     with pytest.raises(UserError, match="not a run of the same recipe"):
         evaluate([runs[0], runs[3]], features="judge:mnist")

@@ -76,7 +76,7 @@ def test_holes_are_those_of_the_mask_or_transparent(everything: Model) -> None:
     np.testing.assert_array_equal(np.asarray(everything.fill(Image.fromarray(clear))), expected)
     np.testing.assert_allclose(everything.fill(clear / 255.0), np.float32(expected / 255), atol=1e-7)
     np.testing.assert_array_equal(everything.fill(np.stack([pixels] * 2), hole), np.stack([expected] * 2))
-    with pytest.raises(UserError, match="no transparency; give a mask"):
+    with pytest.raises(UserError, match="no transparency; pass a mask"):
         everything.fill(pixels)
     with pytest.raises(UserError, match="do not fit"):
         everything.fill(pixels, hole[:20])
@@ -139,7 +139,7 @@ def test_samples_of_labels(everything: Model) -> None:
     "image, says",
     [
         (np.zeros((4, 4, 3), np.int64), "not int64"),
-        (np.full((4, 4), 2.0), "floats are in"),
+        (np.full((4, 4), 2.0), "floats must lie in"),
         (np.zeros((4, 4, 7)), "not .4, 4, 7."),
         (np.zeros(4), "not .4,."),
     ],
@@ -160,7 +160,7 @@ def test_label_maps_are_arrays_of_integers(tmp_path: Path) -> None:
     made = model.translate(ids)
     assert made.dtype == np.uint8
     np.testing.assert_array_equal(made, np.repeat(ids[..., None], 3, -1) * 51)
-    with pytest.raises(UserError, match="a label map holds integers"):
+    with pytest.raises(UserError, match="a label map must hold integers"):
         model.translate(ids / 5)
     with pytest.raises(UserError, match="holds ids up to 5; the model has the classes 0-4"):
         model.translate(ids + 1)

@@ -97,7 +97,7 @@ def test_exported_samples_in_blocks(exported: tuple[Path, Path]) -> None:
     assert len(np.unique(drawn.reshape(501, -1), axis=0)) == 501, "two blocks drew the same latents"
     assert np.array_equal(drawn, plain.sample(n=501, seed=2))
     assert plain.sample(n=2, seed=2**31 - 1).shape == (2, 28, 28, 1), "a large seed"
-    with pytest.raises(UserError, match="give its labels"):
+    with pytest.raises(UserError, match="pass labels"):
         labelled.sample(n=3)
 
 
@@ -105,7 +105,7 @@ def test_export_replaces_only_a_model(exported: tuple[Path, Path], tmp_path: Pat
     model = tiny_model("gan", "mnist")
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes/thesis.txt").write_text("years of work")
-    with pytest.raises(UserError, match="holds other things than a model .such as thesis.txt"):
+    with pytest.raises(UserError, match="holds files that are not a model's .such as thesis.txt"):
         export(model, tmp_path / "notes")
     assert (tmp_path / "notes/thesis.txt").read_text() == "years of work"
     folder = export(model, tmp_path / "model")
@@ -290,7 +290,7 @@ def test_an_export_that_does_not_say_its_classes(tmp_path: Path) -> None:
 
     module.sample = tf.function(sample, input_signature=signature)
     tf.saved_model.save(module, str(tmp_path / "m"), signatures={"sample": module.sample.get_concrete_function()})
-    with pytest.raises(UserError, match="does not say how many labels it has; give --labels"):
+    with pytest.raises(UserError, match="does not declare its number of labels; give --labels"):
         generate(tmp_path / "m", output=tmp_path / "x.png")
     made = generate(tmp_path / "m", n=1, labels="40,7", output=tmp_path / "x")
     assert sorted(p.name for p in made.iterdir()) == ["00000-label40.png", "00001-label7.png"]

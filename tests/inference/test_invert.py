@@ -89,9 +89,9 @@ def test_what_cannot_be_inverted(pairs: Exported, tmp_path: Path) -> None:
     assert is_pair(pairs) and not is_pair(single)
     image = shown(0.0, 0.0)[None]
     wrong: list[tuple[Exported, np.ndarray, dict[str, Any], str]] = [
-        (single, image, {}, "makes no pairs"),
-        (pairs, image[:, :2], {}, r"makes images of \[4, 4, 1\] of a, not \[2, 4, 1\]"),
-        (pairs, image, {"given": "b"}, "makes images of .* of b"),
+        (single, image, {}, "does not generate pairs"),
+        (pairs, image[:, :2], {}, r"generates images of \[4, 4, 1\] in a, not \[2, 4, 1\]"),
+        (pairs, image, {"given": "b"}, "generates images of .* in b"),
         (pairs, image, {"starts": 0}, "at least 1"),
         (pairs, image, {"rate": 0.0}, "above 0"),
     ]

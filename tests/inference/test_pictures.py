@@ -274,7 +274,7 @@ def test_a_transparent_hole_is_filled_and_all_else_stays(
     assert failed == [] and Path("out/z.png").read_bytes() == Path("z.png").read_bytes(), "without a hole: copied"
     assert [record.getMessage() for record in caplog.records] == [
         "z.png has no hole and stays as it is: make it transparent there, or give --mask FILE, a picture that is light "
-        "there"
+        "in the hole"
     ]
     with Image.open(done[0]) as made:
         assert made.mode == "RGB"
@@ -383,7 +383,10 @@ def test_label_maps_with_and_without_their_objects(
     Image.fromarray(ids).convert("RGB").save("colours.png")
     for place, says in (
         ("low.png", "ids.png: has 5x3 pixels, and its instance map 5x2"),
-        ("colours.png", "ids.png: its instance map colours.png: is no instance map: it holds whole ids in one channel"),
+        (
+            "colours.png",
+            "ids.png: its instance map colours.png: is not an instance map, which holds integer ids in one channel",
+        ),
         ("none.png", "ids.png: its instance map none.png: there is no such file"),
     ):
         done, failed = translate_files(counter, [Path("ids.png")], instances=Path(place), output=Path("out"))
@@ -409,7 +412,7 @@ def test_a_command_that_the_model_has_not_names_those_it_has(
         (["generate", animals], "animals has no endpoint 'sample'; use tfgans translate"),
         (["translate", animals, "a.png", "--to", "cow"], "animals translates into horse or zebra, not 'cow'"),
         (["translate", painter, "a.png", "--to", "label"], "painter makes image; leave --to out"),
-        (["fill", filler, "a.png", "--tile", "64"], "this model works on whole pictures; leave --tile out"),
+        (["fill", filler, "a.png", "--tile", "64"], "this model processes whole pictures; leave --tile out"),
     ):
         assert call(arguments, monkeypatch) == 2
         assert capsys.readouterr().err == f"tfgans: {says}\n"
@@ -505,8 +508,8 @@ def test_sheet_shows_before_and_after(doubler: Path, album: Path) -> None:
         (["MODEL", "a.png", "--tile", "8"], "--tile must be at least"),
         (["MODEL", "a.png", "-o", "a.png"], "would replace the picture itself"),
         (["MODEL", "a.png", "-o", "text.txt"], "is a file"),
-        (["MODEL", "a.png", "z.png", "-o", "big.png"], "for several pictures give a folder"),
-        (["MODEL", "folder", "-o", "big.png"], "for several pictures give a folder"),
+        (["MODEL", "a.png", "z.png", "-o", "big.png"], "for several pictures choose a folder"),
+        (["MODEL", "folder", "-o", "big.png"], "for several pictures choose a folder"),
         (["MODEL", "a.png", "-o", "a.png/out"], "a.png/out"),
     ],
 )

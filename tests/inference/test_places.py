@@ -85,7 +85,7 @@ def test_an_empty_folder_is_one_line(
     doubler: Path, album: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert call(["restore", doubler, "photos/empty"], monkeypatch) == 2
-    assert capsys.readouterr().err == "tfgans: photos/empty: holds no pictures\n" and not Path("restored").exists()
+    assert capsys.readouterr().err == "tfgans: photos/empty: contains no pictures\n" and not Path("restored").exists()
 
 
 def test_sheets_of_equal_stems_have_names_of_their_own(doubler: Path, album: Path) -> None:

@@ -196,7 +196,7 @@ def test_a_picture_beyond_the_largest_is_shrunk_and_enlarged() -> None:
     assert made.shape == pixels.shape and model.shapes == [(1, 32, 64, 3)]
     assert np.abs(made.astype(int) - (255 - pixels.astype(int))).mean() < 8
     assert pictures.note(pixels) == (
-        "has 201x100 pixels, and the model takes at most 64 a side: it was shrunk, and what was made of it enlarged"
+        "has 201x100 pixels, and the model takes at most 64 a side: it was shrunk, and the result enlarged"
     )
     assert pictures.note(pixels[:64, :64]) == ""
     np.testing.assert_array_equal(pictures.apply(pixels[:64, :64]), 255 - pixels[:64, :64])

@@ -56,7 +56,7 @@ def test_each_file_goes_to_the_model_that_suits_it(place: Path, caplog: pytest.L
     assert len(written) == 4 and [line.split(": ")[-1] for line in failed] == ["there is no such file"]
     assert [made(path) for path in (plain, spoiled, fine, again)] == [0, 255, 0, 255]
     said = [record.getMessage() for record in caplog.records if "enlarges" in record.getMessage()]
-    other = f"to choose another model, name it in place of 'upscale': {REAL} or {CLEAN}"
+    other = f"for another model, replace 'upscale' by {REAL} or {CLEAN}"
     assert said == [
         f"{plain} is not a JPEG; {CLEAN} enlarges it; {other}",
         f"{spoiled} is a JPEG of quality 60; {REAL} enlarges it; {other}",

@@ -309,7 +309,11 @@ def test_preview_shows_source_restored_and_target(photographs: Path) -> None:
 
 def test_settings_that_do_not_fit(photographs: Path) -> None:
     options: dict[str, Any] = dict(dataset=f"folder:{photographs}", precision="float32", jit="off")
-    for degradation, says in (("bicubic:2", "shrinks by 2"), ("", "name one with"), ("bicubi:4", "no degradation")):
+    for degradation, says in (
+        ("bicubic:2", "shrinks by 2"),
+        ("", "choose a degradation"),
+        ("bicubi:4", "no degradation"),
+    ):
         with pytest.raises(UserError, match=says):
             train("srgan", settings={**SMALL, "degradation": degradation}, **options)
     with pytest.raises(UserError, match="no setting 'degradation'"):

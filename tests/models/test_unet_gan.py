@@ -403,7 +403,7 @@ def test_bad_settings(changes: dict[str, Any], says: str) -> None:
 
 
 def test_the_degradation_fits_the_task() -> None:
-    with pytest.raises(UserError, match="leaves images of 3 channels, but unet_gan is given 1"):
+    with pytest.raises(UserError, match="makes images of 3 channels, but unet_gan takes 1"):
         build("unet_gan", small().override({"degradation": "mask:4"}), 0)
     assert small(pretrain_steps=5).override({"pretrain_steps": 0}).model["pretrain_steps"] == 0
     with pytest.raises(UserError, match="at least 1"):

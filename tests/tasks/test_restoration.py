@@ -289,7 +289,7 @@ def test_tests_are_spoiled_by_another_degradation(runs: list[Path], sets: list[s
     assert found["bicubic:4+jpeg:10"] == pytest.approx(np.mean(expected), abs=0.01)
     for spec, says in (
         ("bicubic:2", "shrinks by 2, but m enlarges by 4"),
-        ("bicubic:4+gray", "leaves images of 1 channels, but m is given 3"),
+        ("bicubic:4+gray", "makes images of 1 channels, but m takes 3"),
         ("bicubic:4+jpg:75", 'no degradation "jpg"'),
     ):
         with pytest.raises(UserError, match=says):
@@ -327,7 +327,7 @@ def test_blends_that_are_none(runs: list[Path], tmp_path: Path) -> None:
         with pytest.raises(UserError, match="from 0 .* to 1"):
             export_blend(runs[0], runs[1], alpha, tmp_path / "m")
     (tmp_path / "card.json").write_text("{}")
-    with pytest.raises(UserError, match="has a card, of another model"):
+    with pytest.raises(UserError, match="has the card of another model"):
         export_blend(runs[0], runs[1], 0.5, tmp_path)
     with pytest.raises(UserError, match="there is no SavedModel at nowhere"):
         export_blend(runs[0], "nowhere", 0.5, tmp_path / "m")

@@ -392,8 +392,8 @@ def test_a_run_of_so_many_minutes_keeps_its_steps(
 @pytest.mark.parametrize(
     "minutes, settings, says",
     [
-        (5, {"steps": 10}, "--minutes decides on 'steps'; leave one of the two out"),
-        (5, {"pretrain_steps": 10}, "--minutes decides on 'pretrain_steps'"),
+        (5, {"steps": 10}, "--minutes determines 'steps'; leave one of them out"),
+        (5, {"pretrain_steps": 10}, "--minutes determines 'pretrain_steps'"),
         (0, {}, "--minutes must be above 0, not 0"),
         (float("nan"), {}, "--minutes must be above 0"),
     ],

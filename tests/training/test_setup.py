@@ -25,9 +25,9 @@ def test_batches_that_do_not_fit_the_model() -> None:
     model = network_of("cgan", recipe)
     check_batches("cgan", model, recipe, batches(recipe, digits, 0, None, 0, 1))
     for source, says in (
-        (dataclasses.replace(digits, labels=None), "'cgan' needs 'label' in its batches; mnist5k gives image"),
+        (dataclasses.replace(digits, labels=None), "'cgan' needs 'label' in its batches; mnist5k has image"),
         (data.load("photos", "train", image_shape=(28, 28, 3), limit=4), r"needs 'image' as float32 \(4, 28, 28, 1\)"),
-        (dataclasses.replace(digits, labels=np.zeros((20, 3), np.int32)), r"gives int32 \(4, 3\)"),
+        (dataclasses.replace(digits, labels=np.zeros((20, 3), np.int32)), r"has int32 \(4, 3\)"),
     ):
         if source.labels is None and source is not digits and "image'" in says:
             source = dataclasses.replace(source, labels=np.zeros(len(source), np.int32))
@@ -48,7 +48,7 @@ def test_grouped_batches() -> None:
 def test_a_restoration_needs_a_degradation_that_fits() -> None:
     recipe = models.recipe("resgan")
     for degradation, says in (
-        ("", "name one with --set degradation"),
+        ("", "choose a degradation with --set degradation"),
         ("pool:4", "'pool:4' shrinks by 4, but 'resgan' enlarges by 7"),
     ):
         with pytest.raises(UserError, match=says):

@@ -241,7 +241,7 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(
     newest.write_bytes(newest.read_bytes()[: newest.stat().st_size // 2])
     assert run.latest() == STEPS - EVERY
     resume(run.path)
-    assert f"damaged, not loaded: {newest}.damaged" in capsys.readouterr().err
+    assert f"skipped a damaged checkpoint: {newest}.damaged" in capsys.readouterr().err
     assert (run.checkpoints / f"{newest.name}.damaged").exists()
     assert run.steps() == [STEPS - 2 * EVERY, STEPS - EVERY, STEPS]
     same_results(run, uninterrupted, STEPS)
@@ -321,7 +321,7 @@ def test_a_run_of_the_older_format_is_not_resumed(tmp_path: Path, uninterrupted:
     assert run.config["format"] == 2
     write_yaml(run.path / "config.yaml", {key: value for key, value in run.config.items() if key != "format"})
     run.checkpoint(STEPS).unlink()
-    with pytest.raises(UserError, match="made by an older version, .* can be evaluated and exported") as error:
+    with pytest.raises(UserError, match="made by an older version, .* evaluate or export it") as error:
         resume(run.path)
     assert "\n" not in str(error.value)
 

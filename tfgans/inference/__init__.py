@@ -1,1 +1,1 @@
-"""From a trained model to pictures: exports, and what is done with them."""
+"""Exporting trained models and applying exported models to pictures."""

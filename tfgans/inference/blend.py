@@ -1,7 +1,7 @@
-"""A model between two of the same network, such as SRGAN and the SRResNet that it began from.
+"""Interpolation between the weights of two models of one network, such as SRGAN and the SRResNet it started from.
 
-Wang et al., "ESRGAN" (arXiv:1809.00219), section 3.4: the weights of what was trained for sharpness and of what was
-trained for PSNR are interpolated. Between them noise goes away sooner than sharpness does.
+Wang et al., "ESRGAN" (arXiv:1809.00219), section 3.4: weights trained for perceptual quality are interpolated with
+weights trained for PSNR. On the way between them, noise disappears sooner than sharpness.
 """
 
 from pathlib import Path
@@ -19,23 +19,23 @@ from tfgans.run import Run
 def export_blend(one: str | Path, other: str | Path, alpha: float, folder: str | Path, force: bool = False) -> Path:
     """Export alpha * `one` + (1 - alpha) * `other` of the weights that endpoints use; both are runs or SavedModels.
 
-    What is declared besides, such as names of classes, is that of `one`.
+    The rest of the declaration, such as class names, is taken from `one`.
 
-    Raises UserError where they are not of the same network, and for an `alpha` outside [0, 1].
+    Raises UserError if their networks differ or `alpha` is outside [0, 1].
     """
     if not 0.0 <= alpha <= 1.0:
-        raise UserError(f"--alpha is from 0 (all of the other model) to 1 (all of this one), not {alpha:g}")
+        raise UserError(f"--alpha must be from 0 (only the other model) to 1 (only this one), not {alpha:g}")
     folder = Path(folder)
     check_folder(folder, force)
     if (folder / "card.json").exists():
-        raise UserError(f"{folder} has a card, of another model than this would be; give another folder with -o")
+        raise UserError(f"{folder} has the card of another model; choose another folder with -o")
     (model, declared), (second, _) = opened(one), opened(other)
     if type(model) is not type(second):
-        raise UserError(f"{one} is a {type(model).__name__} and {other} a {type(second).__name__}: no blend of both")
+        raise UserError(f"cannot blend {one}, a {type(model).__name__}, with {other}, a {type(second).__name__}")
     interpolate(used_by(model), used_by(second), alpha, f"{one} and {other}")
     return export(model, folder, **declared)
 
 
 def opened(path: str | Path) -> tuple[Adversarial, dict[str, Any]]:
-    """The model of a run, or of a SavedModel with a card, and what its export declares."""
+    """The model of a run, or of a SavedModel with a card, and the declaration for its export."""
     return of_run(Run.open(path)) if (Path(path) / "config.yaml").is_file() else of_saved(find(path))

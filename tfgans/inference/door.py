@@ -1,4 +1,4 @@
-"""Exported models for Python: arrays or Pillow images in, the same kind out."""
+"""The Python interface to exported models: arrays or Pillow images in, the same kind out."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,11 +21,11 @@ Picture = Any  # a Pillow image, or an array of uint8 or of floats in [0, 1]: (h
 
 
 class Model:
-    """An exported model. `tfgans.load` opens one.
+    """An exported model, opened by `tfgans.load`.
 
-    Its methods are those of its endpoints: a method that the model lacks raises `tfgans.errors.UserError`. Pictures
-    are Pillow images, or arrays of uint8 or of floats in [0, 1], (h, w), (h, w, c) or (n, h, w, c), of any size. What
-    is made of them is of the same kind: a Pillow image, uint8, or float32.
+    Its methods are those of its endpoints: calling a missing one raises `tfgans.errors.UserError`. Pictures are Pillow
+    images, or arrays of uint8 or of floats in [0, 1], (h, w), (h, w, c) or (n, h, w, c), of any size. Results are of
+    the same kind: a Pillow image, uint8, or float32.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -44,8 +44,8 @@ class Model:
     ) -> Any:
         """New images, float32 (n, h, w, c) in [0, 1]: `n` of them, or one for each label or row of codes.
 
-        `n` is 1 by default. Of a model of labels it is how many of each; without `labels` they are of all. Labels are
-        numbers, or names of classes. A model of two domains returns a dictionary, "a" and "b".
+        `n` is 1 by default. For a model with labels it is the number of images per label, and all labels are drawn by
+        default. Labels are numbers or class names. A model of two domains returns a dictionary with "a" and "b".
         """
         model = self.exported
         model.need("sample")
@@ -55,7 +55,7 @@ class Model:
             raise UserError(f"{model.path.name} takes no codes")
         if model.conditional:
             if labels is None and model.classes is None:
-                raise UserError(f"{model.path.name} does not declare how many labels it has; name some")
+                raise UserError(f"{model.path.name} does not declare its number of labels; pass labels")
             asked = model.labels(range(model.classes or 0) if labels is None else labels)
             return model.sample(labels=np.tile(asked, n or 1), seed=seed)
         if codes is not None:
@@ -63,13 +63,13 @@ class Model:
         return model.sample(n=1 if n is None else n, seed=seed)
 
     def restore(self, image: Picture) -> Picture:
-        """A picture restored, enlarged or coloured; its transparency stays."""
+        """Restore, enlarge or colourize a picture; its transparency stays."""
         return self._apply(pictures_of(self.exported, "restore"), image)
 
     def fill(self, image: Picture, mask: Picture | None = None) -> Picture:
-        """A picture with its holes filled: where `mask` is light (or True), or, without one, where it is transparent.
+        """Fill the holes of a picture: the pixels where `mask` is light (or True), or by default the transparent ones.
 
-        Known pixels stay as they are; without a mask, the picture is opaque then.
+        Known pixels stay as they are. Without a mask, the result is opaque.
         """
         pictures = pictures_of(self.exported, "fill")
         several = as_arrays(image)
@@ -77,7 +77,7 @@ class Model:
             masks = [parted(each)[0].max(axis=-1) >= half(each) for each in as_arrays(mask)]
             masks = masks * len(several) if len(masks) == 1 else masks
         elif any(each.shape[-1] not in (2, 4) for each in several):
-            raise UserError("this picture has no transparency; give a mask that is light in the hole")
+            raise UserError("this picture has no transparency; pass a mask that is light in the hole")
         else:
             masks = [each[..., -1] < opaque(each) for each in several]
         sides = [each.shape[:2] for each in several]
@@ -88,11 +88,11 @@ class Model:
     def translate(
         self, image: Picture, to: str | None = None, *, seed: int = 0, instances: np.ndarray | None = None
     ) -> Picture:
-        """A picture in another domain: `to`, of a two-way model, or its second one.
+        """Translate a picture into the domain `to`, by default the second domain of a two-way model.
 
-        Of a model of label maps the picture is an array of ids, integers (h, w), (h, w, 1) or (n, h, w, 1); what is
-        made of it is uint8. `instances` are the ids of its objects, in the same form; without them pixels of one class
-        that touch are an object.
+        For a model of label maps, the picture is an array of integer ids (h, w), (h, w, 1) or (n, h, w, 1) and the
+        result is uint8. `instances` are the ids of its objects in the same form; by default, touching pixels of one
+        class form an object.
         """
         pictures = translator(self.exported, to, seed)
         if instances is not None and not takes_instances(pictures.endpoint):
@@ -127,7 +127,7 @@ class Model:
         return made[0][..., 0] if rank == 2 and made[0].shape[-1] == 1 else made[0]
 
     def _made(self, pictures: Pictures, picture: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
-        """What is made of one picture (h, w, c); its alpha is enlarged with it, but where it marks the hole."""
+        """Process one picture (h, w, c). Its alpha is enlarged with it, unless it marks the hole."""
         if pictures.given.encoding == "classes":
             return pictures.apply(picture)
         pixels, alpha = parted(picture)
@@ -141,9 +141,9 @@ class Model:
 
 
 class UpscalingModel(Model):
-    """`tfgans.load("upscale")`: `restore` takes the model that suits the picture, see `tfgans.inference.upscale`.
+    """`tfgans.load("upscale")`: `restore` chooses a model for each picture, see `tfgans.inference.upscale`.
 
-    A Pillow image that was opened from a JPEG file knows its compression; an array, or a converted image, does not.
+    Compression is only known for Pillow images opened from a JPEG file, not for arrays or converted images.
     """
 
     def __init__(self) -> None:
@@ -159,7 +159,7 @@ class UpscalingModel(Model):
 
 
 def belongings(image: Image.Image, height: int, width: int) -> dict[str | tuple[int, int], Any]:
-    """What belongs to a Pillow image, for one of this size that was made of it: EXIF, XMP, profile and resolution."""
+    """The metadata of a Pillow image (EXIF, XMP, profile and resolution) for a result of this size."""
     info: dict[str | tuple[int, int], Any] = {
         name: image.info[name] for name in ("icc_profile", "dpi", "comment") if image.info.get(name)
     }
@@ -176,7 +176,7 @@ def belongings(image: Image.Image, height: int, width: int) -> dict[str | tuple[
 def as_arrays(image: Picture, ids: bool = False) -> list[np.ndarray]:
     """The pictures in an image or array, each uint8 or float32 (h, w, c); bool becomes uint8, ids stay as they are.
 
-    Raises UserError for what is no picture.
+    Raises UserError if it is not a picture.
     """
     if isinstance(image, Image.Image):
         image = ImageOps.exif_transpose(image)
@@ -186,30 +186,30 @@ def as_arrays(image: Picture, ids: bool = False) -> list[np.ndarray]:
     array = np.asarray(image)
     array = array.astype(np.uint8) * 255 if array.dtype == bool else array
     if array.ndim not in (2, 3, 4) or (array.ndim > 2 and not 1 <= array.shape[-1] <= 4):
-        raise UserError(f"a picture is (h, w), (h, w, c) or (n, h, w, c), not {array.shape}")
+        raise UserError(f"a picture has the shape (h, w), (h, w, c) or (n, h, w, c), not {array.shape}")
     if ids:
         if not np.issubdtype(array.dtype, np.integer) or (array.ndim > 2 and array.shape[-1] != 1):
-            raise UserError(f"a label map holds integers, (h, w) or (h, w, 1), not {array.dtype} {array.shape}")
+            raise UserError(f"a label map must hold integers, (h, w) or (h, w, 1), not {array.dtype} {array.shape}")
     elif np.issubdtype(array.dtype, np.floating):
         array = array.astype(np.float32)
         if array.size and (array.min() < 0 or array.max() > 1):
-            raise UserError(f"floats are in [0, 1]; these reach from {array.min():g} to {array.max():g}")
+            raise UserError(f"floats must lie in [0, 1]; these range from {array.min():g} to {array.max():g}")
     elif array.dtype != np.uint8:
-        raise UserError(f"a picture holds uint8, or floats in [0, 1], not {array.dtype}")
+        raise UserError(f"a picture must hold uint8, or floats in [0, 1], not {array.dtype}")
     array = array[..., None] if array.ndim == 2 else array
     return list(array) if array.ndim == 4 else [array]
 
 
 def parted(array: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """A picture (h, w, c) as its colours and, where it has one, its alpha channel (h, w)."""
+    """The colours of a picture (h, w, c) and its alpha channel (h, w), or None."""
     return (array[..., :-1], array[..., -1]) if array.shape[-1] in (2, 4) else (array, None)
 
 
 def opaque(array: np.ndarray) -> float:
-    """The largest value of an array's kind."""
+    """The largest value of the array's data type."""
     return 255 if array.dtype == np.uint8 else 1.0
 
 
 def half(array: np.ndarray) -> float:
-    """What is light, of an array's kind."""
+    """The value above which pixels of the array's data type are light."""
     return 128 if array.dtype == np.uint8 else 0.5

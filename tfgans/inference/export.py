@@ -1,11 +1,11 @@
 """SavedModels that load with TensorFlow alone.
 
-Each endpoint that a model declares (`tfgans.endpoint`) is a function of the SavedModel, with the declared inputs in
-their order; the first one is also its signature `serving_default`. The attribute `declaration`, a string, holds
-everything that is declared: "gan", "task", "endpoints", and "class_names", "domains" and "palette" where there are
-some (`tfgans.endpoint.from_json` reads it).
+Each endpoint of a model (`tfgans.endpoint`) is a function of the SavedModel, with the declared inputs in order; the
+first one is also the signature `serving_default`. The attribute `declaration`, a string, holds everything that is
+declared: "gan", "task", "endpoints", and, for models that have them, "class_names", "domains" and "palette"
+(`tfgans.endpoint.from_json` reads it).
 
-Kernels (weights of two and more dimensions) are stored as float16, everything else as float32. All is computed in
+Kernels (weights of two or more dimensions) are stored in float16, all other weights in float32. Computation is in
 float32.
 """
 
@@ -30,18 +30,18 @@ from tfgans.run import Run
 from tfgans.tasks import task_of
 
 SAVED_MODEL = {"saved_model.pb", "fingerprint.pb", "variables", "assets"}
-TOLD = ("class_names", "domains", "palette")  # of a run's config.yaml, in the declaration where it has them
+DECLARED = ("class_names", "domains", "palette")  # optional keys of config.yaml, copied to the declaration
 
 
 def export(model: Adversarial, folder: str | Path, **declared: Any) -> Path:
-    """Write the endpoints of `model` as a SavedModel, each weight once; the folder appears whole or not at all.
+    """Write the endpoints of `model` as a SavedModel. The folder is written completely or not at all.
 
-    What else is in the folder (a card, pictures) stays. `declared` joins the declaration; its "gan" is by default the
+    Other files in the folder (a card, pictures) stay. `declared` is added to the declaration; "gan" is by default the
     name of the module of the model's class.
 
     Raises:
-        UserError: the folder holds things, but no model that this could replace.
-        ValueError: the model computes in another precision than float32 (load it under that policy), or an endpoint
+        UserError: the folder holds other files and no model to replace.
+        ValueError: the model does not compute in float32 (load it under that policy), or an endpoint
             changes a variable.
     """
     if keras.config.dtype_policy().name != "float32":
@@ -54,8 +54,9 @@ def export(model: Adversarial, folder: str | Path, **declared: Any) -> Path:
         setattr(module, name, function)
     concrete = {name: function.get_concrete_function() for name, function in functions.items()}
     module.weights = list({id(v): v for function in concrete.values() for v in function.variables}.values())
-    told = {"gan": type(model).__module__.split(".")[-1], "task": "", **declared, "endpoints": endpoints}
-    module.declaration = tf.Variable(endpoint.to_json(told), dtype=tf.string, trainable=False, name="declaration")
+    gan = type(model).__module__.split(".")[-1]
+    text = endpoint.to_json({"gan": gan, "task": "", **declared, "endpoints": endpoints})
+    module.declaration = tf.Variable(text, dtype=tf.string, trainable=False, name="declaration")
     signatures = {**concrete, "serving_default": next(iter(concrete.values()))}
     with unfinished_folder(folder) as temporary:
         with utf8(temporary) as place:
@@ -65,11 +66,11 @@ def export(model: Adversarial, folder: str | Path, **declared: Any) -> Path:
                 if kept.name not in SAVED_MODEL:
                     (shutil.copytree if kept.is_dir() else shutil.copy2)(kept, temporary / kept.name)
             old = folder.with_name(f".old-{folder.name}")
-            shutil.rmtree(old, ignore_errors=True)  # of an export that was killed; the folder is newer
+            shutil.rmtree(old, ignore_errors=True)  # left by an interrupted export; the folder is newer
             try:
                 os.replace(folder, old)
                 os.replace(temporary, folder)
-            except BaseException:  # a signal among them
+            except BaseException:  # including signals
                 if not folder.exists():
                     os.replace(old, folder)
                 raise
@@ -80,27 +81,27 @@ def export(model: Adversarial, folder: str | Path, **declared: Any) -> Path:
 
 
 def traced(model: Adversarial, endpoints: dict[str, Endpoint]) -> dict[str, Any]:
-    """A traced `tf.function` for each endpoint, on weights in the precision in which they are stored."""
+    """A traced `tf.function` for each endpoint, with weights in their stored precision."""
     stored = [(v, stored_variable(v._value)) for v in used_by(model)]
     return {name: in_float32(getattr(model, name), each, stored) for name, each in endpoints.items()}
 
 
 def used_by(model: Adversarial) -> list[Any]:
-    """The Keras variables that the endpoints of a model read, moving statistics among them.
+    """The Keras variables that the endpoints of a model read, including moving statistics.
 
-    Raises ValueError where an endpoint changes one.
+    Raises ValueError if an endpoint changes a variable.
     """
     used: set[int] = set()
     for name, each in model.endpoints().items():
         function = tf.function(getattr(model, name), input_signature=specs(each)).get_concrete_function()
         if any("Assign" in node.op for node in nodes(function.graph)):
-            raise ValueError(f"the endpoint '{name}' changes variables; nothing in an export may")
+            raise ValueError(f"the endpoint '{name}' changes variables, which exports do not allow")
         used |= {id(v) for v in function.variables}
     return [v for v in model.variables if id(v._value) in used]
 
 
 def nodes(graph: Any) -> Iterator[Any]:
-    """The operations of a graph and of the functions that it calls, such as the bodies of loops."""
+    """The operations of a graph and of the functions it calls, such as loop bodies."""
     definition = graph.as_graph_def()
     yield from definition.node
     for function in definition.library.function:
@@ -113,14 +114,14 @@ def specs(each: Endpoint) -> list[tf.TensorSpec]:
 
 
 def stored_variable(variable: tf.Variable) -> tf.Variable:
-    """A variable of the same name and value, of float16 where it is a kernel."""
+    """A variable of the same name and value, in float16 if it is a kernel."""
     kernel = variable.shape.rank > 1 and variable.dtype == tf.float32
     value = tf.cast(variable, tf.float16) if kernel else variable.read_value()
     return tf.Variable(value, trainable=False, name=variable.name.split(":")[0])
 
 
 def in_float32(method: Callable[..., Any], each: Endpoint, stored: list[tuple[Any, Any]]) -> Any:
-    """A `tf.function` of a model's method that reads `stored` variables in the place of the model's own."""
+    """A `tf.function` of a model's method that reads `stored` variables instead of the model's own."""
     signature = specs(each)
 
     def function(*inputs: tf.Tensor, **named: tf.Tensor) -> Any:
@@ -137,7 +138,7 @@ def in_float32(method: Callable[..., Any], each: Endpoint, stored: list[tuple[An
 
 
 def within(value: tf.Tensor, array: Array) -> tf.Tensor:
-    """An input of an endpoint; labels that the model does not have are refused."""
+    """An input of an endpoint; raises an error for labels that the model does not have."""
     if array.encoding != "label" or len(array.shape) != 1:
         return value
     there = tf.reduce_all((value >= 0) & (value < int(array.high)))
@@ -148,9 +149,9 @@ def within(value: tf.Tensor, array: Array) -> tf.Tensor:
 
 @contextmanager
 def replaced(values: list[tuple[keras.Variable, tf.Tensor]]) -> Iterator[None]:
-    """Keras variables read as these tensors, which cannot be assigned to.
+    """Makes Keras variables read as these tensors, which cannot be assigned to.
 
-    Unlike in a `keras.StatelessScope` they do so in scopes that the model itself opens, too.
+    Unlike `keras.StatelessScope`, this also holds in scopes that the model itself opens.
     """
     own = [(variable, variable._value) for variable, _ in values]
     try:
@@ -163,14 +164,14 @@ def replaced(values: list[tuple[keras.Variable, tf.Tensor]]) -> Iterator[None]:
 
 
 def refuse_other(folder: Path, option: str = "-o") -> None:
-    """Raises UserError for a folder of other things than a model: it is not this program's to replace."""
+    """Raises UserError if a folder holds anything but a model, because replacing it would lose data."""
     if folder.exists() and not folder.is_dir():
-        raise UserError(f"{folder} is a file; give a folder with {option}")
+        raise UserError(f"{folder} is a file; choose a folder with {option}")
     if folder.exists() and not (folder / "saved_model.pb").exists():
         other = sorted(p.name for p in folder.iterdir() if p.name not in ("card.json", "samples.png"))
         if other:
             raise UserError(
-                f"{folder} holds other things than a model (such as {other[0]}); give another folder with {option}"
+                f"{folder} holds files that are not a model's (such as {other[0]}); choose another folder with {option}"
             )
 
 
@@ -178,7 +179,7 @@ def export_run(path: str | Path, folder: str | Path | None = None, force: bool =
     """Export the newest checkpoint of a run, by default to saved_models/<gan>-<dataset>.
 
     Raises:
-        UserError: no run or checkpoint there, or the folder holds a model already and `force` is not set.
+        UserError: no run or checkpoint, or the folder holds a model and `force` is not set.
     """
     run = Run.open(path)
     config = run.config
@@ -190,16 +191,16 @@ def export_run(path: str | Path, folder: str | Path | None = None, force: bool =
 
 
 def check_folder(folder: Path, force: bool) -> None:
-    """Raises UserError where no model may be written: over another one without `force`, or among other things."""
+    """Raises UserError if the folder holds a model and `force` is not set, or other files."""
     if (folder / "saved_model.pb").exists() and not force:
-        raise UserError(f"{folder} holds a model already; give another folder with -o, or --force to replace it")
+        raise UserError(f"{folder} holds a model already; choose another folder with -o, or replace it with --force")
     refuse_other(folder)
 
 
 def of_run(run: Run) -> tuple[Adversarial, dict[str, Any]]:
-    """The model of a run's newest checkpoint, in float32, and what its export declares.
+    """The model of a run's newest checkpoint, in float32, and the declaration for its export.
 
-    Raises UserError where there is no checkpoint.
+    Raises UserError if there is no checkpoint.
     """
     step = run.latest()
     if step is None:
@@ -207,8 +208,8 @@ def of_run(run: Run) -> tuple[Adversarial, dict[str, Any]]:
     config = run.config
     keras.config.set_dtype_policy("float32")
     model = run.load(step)
-    told = {name: config[name] for name in TOLD if config.get(name)}
+    declaration = {name: config[name] for name in DECLARED if config.get(name)}
     if not config["recipe"].get("crop"):
-        told["whole"] = list(getattr(model, "image_shape", ())[:2])  # (height, width) of what it was trained on
+        declaration["whole"] = list(getattr(model, "image_shape", ())[:2])  # (height, width) of the training images
     task = config.get("task") or task_of(model.endpoints(), Recipe.from_dict(config["recipe"]))
-    return model, {"gan": models.label(config["gan"]), "task": task, **told}
+    return model, {"gan": models.label(config["gan"]), "task": task, **declaration}

@@ -1,4 +1,4 @@
-"""SavedModels from disk, and how they are called."""
+"""Loading SavedModels and calling their endpoints."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,9 +15,9 @@ from tfgans.inference.label_maps import takes_instances, with_objects
 from tfgans.inference.labels import numbers_of
 from tfgans.inference.undeclared import derive
 
-Made = Any  # an array, or arrays by name where an endpoint makes several
+Made = Any  # an array, or arrays by name of an endpoint with several outputs
 
-COMMANDS = {  # endpoint -> what runs it
+COMMANDS = {  # endpoint -> the command that calls it
     "sample": "generate",
     "restore": "restore",
     "fill": "fill",
@@ -28,10 +28,10 @@ COMMANDS = {  # endpoint -> what runs it
 
 
 class Exported:
-    """A SavedModel from disk: what it declares, and its endpoints as methods.
+    """A SavedModel from disk: its declaration, and its endpoints as methods.
 
-    Images are float32 arrays (n, h, w, c) in [0, 1], which the model gets all at once. Pictures of any size are the
-    work of `tfgans.inference.tiling`.
+    Images are float32 arrays (n, h, w, c) in [0, 1], passed to the model in one batch. `tfgans.inference.tiling`
+    handles pictures of any size.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -39,7 +39,7 @@ class Exported:
         with utf8(self.path) as place:
             self.model: Any = tf.saved_model.load(place)
         stored = getattr(self.model, "declaration", None)
-        if stored is None:  # of an export that is older than declarations
+        if stored is None:  # an export from before declarations
             self.declaration: dict[str, Any] = derive(self.model, self.path)
         else:
             self.declaration = endpoint.from_json(stored.numpy().decode())
@@ -52,10 +52,10 @@ class Exported:
     def task(self) -> str:
         return self.declaration.get("task", "")
 
-    # -- what `sample` asks for ------------------------------------------------------------------------------------
+    # -- inputs of `sample` -----------------------------------------------------------------------------------------
 
     def asks(self, encoding: str) -> Array | None:
-        """The input of `sample` of an encoding, such as label or codes; None where it has none."""
+        """The input of `sample` with an encoding, such as label or codes, or None."""
         inputs = self.endpoints["sample"].inputs.values() if "sample" in self.endpoints else ()
         return next((array for array in inputs if array.encoding == encoding), None)
 
@@ -65,23 +65,23 @@ class Exported:
 
     @property
     def classes(self) -> int | None:
-        """How many labels a conditional model has; None of others, and of old exports that do not say."""
+        """The number of labels of a conditional model; None for other models, and for old exports without it."""
         labels = self.asks("label")
         return int(labels.high) or None if labels else None
 
     @property
     def class_names(self) -> list[str]:
-        """The names of a conditional model's labels, in their order; [] where it declares none."""
+        """The names of a conditional model's labels, in order; [] if it declares none."""
         names = self.declaration.get("class_names") or []
         return list(names) if self.conditional and len(names) == self.classes else []
 
     def labels(self, given: Any) -> np.ndarray:
-        """Labels, numbers or names, as int32 (n,). Raises UserError for those that this model does not have."""
+        """Labels, numbers or names, as int32 (n,). Raises UserError for labels that the model does not have."""
         return numbers_of(given, self.classes, self.class_names, self.path.name)
 
     @property
     def codes(self) -> int:
-        """How many latent codes, categories among them; 0 where there are none."""
+        """The number of latent codes including categories; 0 if there are none."""
         codes = self.asks("codes")
         return codes.shape[-1] or 0 if codes else 0
 
@@ -90,7 +90,7 @@ class Exported:
         codes = self.asks("codes")
         return codes.categories if codes else 0
 
-    # -- what a restoration is given and makes ----------------------------------------------------------------------
+    # -- channels ---------------------------------------------------------------------------------------------------
 
     @property
     def main(self) -> Endpoint:
@@ -98,50 +98,50 @@ class Exported:
 
     @property
     def channels(self) -> int | None:
-        """Of the images that the main endpoint is given, if any."""
+        """The channels of the images that the main endpoint takes, or None."""
         return next((a.shape[-1] for a in self.main.inputs.values() if a.encoding in ("image", "classes")), None)
 
     @property
     def made_channels(self) -> int | None:
-        """Of the images that the main endpoint makes."""
+        """The channels of the images that the main endpoint returns."""
         return next(iter(self.main.outputs.values())).shape[-1]
 
     @property
     def colours(self) -> bool:
-        """Whether it makes colour images of gray ones."""
+        """Whether the model turns gray images into colour images."""
         return (self.channels, self.made_channels) == (1, 3)
 
     # -- endpoints --------------------------------------------------------------------------------------------------
 
     def need(self, name: str) -> Endpoint:
-        """The endpoint of a name. Raises UserError where there is none, with the commands that there are."""
+        """The endpoint of that name. Raises UserError, listing the available commands, if there is none."""
         if name not in self.endpoints:
             commands = dict.fromkeys(f"tfgans {COMMANDS[each]}" for each in self.endpoints if each in COMMANDS)
-            use = f"use {' or '.join(commands)}" if commands else "it has no endpoint that a command runs"
+            use = f"use {' or '.join(commands)}" if commands else "no command applies to it"
             raise UserError(f"{self.path.name} has no endpoint '{name}'; {use}")
         return self.endpoints[name]
 
     def call(self, name: str, *inputs: Any) -> Made:
-        """What an endpoint makes of its inputs, in the declared order: float32 arrays."""
+        """Call an endpoint with inputs in the declared order; returns float32 arrays."""
         arrays = self.need(name).inputs.values()
         given = [tf.constant(value, tf.as_dtype(a.dtype)) for value, a in zip(inputs, arrays, strict=True)]
         made = getattr(self.model, name)(*given)
         return {key: value.numpy() for key, value in made.items()} if isinstance(made, dict) else made.numpy()
 
     def restore(self, images: np.ndarray) -> np.ndarray:
-        """What the model makes of images (n, h, w, c)."""
+        """Restore images (n, h, w, c)."""
         return self.call("restore", images)
 
     def fill(self, images: np.ndarray, masks: np.ndarray) -> np.ndarray:
-        """Images (n, h, w, c) with their holes filled, where masks (n, h, w, 1), bool, are True; all else stays."""
+        """Fill images (n, h, w, c) where masks (n, h, w, 1), bool, are True; all other pixels stay."""
         return np.where(masks, self.call("fill", images, masks), images)
 
     def translate(self, images: np.ndarray, to: str | None = None, seed: int = 0) -> np.ndarray:
-        """Images of one domain, or label maps of int32 ids, as images of the other one.
+        """Translate images, or label maps of int32 ids, into the other domain.
 
-        `to` is the domain to translate into, of a two-way model: by its name, or a or b (the default). `seed` is for
-        models with noise. For a model of instances, too, label maps are (n, h, w, 2), instance maps behind; of others,
-        (n, h, w, 1), its objects are those of `objects_of`.
+        `to` is the target domain of a two-way model: its name, or a or b (the default). `seed` is for models with
+        noise. A model of instances takes label maps with instance maps as a second channel, (n, h, w, 2); for maps
+        (n, h, w, 1), `objects_of` finds the objects.
         """
         name = self.translation(to)
         rules = self.endpoints[name]
@@ -149,7 +149,7 @@ class Exported:
         return self.call(name, *given, *([seed] if "seed" in rules.inputs else []))
 
     def translation(self, to: str | None = None) -> str:
-        """The endpoint that translates into a domain. Raises UserError for a domain that there is not."""
+        """The endpoint that translates into a domain. Raises UserError for an unknown domain."""
         if "a_to_b" not in self.endpoints:
             self.need("translate")
         domains = list(self.declaration.get("domains") or [])
@@ -181,7 +181,7 @@ class Exported:
         """
         self.need("sample")
         if self.conditional and labels is None:
-            raise UserError(f"{self.path.name} is conditional; give its labels")
+            raise UserError(f"{self.path.name} is conditional; pass labels")
         if self.codes:
             return draw(self.model.sample, None, self.prior(n or 0, seed) if codes is None else codes, seed)
         return draw(self.model.sample, n, self.labels(labels) if self.conditional else None, seed)
@@ -204,10 +204,10 @@ class Exported:
 
 
 def traversal(categories: int, continuous: int, rows: int = 10, code: int = 0, reach: float = 1.0) -> np.ndarray:
-    """Codes, float32 (rows, categories, c): along a row the categories, down the rows one continuous code.
+    """Codes, float32 (rows, categories, c): categories along a row, one continuous code down the rows.
 
-    It goes from -reach to reach; in training it was -1 to 1. The other continuous codes are 0. Raises UserError for a
-    continuous code that is not there.
+    The code goes from -reach to reach (-1 to 1 in training); other continuous codes are 0. Raises UserError for a
+    continuous code that the model does not have.
     """
     if not 0 <= code < continuous:
         raise UserError(f"this model has the continuous codes 0-{continuous - 1}, not {code}")
@@ -226,7 +226,7 @@ def draw(sample: Callable[..., Any], n: int | None, labels: np.ndarray | None, s
         inputs = [tf.constant(min(batch, (n or 0) - i)) for i in range(0, n or 0, batch)]
     seeds = [tf.constant((1_000 * seed + i) % 2**31, tf.int32) for i in range(len(inputs))]
     if not inputs:
-        raise UserError("nothing was asked for: draw at least one image")
+        raise UserError("draw at least one image")
     made = [sample(x, s) for x, s in zip(inputs, seeds, strict=True)]
     if isinstance(made[0], dict):
         return {key: np.concatenate([each[key].numpy() for each in made]) for key in made[0]}
@@ -234,9 +234,9 @@ def draw(sample: Callable[..., Any], n: int | None, labels: np.ndarray | None, s
 
 
 def find(path: str | Path) -> Path:
-    """A SavedModel's folder: a path, or the name of one in saved_models/ of this folder or of the checkout."""
+    """The folder of a SavedModel: a path, or a name in saved_models/ of the working folder or of the checkout."""
     places = [Path(path), Path("saved_models") / path, ROOT / "saved_models" / path]
     for place in places:
         if (place / "saved_model.pb").is_file():
             return place
-    raise UserError(f"there is no SavedModel at {path}, nor in saved_models/; 'tfgans list' names those that are there")
+    raise UserError(f"there is no SavedModel at {path}, nor in saved_models/; 'tfgans list' lists the available ones")

@@ -1,19 +1,19 @@
-"""Colours that sRGB has, of a lightness that is given."""
+"""Fitting colours of a given lightness into sRGB."""
 
 import numpy as np
 
 from tfgans.data.colour import WHITE, XYZ
 
-STEPS = 12  # halvings: chroma to a four-thousandth
-OUTSIDE = 1e-5  # of linear light, by which rounding may lie outside
+STEPS = 12  # bisections: chroma to 1/4000
+OUTSIDE = 1e-5  # of linear light, tolerated for rounding
 TO_RGB = np.linalg.inv((XYZ / WHITE[:, None]).T)
 
 
 def tinted(lightness: np.ndarray, a_b: np.ndarray) -> np.ndarray:
     """sRGB in [0, 1], float32 (..., 3), of an L (..., 1) and the a and b (..., 2) of Lab.
 
-    A colour that sRGB does not have loses chroma until it does, and so keeps its L; black and white have none.
-    (Clipping the channels would make light of black, and gray of white.)
+    Colours outside sRGB lose chroma until they fit, so they keep their L; black and white have no chroma. (Clipping
+    the channels would brighten black and turn white gray.)
     """
     lightness, a_b = lightness.astype(np.float64), a_b.astype(np.float64)
     linear = _linear(lightness, a_b)
@@ -32,7 +32,7 @@ def tinted(lightness: np.ndarray, a_b: np.ndarray) -> np.ndarray:
 
 
 def _linear(lightness: np.ndarray, a_b: np.ndarray) -> np.ndarray:
-    """Lab as linear sRGB, which may lie outside [0, 1]."""
+    """Linear sRGB, which may lie outside [0, 1], of a colour in Lab."""
     y = (lightness + 16) / 116
     root = np.concatenate([y + a_b[..., :1] / 500, y, y - a_b[..., 1:] / 200], axis=-1)
     xyz = np.where(root > 0.2068966, root**3, (root - 16 / 116) / 7.787)

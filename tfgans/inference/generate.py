@@ -23,14 +23,14 @@ def generate(
     output: str | Path,
     force: bool = False,
 ) -> Path:
-    """Write `n` samples (of each label, where there are labels) and return where.
+    """Write `n` samples (of each label, for a model with labels) and return their path.
 
-    `n` = 0 stands for 64, or 10 of each label. A path that ends in .png becomes one grid, any other a folder of files.
-    `labels` are numbers, ranges and names of classes ("0-3,cat"). Of a model with latent codes they are categories, and
-    the continuous code of number `code` rises over the `n` images of each.
+    `n` = 0 stands for 64, or 10 per label. A path that ends in .png becomes one grid, any other a folder of files.
+    `labels` are numbers, ranges and class names ("0-3,cat"). For a model with latent codes they are categories, and
+    the continuous code number `code` rises over the `n` images of each category.
 
     Raises:
-        UserError: no such model, labels it does not know, or an output that exists and is not to be replaced.
+        UserError: no such model, unknown labels, or an existing output that may not be replaced.
     """
     output = Path(output)
     if n < 0:
@@ -47,7 +47,7 @@ def generate(
     if exported.conditional:
         classes = exported.classes
         if labels is None and classes is None:
-            raise UserError(f"{exported.path.name} does not say how many labels it has; give --labels")
+            raise UserError(f"{exported.path.name} does not declare its number of labels; give --labels")
         every = list(range(classes or 0))
         wanted = every if labels is None else parse_labels(labels, classes, exported.class_names)
         n = n or 10
@@ -66,7 +66,7 @@ def generate(
         images = exported.sample(n=n or 64, seed=seed)
         columns = int(np.ceil(np.sqrt(len(images))))
         names = [f"{i:05d}.png" for i in range(len(images))]
-    if isinstance(images, dict):  # of several domains, side by side
+    if isinstance(images, dict):  # several domains, side by side
         names = [f"{name.removesuffix('.png')}-{domain}.png" for name in names for domain in images]
         columns *= len(images)
         images = side_by_side(list(images.values()))
@@ -74,21 +74,21 @@ def generate(
         write_png(output, sheet(images, columns), scale=2 if 1 < images.shape[1] <= 64 else 1)
         return output
     if images.shape[1:] == (1, 1, 2):
-        raise UserError(f"{exported.path.name} draws points, not images; give a picture such as -o samples.png")
+        raise UserError(f"{exported.path.name} draws points, not images; write a picture with -o samples.png")
     with unfinished_folder(output) as temporary:
         for name, image in zip(names, to_uint8(images), strict=True):
             write_png(temporary / name, image)
         output.mkdir(exist_ok=True)
         for name in names:
             os.replace(temporary / name, output / name)
-        for older in output.iterdir():  # drawn by an earlier call, which this one replaces
+        for older in output.iterdir():  # images of an earlier call are replaced
             if re.fullmatch(r"\d{5}(-(label|category)\d+)?(-\w+)?\.png", older.name) and older.name not in names:
                 older.unlink()
     return output
 
 
 def side_by_side(sets: list[np.ndarray]) -> np.ndarray:
-    """Images (n, h, w, c) of each set in turn: (sets n, h, w, c), gray ones in as many channels as the others."""
+    """Images (n, h, w, c) of each set in turn: (sets n, h, w, c); gray sets get the channels of the others."""
     channels = max(images.shape[-1] for images in sets)
     alike = [np.broadcast_to(images, (*images.shape[:-1], channels)) for images in sets]
     return np.stack(alike, axis=1).reshape(-1, *alike[0].shape[1:])

@@ -1,4 +1,4 @@
-"""Holes in pictures of any size, each filled in a window of the size that the model was trained on."""
+"""Filling holes in pictures of any size, each in a window of the size that the model was trained on."""
 
 from collections.abc import Callable
 
@@ -10,15 +10,15 @@ from tfgans.images import to_uint8
 from tfgans.inference.scaling import plain, resized
 
 BATCH = 8  # windows at once
-AROUND = 4  # sides of the largest hole in a side of a window, where a model takes windows of any size
+AROUND = 4  # side of a window / side of the largest hole, for models that take windows of any size
 BLUR = 2  # pixels by which bicubic shrinking spreads
 
 Box = tuple[slice, slice]
-Corner = tuple[int, int]  # (top, left); beyond the picture below 0
+Corner = tuple[int, int]  # (top, left); negative outside the picture
 
 
 def note(mask: np.ndarray, hole: int | None) -> str:
-    """What does not go well with the holes of a mask (h, w), in a line; empty if nothing."""
+    """A warning about holes of a mask (h, w) that are too large, or an empty string."""
     sides = [max(b.stop - b.start for b in box) for box in ndimage.find_objects(label(mask))]
     large = max(sides, default=0)
     if hole is None or large <= hole:
@@ -27,7 +27,7 @@ def note(mask: np.ndarray, hole: int | None) -> str:
 
 
 def label(mask: np.ndarray) -> np.ndarray:
-    """A number for each hole, int (h, w); pixels that touch at a corner belong to one."""
+    """A number for each hole, int (h, w); pixels that touch at a corner belong to the same hole."""
     return ndimage.label(mask, np.ones((3, 3)))[0]
 
 
@@ -38,15 +38,15 @@ def filled(
     mask: np.ndarray,
     padded: Callable[[np.ndarray], np.ndarray],
 ) -> np.ndarray:
-    """`pixels`, uint8 or float32 (h, w, c), with its holes filled; known pixels stay to the bit.
+    """Fill the holes of `pixels`, uint8 or float32 (h, w, c); known pixels are bit-identical.
 
-    The model sees a window around each hole, mirrored where it reaches beyond the picture: see `window_size`. A hole
-    larger than `rules.hole` is filled in a picture that is so much smaller, and the filling enlarged.
+    The model gets a window around each hole, mirrored beyond the borders of the picture: see `window_size`. A hole
+    larger than `rules.hole` is filled in a shrunken picture, and the filling is enlarged.
 
     Args:
         run: images (n, h, w, c) and masks (n, h, w, 1) -> images.
         mask: bool (h, w), True in the holes.
-        padded: mirrors an array (h, w, c) up to the sides that the model takes.
+        padded: mirrors an array (h, w, c) up to side lengths that the model accepts.
     """
     result = pixels.copy()
     for scale, boxes in by_scale(mask, rules.hole):
@@ -54,7 +54,7 @@ def filled(
         if scale < 1:
             size = (max(1, round(mask.shape[0] * scale)), max(1, round(mask.shape[1] * scale)))
             image = resized(pixels, size)
-            # a shrunken pixel has something of all pixels that are less than BLUR away
+            # a shrunken pixel is a mixture of all pixels less than BLUR away
             unknown = ndimage.binary_dilation(resized(mask[..., None], size)[..., 0], np.ones((3, 3)), BLUR)
         image, unknown = plain(image), unknown[..., None]
         if rules.size is None:
@@ -74,7 +74,7 @@ def filled(
 def window_size(rules: Endpoint, shape: tuple[int, ...]) -> tuple[int, int]:
     """The size of a window in a picture of a shape: the declared one, or AROUND times the largest hole.
 
-    Of a model that declares neither it is the whole picture.
+    For a model that declares neither, it is the whole picture.
     """
     if rules.size:
         return rules.size
@@ -83,7 +83,7 @@ def window_size(rules: Endpoint, shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def by_scale(mask: np.ndarray, hole: int | None) -> list[tuple[float, list[Box]]]:
-    """The boxes around all holes, the largest first, by the scale at which they are to be filled."""
+    """The boxes around all holes, largest first, grouped by the scale at which they are filled."""
     found: dict[float, list[Box]] = {}
     for box in sorted(ndimage.find_objects(label(mask)), key=longest, reverse=True):
         side = longest(box)
@@ -98,9 +98,9 @@ def longest(box: Box) -> int:
 
 
 def window(box: Box, scale: float, shape: tuple[int, ...], size: tuple[int, ...], hole: int | None) -> Corner:
-    """(top, left) of a window of `size` around a hole in a picture of `shape`, which is smaller by `scale`.
+    """(top, left) of a window of `size` around a hole in a picture of `shape`, shrunken by `scale`.
 
-    It lies inside the picture as far as its middle, `hole` pixels a side, still covers the hole.
+    The window lies inside the picture as far as its middle, `hole` pixels a side, still covers the hole.
     """
     corner = []
     for each, side, wanted in zip(box, shape, size, strict=True):
@@ -113,7 +113,7 @@ def window(box: Box, scale: float, shape: tuple[int, ...], size: tuple[int, ...]
 
 
 def inside(box: Box, scale: float, corner: Corner, size: tuple[int, ...], hole: int | None) -> bool:
-    """Whether a window's middle, `hole` pixels a side, covers this hole, too."""
+    """Whether the middle of a window, `hole` pixels a side, also covers this hole."""
     for each, start, side in zip(box, corner, size, strict=True):
         edge = 0 if hole is None else (side - hole) / 2
         if each.start * scale < start + edge or each.stop * scale > start + side - edge:
@@ -128,7 +128,7 @@ def in_windows(
     corners: list[Corner],
     size: tuple[int, ...],
 ) -> list[np.ndarray]:
-    """What the model makes of each window of an image (h, w, c) with a mask (h, w, 1)."""
+    """Apply the model to each window of an image (h, w, c) with a mask (h, w, 1)."""
     around = []
     for axis in (0, 1):
         starts = [corner[axis] for corner in corners]
@@ -143,7 +143,7 @@ def in_windows(
 
 
 def paste(result: np.ndarray, mask: np.ndarray, box: Box, part: np.ndarray, corner: Corner, scale: float) -> None:
-    """Lay the hole in `box` of `part`, what was made of the window at `corner`, into the result."""
+    """Paste the hole in `box` from `part`, the filled window at `corner`, into the result."""
     tall, wide = (each.stop - each.start for each in box)
     top, left = (each.start * scale - start for each, start in zip(box, corner, strict=True))
     if scale == 1:

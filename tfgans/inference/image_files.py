@@ -1,4 +1,4 @@
-"""Pictures as people have them: read with what belongs to them. `image_writers` writes them."""
+"""Reading picture files with their metadata. `image_writers` writes them."""
 
 import dataclasses
 import io
@@ -19,26 +19,26 @@ CONVERTED = ("CMYK", "LAB", "HSV")  # modes that become RGB
 
 @dataclasses.dataclass
 class Picture:
-    """A picture, upright."""
+    """A picture, turned upright."""
 
     pixels: np.ndarray  # uint8 (h, w, 1 or 3)
     alpha: np.ndarray | None  # uint8 (h, w)
     format: str  # of its file, as Pillow names it
     metadata: Metadata = dataclasses.field(default_factory=Metadata)
-    unread: tuple[str, ...] = ()  # what of the file is not in these pixels
+    unread: tuple[str, ...] = ()  # contents of the file that these pixels lack
     lossless: bool = False  # of a WebP
     palette: np.ndarray | None = None  # uint8 (n, 3): the only colours that a GIF may have
 
 
 def read_picture(path: str | Path) -> Picture:
-    """The picture in a file (the first frame, 8 bits), turned upright by its EXIF; gray stays gray, transparency apart.
+    """Read the first frame of a file in 8 bits, turned upright by its EXIF. Gray stays gray; alpha is separate.
 
-    Raises UserError for more than 100 megapixels, and what Pillow raises for a file that is absent, damaged or none.
+    Raises UserError for more than 100 megapixels, and Pillow's errors for absent, damaged or unknown files.
     """
     with open_image(path) as image:
         if image.width * image.height > MAX_PIXELS:
-            raise UserError(f"has {image.width * image.height / 1e6:.0f} megapixels; 100 are the limit")
-        several = image.format == "MPO"  # a JPEG with others behind it
+            raise UserError(f"has {image.width * image.height / 1e6:.0f} megapixels; the limit is 100")
+        several = image.format == "MPO"  # a JPEG followed by others
         kind = "JPEG" if several else str(image.format)
         frames, bits = getattr(image, "n_frames", 1), _bits(image, Path(path))
         image.seek(0)
@@ -56,7 +56,7 @@ def read_picture(path: str | Path) -> Picture:
 
 
 def parts(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
-    """A Pillow image as its colours, uint8 (h, w, 1 or 3), gray ones alone, and its transparency, uint8 (h, w)."""
+    """The colours of a Pillow image, uint8 (h, w, 1 or 3), 1 if it is gray, and its alpha, uint8 (h, w), or None."""
     gray = image.mode in ("1", "L", "LA", "La") or image.mode.startswith("I")
     alpha = None
     if image.mode.startswith("I"):
@@ -74,7 +74,7 @@ def parts(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def _by_profile(image: Image.Image) -> Image.Image:
-    """CMYK as sRGB by its profile; without one it stays as it is."""
+    """CMYK as sRGB by its colour profile; unchanged without a profile."""
     profile = image.info.get("icc_profile")
     if image.mode != "CMYK" or not profile:
         return image
@@ -86,19 +86,19 @@ def _by_profile(image: Image.Image) -> Image.Image:
 
 
 def _bits(image: Image.Image, path: Path) -> int:
-    """How many bits a channel of a picture has in its file, above 8; 8 for all others."""
+    """The bits per channel in a picture's file if above 8, otherwise 8."""
     if image.mode.startswith("I") or any(";16" in str(part) for part in getattr(image, "tile", ())):
         return 16
     if image.format == "AVIF":
         with open(path, "rb") as file:
             head = file.read(4096)
-        at = head.find(b"pixi")  # its box: version and flags, the number of channels, the bits of each
+        at = head.find(b"pixi")  # box: version and flags, number of channels, bits of each
         return max(8, *head[at + 9 : at + 9 + head[at + 8]]) if 0 <= at < len(head) - 12 else 8
     return max(8, int(image.info.get("bit_depth", 8)))
 
 
 def _lossless(path: Path) -> bool:
-    """Whether a WebP is, at least in its first frame."""
+    """Whether a WebP is lossless, at least in its first frame."""
     with open(path, "rb") as file:
         file.seek(12)
         while len(head := file.read(8)) == 8:

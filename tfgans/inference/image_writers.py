@@ -1,8 +1,8 @@
-"""Pictures into files, strip by strip, with what belongs to them.
+"""Writing pictures strip by strip, with their metadata.
 
-A huge picture is never whole in memory. Writing 384 megapixels (24, enlarged four times) takes 7 MB beside what the
-process holds anyway. Pillow takes 1.53 GB more, four bytes a pixel, and libvips the array of 1.17 GB
-(`python benchmarks/write_memory.py`). Time is no reason: a JPEG of that size takes 6 s here and less in Pillow.
+A huge picture is never in memory as a whole. Writing 384 megapixels (24, enlarged four times) takes 7 MB of additional
+memory. Pillow takes 1.53 GB more, four bytes a pixel, and libvips the array of 1.17 GB
+(`python benchmarks/write_memory.py`). Speed is no reason: a JPEG of that size takes 6 s here and less in Pillow.
 """
 
 import io
@@ -34,29 +34,29 @@ from tfgans.inference.metadata import (
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 LARGEST = {"JPEG": 65_500, "WEBP": 16_383, "GIF": 65_535, "AVIF": 65_536, "HEIF": 16_384}  # pixels a side
 QUALITY = 95  # of JPEG, WebP, AVIF and HEIC
-STRIP = 32  # rows; at 65,500 pixels across still fewer than the 65,535 blocks between two restart markers of a JPEG
+STRIP = 32  # rows; at 65,500 pixels across, still fewer than the 65,535 blocks between two restart markers of a JPEG
 CLEAR = 128  # alpha below which a GIF's pixel is transparent
 
 
 def check_format(kind: str, height: int, width: int) -> None:
-    """Raises UserError where the format does not hold so large a picture, or cannot be written here."""
+    """Raises UserError if the format does not allow so large a picture or cannot be written here."""
     need(kind)
     if max(height, width) > LARGEST.get(kind, 2**31 - 1):
-        raise UserError(f"would have {width}x{height} pixels and {kind} holds {LARGEST[kind]} a side; make it a PNG")
+        raise UserError(f"would have {width}x{height} pixels and {kind} allows {LARGEST[kind]} a side; write a PNG")
 
 
 def write_picture(
     file: IO[bytes], strips: Iterable[np.ndarray], height: int, width: int, like: Picture
 ) -> tuple[str, ...]:
-    """Write rows from top to bottom, uint8 (any, width, 1 to 4: gray, with alpha, RGB, with alpha), in `like`'s format.
+    """Write rows from top to bottom, uint8 (any, width, 1 to 4: gray, gray + alpha, RGB, RGBA), in `like`'s format.
 
-    PNG and JPEG are written as the rows come; the other formats take the picture whole. Returns what the format does
-    not hold of what belongs to the picture.
+    PNG and JPEG are written as the rows arrive; other formats take the picture as a whole. Returns the metadata that
+    the format cannot hold.
     """
-    told = like.metadata.fitted(like.format, height, width)
+    metadata = like.metadata.fitted(like.format, height, width)
     writers = {"PNG": _write_png, "JPEG": _write_jpeg, "TIFF": _write_tiff, "BMP": _write_bmp, "GIF": _write_gif}
-    lost = writers.get(like.format, _write_other)(file, _equal(strips), height, width, like, told)
-    return (*told.lost, *lost)
+    lost = writers.get(like.format, _write_other)(file, _equal(strips), height, width, like, metadata)
+    return (*metadata.lost, *lost)
 
 
 def _equal(strips: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
@@ -79,7 +79,7 @@ def _image(strip: np.ndarray) -> Image.Image:
 
 
 def _write_png(
-    file: IO[bytes], strips: Iterator[np.ndarray], height: int, width: int, like: Picture, told: Metadata
+    file: IO[bytes], strips: Iterator[np.ndarray], height: int, width: int, like: Picture, metadata: Metadata
 ) -> tuple[str, ...]:
     def chunk(name: bytes, content: bytes) -> None:
         file.write(struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content)))
@@ -91,11 +91,11 @@ def _write_png(
             file.write(b"\x89PNG\r\n\x1a\n")
             colour = {1: 0, 2: 4, 3: 2, 4: 6}[strip.shape[2]]
             chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0))
-            for name, content in _png_chunks(told):
+            for name, content in _png_chunks(metadata):
                 chunk(name, content)
             above = np.zeros(strip[0].size, np.uint8)
         rows = strip.reshape(len(strip), -1)
-        up = rows - np.concatenate([above[None], rows[:-1]])  # filter 2: the difference to the row above, modulo 256
+        up = rows - np.concatenate([above[None], rows[:-1]])  # filter 2: the difference from the row above, modulo 256
         filtered = np.concatenate([np.full((len(rows), 1), 2, np.uint8), up], axis=1)
         above = rows[-1].copy()
         chunk(b"IDAT", compressor.compress(filtered.tobytes()))
@@ -104,18 +104,18 @@ def _write_png(
     return ()
 
 
-def _png_chunks(told: Metadata) -> Iterator[tuple[bytes, bytes]]:
-    """What belongs to a picture as chunks of a PNG, which stand before its pixels."""
-    if told.profile:
-        yield b"iCCP", b"profile\0\0" + zlib.compress(told.profile)
-    yield from told.chunks
-    if told.dpi and all(name != b"pHYs" for name, _ in told.chunks):
-        yield b"pHYs", struct.pack(">IIB", *(round(each / 0.0254) for each in told.dpi), 1)
-    if told.exif:
-        yield b"eXIf", told.exif
-    if told.xmp:
-        yield b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + told.xmp
-    for comment in told.comments:
+def _png_chunks(metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
+    """The metadata as chunks of a PNG, which precede its pixels."""
+    if metadata.profile:
+        yield b"iCCP", b"profile\0\0" + zlib.compress(metadata.profile)
+    yield from metadata.chunks
+    if metadata.dpi and all(name != b"pHYs" for name, _ in metadata.chunks):
+        yield b"pHYs", struct.pack(">IIB", *(round(each / 0.0254) for each in metadata.dpi), 1)
+    if metadata.exif:
+        yield b"eXIf", metadata.exif
+    if metadata.xmp:
+        yield b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp
+    for comment in metadata.comments:
         text = comment.decode("utf-8", "replace").encode().replace(b"\0", b"")
         yield b"iTXt", b"Comment\0\0\0\0\0" + text
 
@@ -124,21 +124,21 @@ def _png_chunks(told: Metadata) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _write_jpeg(
-    file: IO[bytes], strips: Iterator[np.ndarray], height: int, width: int, like: Picture, told: Metadata
+    file: IO[bytes], strips: Iterator[np.ndarray], height: int, width: int, like: Picture, metadata: Metadata
 ) -> tuple[str, ...]:
-    """Each strip is coded by Pillow as a JPEG of its own; with the same tables throughout and no chroma subsampling
-    (blocks of 8x8) their data follow each other, parted by the restart markers at which a decoder starts afresh."""
+    """Pillow encodes each strip as a separate JPEG. With the same tables throughout and no chroma subsampling (blocks
+    of 8x8), their data are joined by restart markers, at which a decoder starts afresh."""
     clear = False
     for i, strip in enumerate(strips):
         clear = clear or strip.shape[2] in (2, 4)
         coded = io.BytesIO()
-        dpi = (round(told.dpi[0]), round(told.dpi[1])) if told.dpi else (0, 0)
+        dpi = (round(metadata.dpi[0]), round(metadata.dpi[1])) if metadata.dpi else (0, 0)
         _image(_on_white(strip)).save(coded, "JPEG", quality=QUALITY, subsampling=0, optimize=False, dpi=dpi)
         head, data = _split_jpeg(coded.getvalue())
         if i == 0:
-            begun = next(end for _, _, end in _segments(head))  # behind JFIF's, which is to come first
-            head = head[:begun] + _jpeg_segments(told) + head[begun:]
-            place = _begin(head, 0xC0) + 5  # of the height: behind the frame's marker, length and precision
+            begun = next(end for _, _, end in _segments(head))  # after JFIF's, which comes first
+            head = head[:begun] + _jpeg_segments(metadata) + head[begun:]
+            place = _begin(head, 0xC0) + 5  # of the height: after marker, length and precision
             restart = struct.pack(">HHH", 0xFFDD, 4, -(-width // 8) * (STRIP // 8))
             scan = _begin(head, 0xDA)
             file.write(head[:place] + struct.pack(">H", height) + head[place + 2 : scan] + restart + head[scan:])
@@ -146,26 +146,27 @@ def _write_jpeg(
             file.write(bytes([0xFF, 0xD0 + (i - 1) % 8]))
         file.write(data)
     file.write(b"\xff\xd9")
-    return ("its transparency, which was laid on white",) if clear else ()
+    return ("its transparency (laid on white)",) if clear else ()
 
 
-def _jpeg_segments(told: Metadata) -> bytes:
-    """What belongs to a picture as segments of a JPEG."""
-    parts = [(0xE1, b"Exif\0\0" + told.exif)] if told.exif else []
-    parts += [(0xE1, XMP_HEAD + told.xmp)] if told.xmp else []
-    parts += [(0xE1, content) for content in told.more_xmp]
-    count = -(-len(told.profile) // (SEGMENT - 16))
+def _jpeg_segments(metadata: Metadata) -> bytes:
+    """The metadata as segments of a JPEG."""
+    parts = [(0xE1, b"Exif\0\0" + metadata.exif)] if metadata.exif else []
+    parts += [(0xE1, XMP_HEAD + metadata.xmp)] if metadata.xmp else []
+    parts += [(0xE1, content) for content in metadata.more_xmp]
+    count = -(-len(metadata.profile) // (SEGMENT - 16))
     for i in range(count):
-        piece = told.profile[i * (SEGMENT - 16) : (i + 1) * (SEGMENT - 16)]
+        piece = metadata.profile[i * (SEGMENT - 16) : (i + 1) * (SEGMENT - 16)]
         parts.append((0xE2, b"ICC_PROFILE\0" + bytes([i + 1, count]) + piece))
     room = SEGMENT - 2 - len(PHOTOSHOP_HEAD)
-    parts += [(0xED, PHOTOSHOP_HEAD + told.photoshop[i : i + room]) for i in range(0, len(told.photoshop), room)]
-    parts += [(0xFE, comment[: SEGMENT - 2]) for comment in told.comments]
+    resources = metadata.photoshop
+    parts += [(0xED, PHOTOSHOP_HEAD + resources[i : i + room]) for i in range(0, len(resources), room)]
+    parts += [(0xFE, comment[: SEGMENT - 2]) for comment in metadata.comments]
     return b"".join(struct.pack(">BBH", 0xFF, marker, len(content) + 2) + content for marker, content in parts)
 
 
 def _on_white(strip: np.ndarray) -> np.ndarray:
-    """A strip without alpha, as it looks on white."""
+    """A strip composited on white, without alpha."""
     if strip.shape[2] in (1, 3):
         return strip
     alpha = strip[..., -1:].astype(np.float32) / 255
@@ -193,33 +194,33 @@ def _split_jpeg(coded: bytes) -> tuple[bytes, bytes]:
     return coded[:end], coded[end:-2]
 
 
-# --- formats that take the picture whole ------------------------------------------------------------------------------
+# --- formats that take the whole picture ------------------------------------------------------------------------------
 
 
 def _write_tiff(
-    file: IO[bytes], strips: Iterator[np.ndarray], height: int, width: int, like: Picture, told: Metadata
+    file: IO[bytes], strips: Iterator[np.ndarray], height: int, width: int, like: Picture, metadata: Metadata
 ) -> tuple[str, ...]:
-    """Deflated strips behind one directory. (With libtiff, Pillow writes no directories below it, such as EXIF's.)"""
+    """Deflated strips after one directory. (With libtiff, Pillow writes no sub-directories, such as EXIF's.)"""
     coded: list[bytes] = []
     channels = 0
     for strip in strips:
         channels = strip.shape[2]
         before = np.concatenate([np.zeros_like(strip[:, :1]), strip[:, :-1]], axis=1)
-        coded.append(zlib.compress((strip - before).tobytes()))  # predictor 2: the difference to the pixel on the left
+        coded.append(zlib.compress((strip - before).tobytes()))  # predictor 2: difference from the left pixel
     tags = TiffImagePlugin.ImageFileDirectory_v2()
     exif = Image.Exif()
-    if told.exif:
-        exif.load(told.exif)
+    if metadata.exif:
+        exif.load(metadata.exif)
     for tag in exif:
         tags[tag] = exif.get_ifd(tag) if tag in DIRECTORIES else exif[tag]
     tags.pop(0x0112, None) if tags.get(0x0112) == 1 else None
-    if told.dpi and 282 not in tags:
-        tags[282], tags[283], tags[296] = *told.dpi, 2
+    if metadata.dpi and 282 not in tags:
+        tags[282], tags[283], tags[296] = *metadata.dpi, 2
     for tag, content in (
-        (TIFF_XMP, told.xmp),
-        (TIFF_IPTC, told.iptc),
-        (TIFF_PHOTOSHOP, told.photoshop),
-        (TIFF_PROFILE, told.profile),
+        (TIFF_XMP, metadata.xmp),
+        (TIFF_IPTC, metadata.iptc),
+        (TIFF_PHOTOSHOP, metadata.photoshop),
+        (TIFF_PROFILE, metadata.profile),
     ):
         if content:
             tags[tag] = content
@@ -228,7 +229,7 @@ def _write_tiff(
     tags[256], tags[257], tags[258], tags[259] = width, height, (8,) * channels, 8
     tags[262], tags[277], tags[278], tags[284], tags[317] = (1 if channels < 3 else 2), channels, STRIP, 1, 2
     tags.tagtype[273] = tags.tagtype[279] = 4
-    tags[273], tags[279] = tuple(int(each) for each in offsets), tuple(len(part) for part in coded)  # behind the tags
+    tags[273], tags[279] = tuple(int(each) for each in offsets), tuple(len(part) for part in coded)  # after the tags
     if channels in (2, 4):
         tags[338] = 2  # alpha, not premultiplied
     tags.save(file)
@@ -242,16 +243,16 @@ def _canvas(strips: Iterator[np.ndarray]) -> np.ndarray:
 
 
 def _write_bmp(
-    file: IO[bytes], strips: Iterator[np.ndarray], height: int, width: int, like: Picture, told: Metadata
+    file: IO[bytes], strips: Iterator[np.ndarray], height: int, width: int, like: Picture, metadata: Metadata
 ) -> tuple[str, ...]:
     pixels = _canvas(strips)
     if pixels.shape[2] in (1, 3):
-        _image(pixels).save(file, "BMP", dpi=told.dpi or (0, 0))
+        _image(pixels).save(file, "BMP", dpi=metadata.dpi or (0, 0))
         return ()
     # Pillow writes no alpha: header V4 has masks of the channels, alpha among them
     colours = np.broadcast_to(pixels[..., :-1], (height, width, 3))[..., ::-1]
     rows = np.concatenate([colours, pixels[..., -1:]], axis=-1)[::-1].tobytes()
-    metre = [round(each / 0.0254) for each in told.dpi or (0, 0)]
+    metre = [round(each / 0.0254) for each in metadata.dpi or (0, 0)]
     masks = (0x00FF0000, 0x0000FF00, 0x000000FF, 0xFF000000)
     header = struct.pack("<IiiHHIIiiII4I4s48x", 108, width, height, 1, 32, 3, len(rows), *metre, 0, 0, *masks, b"BGRs")
     file.write(struct.pack("<2sIII", b"BM", 14 + len(header) + len(rows), 0, 14 + len(header)) + header + rows)
@@ -259,9 +260,9 @@ def _write_bmp(
 
 
 def _write_gif(
-    file: IO[bytes], strips: Iterator[np.ndarray], height: int, width: int, like: Picture, told: Metadata
+    file: IO[bytes], strips: Iterator[np.ndarray], height: int, width: int, like: Picture, metadata: Metadata
 ) -> tuple[str, ...]:
-    """At most 256 colours, one of them transparent where anything is; `like.palette` alone where it is given."""
+    """At most 256 colours, one of them transparent if needed; only those of `like.palette` if it is given."""
     pixels = _canvas(strips)
     alpha = pixels[..., -1] if pixels.shape[2] in (2, 4) else None
     colours = np.broadcast_to(pixels[..., : 3 if pixels.shape[2] > 2 else 1], (height, width, 3))
@@ -284,13 +285,13 @@ def _write_gif(
     made.putpalette(np.concatenate([palette, np.zeros((256 - len(palette), 3), np.uint8)]).tobytes())
     options = {"transparency": 255} if most == 255 else {}
     coded = io.BytesIO()
-    made.save(coded, "GIF", comment=b"\n".join(told.comments), optimize=False, **options)
+    made.save(coded, "GIF", comment=b"\n".join(metadata.comments), optimize=False, **options)
     content = coded.getvalue()
     table = 13 + (3 << (content[10] & 7) + 1 if content[10] & 128 else 0)
-    more = GIF_XMP + told.xmp + GIF_XMP_END if told.xmp else b""
+    more = GIF_XMP + metadata.xmp + GIF_XMP_END if metadata.xmp else b""
     file.write((b"GIF89a" + content[6:table] + more + content[table:]) if more else content)
     partial = clear is not None and like.alpha is not None and bool(((like.alpha > 0) & (like.alpha < 255)).any())
-    return ("its half-transparent pixels, which GIF does not hold",) if partial else ()
+    return ("its half-transparent pixels (GIF has none)",) if partial else ()
 
 
 def _packed(colours: np.ndarray) -> np.ndarray:
@@ -300,7 +301,7 @@ def _packed(colours: np.ndarray) -> np.ndarray:
 
 
 def _nearest(colours: np.ndarray, palette: np.ndarray) -> np.ndarray:
-    """The place of the nearest colour of a palette for each pixel, uint8 (h, w)."""
+    """The index of the nearest palette colour for each pixel, uint8 (h, w)."""
     packed, where = np.unique(_packed(colours), return_inverse=True)
     distinct = np.stack([packed >> 16, packed >> 8 & 255, packed & 255], axis=-1)
     found = np.empty(len(distinct), np.uint8)
@@ -311,7 +312,7 @@ def _nearest(colours: np.ndarray, palette: np.ndarray) -> np.ndarray:
 
 
 def _write_other(
-    file: IO[bytes], strips: Iterator[np.ndarray], height: int, width: int, like: Picture, told: Metadata
+    file: IO[bytes], strips: Iterator[np.ndarray], height: int, width: int, like: Picture, metadata: Metadata
 ) -> tuple[str, ...]:
     canvas = _image(_canvas(strips))
     canvas = canvas.convert("RGBA") if canvas.mode == "LA" else canvas
@@ -322,7 +323,7 @@ def _write_other(
         options["subsampling"] = "4:0:0" if canvas.mode == "L" else "4:4:4"
     elif like.format == "HEIF":
         options["chroma"] = 444
-    for name, content in (("icc_profile", told.profile), ("exif", told.exif), ("xmp", told.xmp)):
+    for name, content in (("icc_profile", metadata.profile), ("exif", metadata.exif), ("xmp", metadata.xmp)):
         if content:
             options[name] = content
     canvas.save(file, like.format, **options)

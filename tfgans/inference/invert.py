@@ -1,7 +1,7 @@
-"""Translation by a model that makes pairs from noise: the latents whose image is nearest to a given one.
+"""Translation with a model that generates pairs from noise: search for the latents whose image is nearest.
 
 Liu and Tuzel 2016, arXiv:1606.07536, section 6: x2 = G2(z) of the z that minimizes the distance of G1(z) from x1. The
-authors minimize by L-BFGS; here it is Adam from several starts, of which the best one counts.
+authors minimize by L-BFGS; here Adam runs from several starts and the best one counts.
 """
 
 import functools
@@ -17,12 +17,12 @@ from tfgans.inference.exported import Exported
 from tfgans.inference.tiling import Pictures, pictures_of
 
 STEPS, STARTS, RATE = 200, 8, 0.05
-AT_ONCE = 256  # latents that are moved together
+AT_ONCE = 256  # latents optimized in one batch
 BETAS, EPSILON = (0.9, 0.999), 1e-8  # of Adam
 
 
 class Inverted(NamedTuple):
-    """What was found of n images: what the model makes of their latents, and how near that comes."""
+    """The result for n images: the generated pairs, their latents and their distances."""
 
     made: dict[str, np.ndarray]  # float32 (n, h, w, c) in [0, 1], by domain
     latents: np.ndarray  # float32 (n, d)
@@ -30,7 +30,7 @@ class Inverted(NamedTuple):
 
 
 def is_pair(model: Exported) -> bool:
-    """Whether a model makes images of two domains, "a" and "b", from latents."""
+    """Whether a model generates images of two domains, "a" and "b", from latents."""
     return "generate" in model.endpoints and set(model.endpoints["generate"].outputs) == {"a", "b"}
 
 
@@ -45,22 +45,22 @@ def invert(
     seed: int = 0,
     progress: Callable[[float], object] = lambda share: None,
 ) -> Inverted:
-    """Images of the domain `given`, float32 (n, h, w, c) in [0, 1], and the pairs that the model has nearest to them.
+    """Find the pairs whose images in domain `given` are nearest to images, float32 (n, h, w, c) in [0, 1].
 
-    Adam with the learning rate `rate` moves the latents of each image from `starts` places for so many `steps`; they
-    stay within the bounds that the model declares. The places follow from `seed` and are the same for every image, so
-    that none depends on the others. `progress` is called with the share of the work that each step is.
+    Adam with learning rate `rate` moves the latents of each image from `starts` initial values for `steps` steps,
+    within the bounds that the model declares. The initial values follow from `seed` and are the same for every image,
+    so results do not depend on the other images. `progress` is called with the share of the work done in each step.
 
-    Raises UserError for a model that makes no pairs from latents, and for images of another size than it makes.
+    Raises UserError if the model does not generate pairs from latents or the images have another size than its own.
     """
     if not is_pair(model):
-        raise UserError(f"{model.path.name} makes no pairs of images from latents")
+        raise UserError(f"{model.path.name} does not generate pairs of images from latents")
     rules = model.endpoints["generate"]
     made = rules.outputs[given].shape[1:]
     if images.shape[1:] != made:
-        raise UserError(f"{model.path.name} makes images of {list(made)} of {given}, not {list(images.shape[1:])}")
+        raise UserError(f"{model.path.name} generates images of {list(made)} in {given}, not {list(images.shape[1:])}")
     if min(steps, starts) < 1 or rate <= 0:
-        raise UserError("steps and starts are at least 1, and the rate is above 0")
+        raise UserError("steps and starts must be at least 1, and the rate above 0")
     latents = rules.inputs["latents"]
     shape = (starts, *latents.shape[1:])
     begin = tf.random.stateless_uniform(shape, (seed, 0), latents.low, latents.high)
@@ -85,9 +85,9 @@ def invert(
     return Inverted(whole, *(np.concatenate([part[k] for part in parts]) for k in (1, 2)))
 
 
-@functools.lru_cache(maxsize=2)  # traced once for a model, not for each picture
+@functools.lru_cache(maxsize=2)  # traced once per model, not per picture
 def _step(model: Exported, given: str) -> Callable[..., list[tf.Tensor]]:
-    """A step of Adam for each row of latents by itself: (z, first and second moment, number, rate, images) -> those."""
+    """An Adam step on each row of latents: (z, first and second moment, number, rate, images) -> the same updated."""
     rules = model.endpoints["generate"]
     latents, numbers = tf.TensorSpec(rules.inputs["latents"].shape), tf.TensorSpec(())
 
@@ -114,10 +114,9 @@ def _distance(made: tf.Tensor, wanted: tf.Tensor) -> tf.Tensor:
 
 
 def translator(model: Exported, to: str | None = None, seed: int = 0, **options: Any) -> Pictures:
-    """What translates pictures into a domain: an endpoint, or, of a model that makes pairs from noise, `invert`.
+    """The function that translates pictures into a domain: an endpoint, or `invert` for a model of pairs from noise.
 
-    `options` are those of `invert`. Raises UserError for a model that translates nothing, and for a domain that there
-    is not.
+    `options` are those of `invert`. Raises UserError for a model that does not translate, and for an unknown domain.
     """
     if not is_pair(model):
         return pictures_of(model, model.translation(to), seed)
@@ -132,7 +131,7 @@ def translator(model: Exported, to: str | None = None, seed: int = 0, **options:
 
 
 def to_side(model: Exported, to: str | None) -> str:
-    """The side, a or b, that a domain's name means; b by default. Raises UserError for a name that there is not."""
+    """The side, a or b, of a named domain; b by default. Raises UserError for an unknown name."""
     domains = list(model.declaration.get("domains") or [])
     sides = {"a": "a", "b": "b", **dict(zip(domains, "ab", strict=False))}
     if to is not None and to not in sides:

@@ -1,4 +1,4 @@
-"""Label maps from picture files: ids as they are, or the colours of a palette; and the objects in them."""
+"""Reading label maps from picture files, as ids or palette colours, and finding their objects."""
 
 from pathlib import Path
 
@@ -11,16 +11,16 @@ from tfgans.endpoint import Endpoint
 from tfgans.errors import UserError
 
 INSTANCES = 1 << 16  # ids in an instance map
-FAR = 48.0  # in RGB: what is farther from every colour of a palette was hardly painted with it
+FAR = 48.0  # in RGB: farther from every palette colour than this, a colour does not belong to the palette
 
 
 def read_label_map(path: str | Path, classes: int, palette: list[list[int]] | None = None) -> tuple[np.ndarray, str]:
-    """The ids in a file, int32 (h, w, 1), and what does not go well with them, in a line.
+    """The ids in a file, int32 (h, w, 1), and a warning, or an empty string.
 
-    A gray picture holds ids, and one with a colour table does so where no palette is given. Coloured ones are read by
-    the nearest colour of `palette`, an (r, g, b) for each id.
+    Gray pictures hold ids, and so do pictures with a colour table if no palette is given. Coloured ones are mapped to
+    the nearest colour of `palette`, one (r, g, b) per id.
 
-    Raises UserError for ids that are not below `classes`, or colours without a palette.
+    Raises UserError for ids not below `classes`, and for colours without a palette.
     """
     with open_image(path) as image:
         ImageOps.exif_transpose(image, in_place=True)
@@ -29,7 +29,7 @@ def read_label_map(path: str | Path, classes: int, palette: list[list[int]] | No
     if ids_alone:
         return checked(pixels, classes)[..., None], ""
     if palette is None:
-        raise UserError("is in colours, and the model has no palette; give gray pictures whose pixels are the ids")
+        raise UserError("is coloured, and the model has no palette; give gray pictures whose pixels are the ids")
     colours, where = np.unique(pixels.reshape(-1, 3), axis=0, return_inverse=True)
     squares = ((colours[:, None].astype(np.int64) - np.array(palette, np.int64)) ** 2).sum(-1)
     distances = np.sqrt(squares.min(axis=1))[where]
@@ -47,12 +47,12 @@ def read_instance_map(path: str | Path) -> np.ndarray:
         ImageOps.exif_transpose(image, in_place=True)
         ids = np.asarray(image)
     if ids.ndim != 2 or ids.dtype.kind == "f":
-        raise UserError("is no instance map: it holds whole ids in one channel")
+        raise UserError("is not an instance map, which holds integer ids in one channel")
     return checked(ids, INSTANCES, "an instance map")[..., None]
 
 
 def objects_of(ids: np.ndarray) -> np.ndarray:
-    """An instance map where there is none: pixels of one class that touch, by a side, are an object.
+    """Derive an instance map: pixels of one class that touch at a side form an object.
 
     Ids (h, w, 1) -> int32 (h, w, 1).
     """
@@ -64,19 +64,19 @@ def objects_of(ids: np.ndarray) -> np.ndarray:
 
 
 def takes_instances(rules: Endpoint) -> bool:
-    """Whether an endpoint wants an instance map beside a label map."""
+    """Whether an endpoint takes an instance map beside a label map."""
     return any(array.encoding == "instances" for array in rules.inputs.values())
 
 
 def with_objects(maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Label maps and instance maps, int32 (n, h, w, 1), of both in one, (n, h, w, 2), or of label maps alone."""
+    """Label maps and instance maps, int32 (n, h, w, 1), from combined maps (n, h, w, 2) or from label maps alone."""
     if maps.shape[-1] == 2:
         return maps[..., :1], maps[..., 1:]
     return maps, np.stack([objects_of(each) for each in maps])
 
 
 def checked(ids: np.ndarray, classes: int, what: str = "") -> np.ndarray:
-    """Ids as int32. Raises UserError for those that are not below `classes`."""
+    """Ids as int32. Raises UserError for ids not below `classes`."""
     if ids.size and (ids.min() < 0 or ids.max() >= classes):
         has = f"{what} has ids" if what else "the model has the classes"
         raise UserError(f"holds ids up to {ids.max()}; {has} 0-{classes - 1}")

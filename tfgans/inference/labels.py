@@ -1,4 +1,4 @@
-"""Labels as people name them: numbers, ranges and names of classes."""
+"""Parsing labels: numbers, ranges and class names."""
 
 import difflib
 from collections.abc import Sequence
@@ -8,12 +8,12 @@ import numpy as np
 
 from tfgans.errors import UserError
 
-MOST = 1_000  # labels of a model that does not say how many it has
-NAMED = 12  # so many names are listed in an error
+MOST = 1_000  # labels of a model that does not declare its number
+NAMED = 12  # names listed in an error
 
 
 def parse_labels(text: str, classes: int | None = None, names: Sequence[str] = ()) -> list[int]:
-    """ "0-3,7" -> [0, 1, 2, 3, 7]; "cat,dog" and "cat-dog" with `names`. UserError for what the model does not have."""
+    """ "0-3,7" -> [0, 1, 2, 3, 7]; "cat,dog" and "cat-dog" with `names`. Raises UserError for unknown labels."""
     parts, labels = text.split(","), []
     most = 1 + max((name.count(",") for name in names), default=0)
     while parts:
@@ -29,7 +29,7 @@ def parse_labels(text: str, classes: int | None = None, names: Sequence[str] = (
 
 
 def numbers_of(labels: Any, classes: int | None, names: Sequence[str], model: str) -> np.ndarray:
-    """Labels, integers or names, as int32 (n,). UserError for those that a model does not have."""
+    """Labels, integers or names, as int32 (n,). Raises UserError for unknown labels."""
     given = labels.tolist() if isinstance(labels, np.ndarray) else labels
     given = [given] if isinstance(given, (str, int)) else list(given)
     found = []
@@ -47,7 +47,7 @@ def numbers_of(labels: Any, classes: int | None, names: Sequence[str], model: st
 
 
 def listed(classes: int | None, names: Sequence[str]) -> str:
-    """What labels there are: 0-1 (cat, dog)."""
+    """A list of the labels for messages: 0-1 (cat, dog)."""
     numbers = f"0-{(classes or MOST) - 1}"
     if not names or are_numbers(names, plainly=True):
         return numbers
@@ -56,12 +56,12 @@ def listed(classes: int | None, names: Sequence[str]) -> str:
 
 
 def are_numbers(names: Sequence[str], plainly: bool = False) -> bool:
-    """Whether all names are numbers; `plainly`: each its own."""
+    """Whether all names are numbers; with `plainly`, each the number of its own label."""
     return bool(names) and all(name.isdecimal() and (not plainly or int(name) == i) for i, name in enumerate(names))
 
 
 def _number(text: str, classes: int | None, names: Sequence[str]) -> int | None:
-    """The label of a name or number, None where there is none. Of classes that are named 1 to 11, 1 is the first."""
+    """The label of a name or number, or None. If the classes are named 1 to 11, 1 is the first one."""
     alike = [i for i, name in enumerate(names) if name.casefold() == text.casefold()]
     if text in names or len(alike) == 1:
         return names.index(text) if text in names else alike[0]
@@ -73,7 +73,7 @@ def _number(text: str, classes: int | None, names: Sequence[str]) -> int | None:
 
 
 def _range(text: str, classes: int | None, names: Sequence[str]) -> list[int]:
-    """The labels from one to another, "0-3" or "cat-dog", or the one of that name; [] where there are none."""
+    """The labels of a range, "0-3" or "cat-dog", or the one of that name; [] if there are none."""
     one = _number(text, classes, names)
     if one is not None:
         return [one]

@@ -1,4 +1,4 @@
-"""What belongs to a picture beside its pixels: read from its file, put right, and cut to what a format holds."""
+"""Metadata of pictures: read from a file, adapted to the result, and reduced to what a format can hold."""
 
 import dataclasses
 import re
@@ -30,7 +30,7 @@ STRUCTURE |= {292, 293, 297, 301, *range(317, 326), 330, 332, 334, 336, *range(3
 STRUCTURE |= {529, 530, 531, 532, 559}
 TIFF_XMP, TIFF_IPTC, TIFF_PHOTOSHOP, TIFF_PROFILE, LAYERS = 700, 33723, 34377, 34675, 37724
 DIRECTORIES = (0x8769, 0x8825, 0xA005)  # EXIF's, GPS', interoperability's
-MAP = {33550, 33922, 34264, 34735, 34736, 34737}  # GeoTIFF: it says where pixels lie, which are others now
+MAP = {33550, 33922, 34264, 34735, 34736, 34737}  # GeoTIFF: positions of pixels, which no longer apply
 COLOUR_CHUNKS = {b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"mDCv", b"cLLI", b"cLLi"}
 TEXT_CHUNKS = {b"tEXt", b"zTXt", b"iTXt"}
 PLAIN_CHUNKS = {
@@ -49,21 +49,21 @@ PLAIN_CHUNKS = {
 
 @dataclasses.dataclass
 class Metadata:
-    """What belongs to a picture; empty where it has none."""
+    """The metadata of a picture; empty fields where it has none."""
 
     exif: bytes = b""  # a TIFF without pixels
     xmp: bytes = b""
-    more_xmp: tuple[bytes, ...] = ()  # of a JPEG: what one segment does not hold
+    more_xmp: tuple[bytes, ...] = ()  # of a JPEG: what does not fit into one segment
     profile: bytes = b""  # ICC
     dpi: tuple[float, float] | None = None
     comments: tuple[bytes, ...] = ()
     photoshop: bytes = b""  # resources, IPTC among them
     iptc: bytes = b""  # of a TIFF
     chunks: tuple[tuple[bytes, bytes], ...] = ()  # of a PNG: text, resolution, what the colours are
-    lost: tuple[str, ...] = ()  # what was not read, in words
+    lost: tuple[str, ...] = ()  # descriptions of what was not read
 
     def fitted(self, kind: str, height: int, width: int) -> "Metadata":
-        """What a format holds of this, for a picture of this size; `lost` names the rest."""
+        """The part of the metadata that a format can hold for a picture of this size; `lost` names the rest."""
         lost, beyond = list(self.lost), []
         exif = upright(self.exif, height, width)
         if self.exif and not exif:
@@ -80,7 +80,7 @@ class Metadata:
                 beyond += [] if in_exif else [words]
                 kept[name] = type(value)()
             elif len(value) > limits.get(name, len(value)):
-                lost.append(f"{words}, of more bytes than {kind} holds")
+                lost.append(f"{words}, too large for {kind}")
                 kept[name] = b""
         if self.more_xmp and kind != "JPEG":
             beyond.append("its extended XMP")
@@ -97,7 +97,7 @@ class Metadata:
 
 
 def read_metadata(image: Image.Image, path: str | Path) -> Metadata:
-    """What belongs to a picture that Pillow has opened and not turned yet."""
+    """The metadata of a picture that Pillow has opened and not yet turned."""
     found = Metadata(profile=image.info.get("icc_profile") or b"", dpi=_dpi(image))
     found.exif = _bare(image.info.get("exif") or b"")
     xmp = image.info.get("xmp") or b""
@@ -142,7 +142,7 @@ def _of_jpeg(found: Metadata, image: Any, path: Path) -> None:
     if others:
         found.lost += (f"its application data ({', '.join(dict.fromkeys(others))})",)
     if b"MotionPhoto" in found.xmp or b"MicroVideo" in found.xmp:
-        found.lost += ("the video behind it",)
+        found.lost += ("the video after it",)
 
 
 def _of_png(found: Metadata, image: Any, path: Path) -> None:
@@ -150,7 +150,7 @@ def _of_png(found: Metadata, image: Any, path: Path) -> None:
     for name, content in png_chunks(path):
         word = content.split(b"\0", 1)[0]
         if name == b"iTXt" and word == b"XML:com.adobe.xmp":
-            image.load()  # it may stand behind the pixels
+            image.load()  # it may come after the pixels
             text = image.text.get(word.decode(), "")
             found.xmp = found.xmp or text.encode()
         elif name in TEXT_CHUNKS and word in (b"Raw profile type exif", b"Raw profile type APP1"):
@@ -163,7 +163,7 @@ def _of_png(found: Metadata, image: Any, path: Path) -> None:
         elif name == b"bKGD":
             others.append("its background colour")
         elif name[:1].islower() and name not in PLAIN_CHUNKS:
-            if name[3:].islower():  # which says that it may be copied when the pixels are others
+            if name[3:].islower():  # it may be copied although the pixels changed
                 chunks.append((name, content))
             else:
                 others.append(f"its chunk {name.decode('latin-1')}")
@@ -171,7 +171,7 @@ def _of_png(found: Metadata, image: Any, path: Path) -> None:
 
 
 def png_chunks(path: Path) -> list[tuple[bytes, bytes]]:
-    """Names and contents of the chunks of a PNG file, but its pixels, as far as it is whole."""
+    """Names and contents of the chunks of a PNG file without its pixels, up to the first damaged one."""
     found = []
     with open(path, "rb") as file:
         file.seek(8)
@@ -226,13 +226,13 @@ def _of_bmp(found: Metadata, image: Any, path: Path) -> None:
         found.lost = ("its colour profile",)
 
 
-# --- putting right ----------------------------------------------------------------------------------------------------
+# --- adapting ---------------------------------------------------------------------------------------------------------
 
 
 class Directories:
-    """The entries of a TIFF, changed in place: what cameras store at fixed places stays there.
+    """The entries of a TIFF, changed in place, because cameras store some data at fixed positions.
 
-    Its methods raise struct.error or KeyError where it is damaged.
+    Its methods raise struct.error or KeyError if it is damaged.
     """
 
     def __init__(self, content: bytes) -> None:
@@ -243,14 +243,14 @@ class Directories:
         return int(struct.unpack_from(self.order + kind, self.content, at)[0])
 
     def entries(self, at: int) -> dict[int, int]:
-        """Where each entry of the directory at a place begins, by tag."""
+        """The offset of each entry of the directory at `at`, by tag."""
         return {self.number(at + 2 + 12 * i, "H"): at + 2 + 12 * i for i in range(self.number(at, "H"))}
 
     def value(self, entry: int) -> int:
         return self.number(entry + 8, "I" if self.number(entry + 2, "H") == 4 else "H")
 
     def put(self, entries: dict[int, int], values: dict[int, int]) -> None:
-        """Give those of the entries that are there other values, as SHORT or LONG."""
+        """Set the values of those tags that are present, as SHORT or LONG."""
         for tag, value in values.items():
             if tag in entries:
                 long = value > 65_535 or self.number(entries[tag] + 2, "H") == 4
@@ -258,7 +258,7 @@ class Directories:
                 struct.pack_into(layout, self.content, entries[tag] + 2, *((4, 1, value) if long else (3, 1, value, 0)))
 
     def drop_thumbnail(self, first: int) -> None:
-        """Cut the directory behind the first one off, and its picture away."""
+        """Remove the directory after the first one, and its picture."""
         behind = first + 2 + 12 * self.number(first, "H")
         second = self.number(behind) if behind + 4 <= len(self.content) else 0
         if not second:
@@ -273,7 +273,7 @@ class Directories:
 
 
 def upright(exif: bytes, height: int, width: int) -> bytes:
-    """EXIF of a picture of this size that stands upright and has no thumbnail. Empty where it cannot be read."""
+    """EXIF for an upright picture of this size without a thumbnail; empty if it cannot be read."""
     try:
         made = Directories(exif)
         first = made.number(4)
@@ -291,7 +291,7 @@ def upright(exif: bytes, height: int, width: int) -> bytes:
 
 
 def resolution(exif: bytes) -> tuple[float, float] | None:
-    """Pixels to the inch by EXIF."""
+    """Pixels per inch according to EXIF."""
     try:
         read = Image.Exif()
         read.load(exif)
@@ -302,7 +302,7 @@ def resolution(exif: bytes) -> tuple[float, float] | None:
 
 
 def upright_xmp(xmp: bytes, height: int, width: int) -> bytes:
-    """XMP of a picture of this size that stands upright and has no thumbnails."""
+    """XMP for an upright picture of this size without thumbnails."""
     for names, value in (
         (rb"tiff:Orientation", b"1"),
         (rb"tiff:ImageWidth|exif:PixelXDimension", str(width).encode()),
@@ -314,7 +314,7 @@ def upright_xmp(xmp: bytes, height: int, width: int) -> bytes:
 
 
 def without_thumbnails(resources: bytes) -> bytes:
-    """Photoshop's resources without the thumbnails; as far as they can be read."""
+    """Photoshop's resources without thumbnails, as far as they can be read."""
     kept, at = [], 0
     while resources[at : at + 4] == b"8BIM" and at + 7 < len(resources):
         name = resources[at + 6] + 1

@@ -1,4 +1,4 @@
-"""Picture files through a model, one by one: what `tfgans restore`, `fill` and `translate` do."""
+"""Applying a model to picture files: the implementation of `tfgans restore`, `fill` and `translate`."""
 
 import dataclasses
 import logging
@@ -31,13 +31,13 @@ from tfgans.inference.upscale import Upscaler
 
 log = logging.getLogger(__name__)
 
-SHEET = 768  # at most so many pixels a side of each picture on a sheet
-LIGHT = 128  # of a mask file: pixels with a channel as high are in the hole
+SHEET = 768  # pixels a side, at most, of each picture on a sheet
+LIGHT = 128  # pixels of a mask file with a channel at least this high are in the hole
 
 
 @dataclasses.dataclass
 class Opened:
-    """A picture file, what of it the model is given, and where its hole is."""
+    """A picture file: the model's input, and the position of its hole."""
 
     picture: Picture
     pixels: np.ndarray  # uint8 (h, w, 1 or 3), or int32 ids (h, w, 1 or 2)
@@ -46,12 +46,12 @@ class Opened:
 
     @property
     def unchanged(self) -> bool:
-        """Whether holes are to be filled, and there are none."""
+        """Whether holes are to be filled and there are none."""
         return self.mask is not None and not self.mask.any()
 
 
 def restore_files(model: str | Path, paths: list[Path], **options: Any) -> tuple[list[Path], list[str]]:
-    """Restore or enlarge picture files; see `process`. `upscale` in the place of a model takes what suits each file."""
+    """Restore or enlarge picture files; see `process`. The model `upscale` stands for the one that suits each file."""
     pictures = Upscaler() if upscale.asked(model) else pictures_of(Exported(model), "restore")
     return process(pictures, lambda path: opened(path), paths, **options)
 
@@ -61,8 +61,8 @@ def fill_files(
 ) -> tuple[list[Path], list[str]]:
     """Fill the holes of picture files; see `process`.
 
-    Holes are the light pixels of the picture `mask`, of the same size, or what is not wholly opaque: then what is
-    written is opaque. A picture without holes is copied.
+    Holes are the light pixels of the picture `mask`, of the same size, or the pixels that are not fully opaque; in
+    that case the result is opaque. A picture without holes is copied.
     """
     holes = None if mask is None else read_mask(mask)
     return process(pictures_of(Exported(model), "fill"), lambda path: with_hole(path, holes), paths, **options)
@@ -79,8 +79,8 @@ def translate_files(
 ) -> tuple[list[Path], list[str]]:
     """Translate picture files, or label maps, into another domain; see `process` and `Exported.translate`.
 
-    `instances` is the instance map of a label map, or a folder of such with the same names; without it pixels of one
-    class that touch are an object.
+    `instances` is the instance map of a label map, or a folder of maps with the same names. By default, touching
+    pixels of one class form an object.
     """
     exported = Exported(model)
     pictures = translator(exported, to, seed)
@@ -95,7 +95,7 @@ def translate_files(
 
 
 def show(path: Path) -> None:
-    """Print the name of a file that is done, now."""
+    """Print the path of a finished file immediately."""
     print(path, flush=True)
 
 
@@ -105,7 +105,7 @@ def opened(
     palette: list[list[int]] | None = None,
     instances: Path | None = None,
 ) -> Opened:
-    """A picture file, of which a model of label maps is given the ids; and those of objects, where a file has some."""
+    """A picture file as the model's input; for label maps the ids, and those of the objects if there is a file."""
     picture = read_picture(path)
     if pictures is None or pictures.given.encoding != "classes":
         pixels = picture.pixels if picture.alpha is None else spread(picture.pixels, picture.alpha)
@@ -120,7 +120,7 @@ def opened(
 
 
 def _objects(instances: Path, path: Path, size: tuple[int, int]) -> np.ndarray:
-    """The instance map of the label map `path`: `instances`, or the file of that name in it."""
+    """The instance map of the label map `path`: `instances`, or the file of that name in the folder `instances`."""
     place = instances / path.name if instances.is_dir() else instances
     try:
         found = read_instance_map(place)
@@ -132,7 +132,7 @@ def _objects(instances: Path, path: Path, size: tuple[int, int]) -> np.ndarray:
 
 
 def read_mask(path: Path) -> np.ndarray:
-    """Where the pixels of a picture are light, bool (h, w); transparent ones are not."""
+    """A mask, bool (h, w): True where a picture is light and not transparent."""
     try:
         picture = read_picture(path)
     except Exception as error:
@@ -146,7 +146,7 @@ def read_mask(path: Path) -> np.ndarray:
 
 
 def with_hole(path: Path, mask: np.ndarray | None) -> Opened:
-    """A picture file with its hole: of a mask, or where it is transparent."""
+    """A picture file with its hole: the light part of a mask, or the transparent part of the picture."""
     picture = read_picture(path)
     alpha, (height, width) = picture.alpha, picture.pixels.shape[:2]
     seen = picture.pixels
@@ -156,14 +156,14 @@ def with_hole(path: Path, mask: np.ndarray | None) -> Opened:
         seen = seen if alpha is None else spread(seen, alpha)
     elif alpha is None or alpha.min() == 255:
         mask = np.zeros((height, width), bool)
-        make = "make it transparent there, or give --mask FILE, a picture that is light there"
+        make = "make it transparent there, or give --mask FILE, a picture that is light in the hole"
         log.warning("%s has no hole and stays as it is: %s", path, make)
     else:
         mask = alpha < 255
         picture.alpha = None
     if mask.all():
-        raise UserError("is one hole: there is nothing that it could be filled from")
-    if picture.format == "GIF":  # no other colours, so that all known pixels keep theirs
+        raise UserError("is nothing but a hole: it has no known pixels to fill it from")
+    if picture.format == "GIF":  # only its own colours, so that all known pixels keep theirs
         known = ~mask if picture.alpha is None else ~mask & (picture.alpha >= LIGHT)
         picture.palette = np.unique(picture.pixels[known], axis=0)
     return Opened(picture, seen, mask, np.where(mask[..., None], np.uint8(127), seen))
@@ -180,20 +180,20 @@ def process(
     tile: int | None = None,
     done: Callable[[Path], object] = lambda path: None,
 ) -> tuple[list[Path], list[str]]:
-    """Write what the model makes of picture files, and of those in folders, under their own names and in their formats.
+    """Process picture files, and those in folders, and write the results under the same names and in the same formats.
 
-    `pictures` may choose by the file. `output` is a folder, in which the sub-folders of folders are kept; or, for one
-    picture, a file, whose suffix is the format. `done` is called with each file that is written. Returns them all and,
-    one line each, what was not written and why: one bad file does not keep the others.
+    `pictures` may choose a model for each file. `output` is a folder, in which sub-folders are kept, or, for one
+    picture, a file whose suffix determines the format. `done` is called with each file that is written. Returns all
+    of these and one line for each file that failed, with the reason: a bad file does not stop the others.
 
-    Raises UserError for what is wrong with all of them: the model, the output folder, the tile size.
+    Raises UserError for errors that concern all of them: the model, the output folder, the tile size.
     """
     if tile is not None and tile < SMALLEST_TILE:
         raise UserError(f"--tile must be at least {SMALLEST_TILE}, not {tile}")
     if isinstance(pictures, Pictures):
         if tile is not None and not pictures.endpoint.tiles:
-            raise UserError("this model works on whole pictures; leave --tile out")
-        pictures.given  # noqa: B018  (raises where an endpoint takes several)
+            raise UserError("this model processes whole pictures; leave --tile out")
+        pictures.given  # noqa: B018  (raises if an endpoint takes several)
     jobs, failed = plan(paths, output, sheet)
     written: list[Path] = []
     with _quiet(), _bar(len(jobs)) as bar:
@@ -203,10 +203,10 @@ def process(
                 for place in job.places:
                     check_place(job.path, place, force)
                 file = read(job.path)
-                with tqdm.external_write_mode():  # a choice is said
+                with tqdm.external_write_mode():  # for log lines of the choice
                     own = pictures if isinstance(pictures, Pictures) else pictures(job.path)
                 lost = _write(own, file, job, tile, bar.update)
-            except Exception as error:  # decoders raise nearly anything; the other pictures are to be done
+            except Exception as error:  # decoders raise nearly anything; the other pictures go on
                 failed.append(f"{job.path}: {_reason(error, job)}")
             else:
                 written += job.places
@@ -223,15 +223,15 @@ def process(
 
 
 def _bar(n: int) -> "tqdm[NoReturn]":
-    """A bar for n pictures on a terminal, none elsewhere; tiles move it by fractions."""
-    size = shutil.get_terminal_size()  # 80x24 of a terminal that does not know
+    """A progress bar over n pictures on a terminal; tiles advance it by fractions."""
+    size = shutil.get_terminal_size()  # 80x24 if the terminal does not report it
     form = "{desc}{percentage:3.0f}%|{bar}| {n:.1f}/{total} [{elapsed}<{remaining}]"
     return tqdm(total=n, disable=None, leave=False, ncols=size.columns, nrows=size.lines, bar_format=form)
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without Pillow's warnings of what is odd in a file: they name neither the file nor what comes of it."""
+    """Silences Pillow's warnings about odd files, which name neither the file nor the consequence."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")
         yield
@@ -240,7 +240,7 @@ def _quiet() -> Iterator[None]:
 def _write(
     pictures: Pictures, file: Opened, job: Job, tile: int | None, progress: Callable[[float], object]
 ) -> list[str]:
-    """Write a picture; returns what of it was lost."""
+    """Write a picture; returns descriptions of what was lost."""
     picture, sides = file.picture, file.pixels.shape[:2]
     kind = job.format or picture.format
     height, width = pictures.made(sides[0], sides[1])
@@ -274,7 +274,7 @@ def _write(
 def _made(
     pictures: Pictures, file: Opened, tile: int | None, progress: Callable[[float], object]
 ) -> Iterator[np.ndarray]:
-    """What the model makes of a picture, in strips; beside its hole the picture itself."""
+    """The model's result for a picture, in strips; outside a hole, the picture itself."""
     if file.unchanged:
         yield file.picture.pixels
         return
@@ -291,7 +291,7 @@ def _with_alpha(strips: Iterable[np.ndarray], alpha: np.ndarray) -> Iterator[np.
 
 
 class Window:
-    """The middle of a picture, at most SHEET pixels a side, cut from its strips as they pass."""
+    """The centre of a picture, at most SHEET pixels a side, collected from its strips."""
 
     def __init__(self, height: int, width: int) -> None:
         self.height, self.width = min(height, SHEET), min(width, SHEET)
@@ -321,9 +321,9 @@ def _sheet(before: np.ndarray, after: Window, size: tuple[int, int]) -> np.ndarr
 
 
 def _reason(error: Exception, job: Job | None = None) -> str:
-    """One line of what went wrong with a file."""
+    """The reason why a file failed, in one line."""
     if isinstance(error, OSError) and job and str(error.filename or job.path) != str(job.path):
-        return f"{job.places[0]} cannot be written ({error.strerror}); give another place with -o"
+        return f"{job.places[0]} cannot be written ({error.strerror}); choose another place with -o"
     if isinstance(error, FileNotFoundError):
         return "there is no such file"
     if isinstance(error, IsADirectoryError):
@@ -335,6 +335,6 @@ def _reason(error: Exception, job: Job | None = None) -> str:
     if isinstance(error, Image.UnidentifiedImageError):
         return "is not a picture in a known format"
     if isinstance(error, tf.errors.ResourceExhaustedError):
-        return "took more memory than there is; make the tiles smaller with --tile"
+        return "needs more memory than is available; use smaller tiles with --tile"
     text = " ".join(str(error).split())
     return text if isinstance(error, UserError) else f"{text or type(error).__name__}"

@@ -1,4 +1,4 @@
-"""Which pictures are meant, and where what is made of each goes."""
+"""Planning which pictures are processed and where each result is written."""
 
 import dataclasses
 from pathlib import Path
@@ -10,7 +10,7 @@ from tfgans.errors import UserError
 
 @dataclasses.dataclass
 class Job:
-    """A picture file, where what is made of it is written (and its sheet), and in which format: its own where ""."""
+    """A picture file, the path of its result (and its sheet), and the format of the result: its own if ""."""
 
     path: Path
     places: list[Path]
@@ -18,12 +18,12 @@ class Job:
 
 
 def plan(paths: list[Path], output: Path, sheet: bool) -> tuple[list[Job], list[str]]:
-    """The pictures among `paths`, and in the folders among them; and, a line each, what of them is none.
+    """The pictures among `paths` and in folders among them, and one line for each path that has none.
 
-    Raises UserError where they cannot go to `output`.
+    Raises UserError if they cannot be written to `output`.
     """
     folders = [path for path in paths if path.is_dir()]
-    found: list[tuple[Path, Path]] = []  # the path, and what of it is kept in the output
+    found: list[tuple[Path, Path]] = []  # the path, and the part of it that is kept in the output
     failed: list[str] = []
     for path in paths:
         if path not in folders:
@@ -31,21 +31,21 @@ def plan(paths: list[Path], output: Path, sheet: bool) -> tuple[list[Job], list[
             continue
         below = Path(path.resolve().name) if len(folders) > 1 else Path()
         pictures, others = walk(path)
-        own = output.resolve() if path.resolve() in output.resolve().parents else None  # with pictures made before
+        own = output.resolve() if path.resolve() in output.resolve().parents else None  # with earlier results
         inside = [each for each in pictures if own not in (path / each).resolve().parents]
         found += [(path / each, below / each) for each in inside]
         failed += [f"{path / each}: {why}" for each, why in others if own not in (path / each).resolve().parents]
         if not inside:
-            failed.append(f"{path}: holds no pictures")
+            failed.append(f"{path}: contains no pictures")
     suffix = output.suffix.lower()
     if suffix in FORMATS and not output.is_dir():
         if len(paths) > 1 or folders:
-            raise UserError(f"{output} is a file, or one to be: for several pictures give a folder with -o")
+            raise UserError(f"{output} is a file name: for several pictures choose a folder with -o")
         _make(output.parent)
         places = [output, *([output.with_name(f"{output.stem}-sheet.png")] if sheet else [])]
         return [Job(paths[0], places, FORMATS[suffix])], failed
     if output.exists() and not output.is_dir():
-        raise UserError(f"{output} is a file; give a folder with -o")
+        raise UserError(f"{output} is a file; choose a folder with -o")
     if found:
         _make(output)
     jobs: list[Job] = []
@@ -53,7 +53,7 @@ def plan(paths: list[Path], output: Path, sheet: bool) -> tuple[list[Job], list[
     for path, kept in found:
         place = output / kept
         if place in taken:
-            failed.append(f"{path}: another picture is written to {place}; give another folder with -o")
+            failed.append(f"{path}: another picture is written to {place}; choose another folder with -o")
             continue
         taken.add(place)
         jobs.append(Job(path, [place]))
@@ -70,12 +70,12 @@ def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"{folder} cannot be made ({error.strerror}); give another folder with -o") from error
+        raise UserError(f"{folder} cannot be created ({error.strerror}); choose another folder with -o") from error
 
 
 def check_place(path: Path, place: Path, force: bool) -> None:
-    """Raises UserError where a place holds what is not to be replaced."""
+    """Raises UserError if a file exists that may not be replaced."""
     if place.exists() and path.exists() and place.samefile(path):
-        raise UserError("would replace the picture itself; give another folder with -o")
+        raise UserError("would replace the picture itself; choose another folder with -o")
     if place.is_dir() or (place.exists() and not force):
         raise UserError(f"{place} exists" + ("" if place.is_dir() else "; --force replaces it"))

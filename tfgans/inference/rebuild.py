@@ -1,7 +1,7 @@
-"""Export saved models again, from their own weights: `python -m tfgans.inference.rebuild saved_models/*`.
+"""Re-export saved models from their own weights: `python -m tfgans.inference.rebuild saved_models/*`.
 
-For models that were exported in an older form. Each is built from the "gan" and the settings of its card and takes the
-weights of the SavedModel that is there; what the card and the pictures say of it stays true to a level of 255.
+This updates models that were exported in an older form. Each is built from the "gan" and the settings of its card and
+gets the weights of its SavedModel; its card and pictures stay true to a level of 255.
 """
 
 import argparse
@@ -23,20 +23,20 @@ from tfgans.errors import UserError
 from tfgans.inference.export import export, used_by
 from tfgans.models.warm_start import paired
 
-UNUSED = {"content": "none", "start": ""}  # arguments that name files which only training needs
+UNUSED = {"content": "none", "start": ""}  # arguments naming files that only training needs
 
 
 def rebuild(folder: Path, output: Path | None = None) -> Path:
     """Export the SavedModel in `folder` again, to `output` or in its place.
 
-    Raises UserError where there is no model with a card there, or its weights are not those of the card's model.
+    Raises UserError if there is no model with a card, or its weights are not those of the card's model.
     """
     model, declared = of_saved(folder)
     return export(model, output or folder, **declared)
 
 
 def of_saved(folder: Path) -> tuple[Adversarial, dict[str, Any]]:
-    """The model in `folder`, in float32, and what its export declares. Raises UserError as `rebuild` does."""
+    """The model in `folder`, in float32, and the declaration for its export. Raises UserError as `rebuild` does."""
     if not (folder / "saved_model.pb").is_file() or not (folder / "card.json").is_file():
         raise UserError(f"{folder} holds no SavedModel with a card")
     card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
@@ -51,17 +51,17 @@ def of_saved(folder: Path) -> tuple[Adversarial, dict[str, Any]]:
 
 
 def build(card: dict[str, Any]) -> Adversarial:
-    """The model of a card, untrained and without what only training needs."""
+    """The untrained model of a card, without the parts that only training needs."""
     arguments = {key: tuple(v) if isinstance(v, list) else v for key, v in card["settings"]["model"].items()}
     return models.model_class(card["gan"])(**{**arguments, **{k: v for k, v in UNUSED.items() if k in arguments}})
 
 
 def take(model: Adversarial, saved: Any, folder: str) -> None:
-    """Give a model the weights of an exported one, those that its endpoints use.
+    """Assign the weights of an exported model to `model`, those that its endpoints use.
 
-    Variables that share a name and a shape are told apart by what both make of the same inputs.
+    Variables with the same name and shape are distinguished by comparing the outputs of both models.
 
-    Raises UserError where the weights are not those of this model.
+    Raises UserError if the weights are not those of this model.
     """
     pairs = paired(used_by(model), list(saved.weights), folder)
     alike = [list(group) for _, group in itertools.groupby(pairs, key=lambda pair: (pair[1].name, pair[1].shape))]
@@ -71,11 +71,11 @@ def take(model: Adversarial, saved: Any, folder: str) -> None:
             own.assign(tf.cast(theirs, own.dtype))
         if len(alike) == len(pairs) or makes_the_same(model, saved):
             return
-    raise UserError(f"no order of the weights of {folder} makes what it makes")
+    raise UserError(f"no order of the weights of {folder} reproduces its outputs")
 
 
 def makes_the_same(model: Adversarial, saved: Any) -> bool:
-    """Whether both make the same of noise, to half a level of 255."""
+    """Whether both models return the same for noise, to half a level of 255."""
     for name, each in model.endpoints().items():
         if name in saved.signatures:
             rng = np.random.default_rng(0)
@@ -86,7 +86,7 @@ def makes_the_same(model: Adversarial, saved: Any) -> bool:
 
 
 def sized(array: Array) -> Array:
-    """The same array with two examples of 64 pixels a side where its shape is open; four where it says how many."""
+    """The same array with 2 examples and sides of 64 pixels where its shape is open; 4 if it is a number of images."""
     first, *sides = array.shape or (None,)
     shape = tuple(side or 64 for side in sides)
     return dataclasses.replace(array, shape=(first or 2, *shape) if array.shape else (), high=min(array.high, 5))
@@ -113,7 +113,7 @@ def main() -> None:
 
 
 def size(folder: Path) -> int:
-    """Bytes of a SavedModel, without what else is in its folder."""
+    """The size of a SavedModel in bytes, without other files in its folder."""
     files = [folder / "saved_model.pb", *(folder / "variables").iterdir()]
     return sum(file.stat().st_size for file in files)
 

@@ -1,10 +1,10 @@
-"""Pictures as arrays: as numbers in [0, 1], and at another size."""
+"""Conversion of pictures to numbers in [0, 1] and to other sizes."""
 
 import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-FAINT = 0.004  # what colours from around weigh in a pixel, against its alpha: they change by 1 level what is seen of it
+FAINT = 0.004  # weight of surrounding colours relative to a pixel's alpha: they change the visible colour by 1 level
 
 
 def plain(pixels: np.ndarray) -> np.ndarray:
@@ -17,9 +17,9 @@ def plain(pixels: np.ndarray) -> np.ndarray:
 def resized(
     pixels: np.ndarray, size: tuple[int, int], box: tuple[float, float, float, float] | None = None
 ) -> np.ndarray:
-    """A picture (h, w, c), or the `box` (left, top, right, bottom) of it, at another size (height, width).
+    """Resize a picture (h, w, c), or its `box` (left, top, right, bottom), to (height, width).
 
-    uint8 and floats bicubically; ids and masks by the nearest pixel.
+    uint8 and floats are resized bicubically, ids and masks by the nearest pixel.
     """
     if pixels.shape[:2] == size and box is None:
         return pixels
@@ -34,10 +34,10 @@ def resized(
 
 
 def spread(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """A picture (h, w, c) with the colours of what shows, by its alpha (h, w) of the same dtype, where nothing does.
+    """Spread the visible colours of a picture (h, w, c) into its transparent parts, by its alpha (h, w) of its dtype.
 
-    So what lies under transparent pixels, often black, does not bleed into the others. Opaque pixels stay to the bit;
-    the less a pixel shows, the more colour it has from around.
+    This keeps the colours under transparent pixels, often black, from bleeding into others. Opaque pixels are
+    unchanged; the more transparent a pixel is, the more colour it takes from its surroundings.
     """
     most = 255 if pixels.dtype == np.uint8 else 1
     if (alpha == most).all():
@@ -48,7 +48,7 @@ def spread(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 
 
 def _spread(shown: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Colours of premultiplied ones: those of neighbours, or of a picture of half the size, which has them so, too."""
+    """Colours of premultiplied ones, filled from neighbours, or recursively from the picture at half its size."""
     height, width = weight.shape[:2]
     if max(height, width) == 1:
         return shown / np.maximum(weight, 1e-6)

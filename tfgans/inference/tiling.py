@@ -1,4 +1,4 @@
-"""Pictures of any size through an endpoint, by the rules that it declares (`tfgans.endpoint.Endpoint`)."""
+"""Applying an endpoint to pictures of any size, by the rules that it declares (`tfgans.endpoint.Endpoint`)."""
 
 import dataclasses
 from collections.abc import Callable, Iterator
@@ -18,17 +18,17 @@ from tfgans.inference.label_maps import takes_instances, with_objects
 from tfgans.inference.scaling import plain, resized
 from tfgans.inference.undeclared import card_of
 
-TILE = 160  # pixels of the source: SRGAN then takes half a gigabyte for a tile (0.9 with 224)
-RAMP = 16  # over so many pixels of the source one tile fades into the next
-# Pixels between the fading and a tile's edge. What differs at the edge spreads through SRGAN's 34 convolutions of 3x3
-# like a random walk of standard deviation sqrt(34 * 2/3) = 4.8 pixels: 24 are five of them. (At most it reaches 40.)
+TILE = 160  # pixels of the source: SRGAN then needs half a gigabyte per tile (0.9 with 224)
+RAMP = 16  # pixels of the source over which one tile fades into the next
+# Pixels between the fading and a tile's edge. Errors at the edge spread through SRGAN's 34 convolutions of 3x3 like a
+# random walk of standard deviation sqrt(34 * 2/3) = 4.8 pixels: 24 are five of them. (The maximum reach is 40.)
 MARGIN = 24
 SMALLEST_TILE = 32
-# Pictures are mirrored outwards by so many pixels before a network sees them, to which what lies beyond is black, and
-# what is made of those is cut away. srresnet-photos then keeps flat colours to 1 level up to the edge (with 4 pixels to
-# 2, without 14, and 71 in strips one pixel high).
+# Pictures are extended outwards by this many mirrored pixels, because a network takes everything beyond the border for
+# black; the extension is cut off the result. srresnet-photos then keeps flat colours to 1 level up to the edge (to 2
+# with 4 pixels, 14 without, and 71 in strips one pixel high).
 EDGE = 8
-LARGEST_COLOURED = 512  # pixels a side at most of what a colourizer sees of a picture, where it declares no `largest`
+LARGEST_COLOURED = 512  # pixels a side, at most, of a colourizer's input, if it declares no `largest`
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # BT.601
 ROWS = 64  # of a strip
 
@@ -37,18 +37,20 @@ ROWS = 64  # of a strip
 class Pictures:
     """An endpoint as a function of pictures.
 
-    Pixels are (h, w, 1 or 3): uint8, or float32 in [0, 1]; what is made of them is of the same dtype. Label maps are
-    int32 ids (h, w, 1), or (h, w, 2) with those of an instance map behind, and what is made of them is uint8. `run`
-    takes all at once, float32 images in [0, 1] or ids (n, h, w, c), and masks (n, h, w, 1) where holes are filled.
+    Pixels are (h, w, 1 or 3): uint8, or float32 in [0, 1]; results have the same dtype. Label maps are int32 ids
+    (h, w, 1), or (h, w, 2) with an instance map as the second channel, and their results are uint8. `run` processes a
+    batch of float32 images in [0, 1] or ids (n, h, w, c), and of masks (n, h, w, 1) for filling.
 
-    With `like_the_input` a gray picture stays gray, and a model of gray images works on the channels of a coloured
-    one, one by one. Without, the model decides, and sees the luma of a coloured picture.
+    With `like_the_input`, gray pictures stay gray, and a model of gray images processes each channel of a coloured
+    picture separately. Otherwise the model decides, and a model of gray images gets the luma of coloured pictures.
     """
 
     endpoint: Endpoint
     run: Callable[..., np.ndarray]
     like_the_input: bool = True
-    whole: tuple[int, int] | None = None  # of a model trained on whole pictures of this size: it knows their borders
+    whole: tuple[int, int] | None = (
+        None  # the size of training pictures if they were whole: the model knows their borders
+    )
 
     @property
     def given(self) -> Array:
@@ -68,7 +70,7 @@ class Pictures:
         return self.made_channels == 1 or (self.like_the_input and self.given.shape[-1] == 3)
 
     def channels_made(self, channels: int) -> int:
-        """Of what is made of a picture of so many channels."""
+        """The channels of the result for a picture with so many channels."""
         if channels == 1 and self.stays_gray:
             return 1
         made = self.made_channels or channels
@@ -77,28 +79,28 @@ class Pictures:
     # -- sizes ------------------------------------------------------------------------------------------------------
 
     def seen(self, height: int, width: int) -> tuple[int, int]:
-        """The size at which the model sees a picture that is not cut into tiles."""
+        """The size at which the model gets a picture that is not cut into tiles."""
         rules = self.endpoint
         if rules.hole or rules.tiles:
             return height, width
         if rules.size:
             return rules.size
         largest = rules.largest or max(height, width)
-        if rules.keeps_lightness:  # with what is mirrored around it
+        if rules.keeps_lightness:  # with the mirrored extension
             largest = max(1, (rules.largest or LARGEST_COLOURED) - 2 * self._edge(height, width))
         scale = min(1.0, largest / max(height, width))
         return max(1, round(scale * height)), max(1, round(scale * width))
 
     def made(self, height: int, width: int) -> tuple[int, int]:
-        """The size of what is made of a picture: `scale` times its own, or times the only one that an enlarging model
-        takes."""
+        """The size of the result for a picture: `scale` times its own size, or times the fixed size of an enlarging
+        model."""
         rules = self.endpoint
         if rules.size and rules.scale > 1 and not rules.hole:
             height, width = rules.size
         return height * rules.scale, width * rules.scale
 
     def note(self, pixels: np.ndarray, mask: np.ndarray | None = None) -> str:
-        """What does not go well with a picture of this size, or hole, in a line; empty if nothing."""
+        """A warning about the size or the hole of a picture, or an empty string."""
         rules, (height, width) = self.endpoint, pixels.shape[:2]
         if mask is not None:
             return holes.note(mask, rules.hole)
@@ -108,16 +110,16 @@ class Pictures:
         has = f"has {width}x{height} pixels, and the model takes "
         if rules.size:
             return f"{has}{seen[1]}x{seen[0]}: it was scaled to that"
-        return f"{has}at most {rules.largest} a side: it was shrunk, and what was made of it enlarged"
+        return f"{has}at most {rules.largest} a side: it was shrunk, and the result enlarged"
 
     def tile_of(self, tile: int | None = None) -> int:
-        """The side of a tile: `tile`, the declared one or TILE, as a multiple of `multiple`."""
+        """The side of a tile: `tile`, the declared side or TILE, as a multiple of `multiple`."""
         rules = self.endpoint
         side = tile or rules.tile or TILE
         return max(rules.multiple, side // rules.multiple * rules.multiple)
 
     def count(self, height: int, width: int, tile: int | None = None) -> int:
-        """How many tiles a picture is cut into."""
+        """The number of tiles that a picture is cut into."""
         if not self.endpoint.tiles:
             return 1
         return count_tiles(*self._padded_sides(height, width), self.tile_of(tile), self._margin)
@@ -127,9 +129,9 @@ class Pictures:
         return MARGIN if self.endpoint.margin is None else self.endpoint.margin
 
     def _edge(self, height: int, width: int) -> int:
-        """By how many pixels a picture that is enlarged or coloured is mirrored outwards: a multiple of `multiple`.
+        """The pixels, a multiple of `multiple`, by which a picture is extended for enlarging or colourizing.
 
-        Translations are of whole pictures, with their borders.
+        Translations apply to whole pictures with their borders.
         """
         rules = self.endpoint
         if not (rules.tiles or rules.keeps_lightness) or rules.multiple > EDGE or (height, width) == self.whole:
@@ -141,7 +143,7 @@ class Pictures:
         return -(-height // multiple) * multiple, -(-width // multiple) * multiple
 
     def padded(self, pixels: np.ndarray, edge: int = 0) -> np.ndarray:
-        """A picture mirrored by `edge` on all sides, and at the bottom and right until its sides are multiples of
+        """A picture mirrored by `edge` on all sides, and further at the bottom and right to multiples of
         `multiple`."""
         height, width = pixels.shape[:2]
         tall, wide = self._padded_sides(height, width)
@@ -149,7 +151,7 @@ class Pictures:
         return np.pad(pixels, around, mode="symmetric")
 
     def _with_edges(self, pixels: np.ndarray) -> np.ndarray:
-        """What the model makes of a whole picture, float32 or ids, whose borders it does not see."""
+        """The result for a whole picture, float32 or ids, extended so that the model does not see its borders."""
         (height, width), factor = pixels.shape[:2], self.endpoint.scale
         edge = self._edge(height, width)
         given = self.padded(pixels, edge)
@@ -165,7 +167,7 @@ class Pictures:
     # -- pictures ---------------------------------------------------------------------------------------------------
 
     def apply(self, pixels: np.ndarray, mask: np.ndarray | None = None, tile: int | None = None) -> np.ndarray:
-        """What is made of a picture; `mask`, bool (h, w), is True where there is a hole to fill."""
+        """Process a picture; `mask`, bool (h, w), is True in the hole to fill."""
         return np.concatenate(list(self.strips(pixels, mask, tile)))
 
     def strips(
@@ -175,9 +177,9 @@ class Pictures:
         tile: int | None = None,
         progress: Callable[[], object] = lambda: None,
     ) -> Iterator[np.ndarray]:
-        """What is made of a picture, from top to bottom in strips (any, w, c). `progress` is called after each tile.
+        """Process a picture and yield the result in strips (any, w, c) from top to bottom, calling `progress` per tile.
 
-        Of an endpoint with `tiles` one row of them is held in memory.
+        For an endpoint with `tiles`, only one row of tiles is held in memory.
         """
         if self.endpoint.tiles:
             yield from self._tiled(pixels, self.tile_of(tile), progress)
@@ -191,11 +193,11 @@ class Pictures:
         progress()
 
     def one(self, image: np.ndarray) -> np.ndarray:
-        """What the model makes of one image, float32 or ids (h, w, c): float32 (h', w', c')."""
+        """Apply the model to one image, float32 or ids (h, w, c): float32 (h', w', c')."""
         return self._in_its_channels(image[None])[0]
 
     def _in_its_channels(self, images: np.ndarray, masks: np.ndarray | None = None) -> np.ndarray:
-        """The model on images (n, h, w, 1 or 3) whatever channels it takes: gray ones are repeated."""
+        """Apply the model to images (n, h, w, 1 or 3) whatever channels it takes: gray ones are repeated."""
         more = () if masks is None else (masks,)
         channels, wanted = images.shape[-1], self.given.shape[-1] or images.shape[-1]
         if channels == wanted or self.given.encoding == "classes":  # and instances
@@ -239,20 +241,20 @@ class Pictures:
                 made = made * (down[i][:, None, None] * weight[:, None])
                 rows[:, left * factor : (left + wide) * factor] += made
                 progress()
-            final = (tops[i + 1] - top if i + 1 < len(tops) else tall) * factor  # rows that no later tile adds to
+            final = (tops[i + 1] - top if i + 1 < len(tops) else tall) * factor  # rows that no later tile changes
             for y in range(0, min(final, height - passed), ROWS):
                 yield like(rows[y : min(y + ROWS, final, height - passed), :width], pixels)
             passed += final
             rest = len(rows) - final
-            for y in range(0, rest, ROWS):  # up by `final`, in place and piece by piece
+            for y in range(0, rest, ROWS):  # moved up by `final`, in place and piece by piece
                 rows[y : min(y + ROWS, rest)] = rows[y + final : min(y + ROWS, rest) + final].copy()
             rows[rest:] = 0
 
     def _coloured(self, pixels: np.ndarray) -> Iterator[np.ndarray]:
-        """A picture in colours from the model, which sees the lightness of the whole of it, a large one shrunken.
+        """Colourize a picture from the lightness of all of it, shrunken if it is large, because tiles would differ.
 
-        Its a and b (of Lab) are enlarged and laid on the lightness of each pixel; the picture's own colours are not
-        used. Tiles would differ in colour.
+        The result's a and b (of Lab) are enlarged and combined with the lightness of each pixel; the picture's own
+        colours are not used.
         """
         height, width = pixels.shape[:2]
         seen = self.seen(height, width)
@@ -268,7 +270,7 @@ class Pictures:
 
 
 def pictures_of(model: Exported, name: str, seed: int = 0) -> Pictures:
-    """An endpoint of an exported model as a function of pictures. Raises UserError where the model has none."""
+    """An endpoint of an exported model as a function of pictures. Raises UserError if the model lacks it."""
     rules = model.need(name)
     more = [seed] if "seed" in rules.inputs else []
     objects = takes_instances(rules)
@@ -279,7 +281,7 @@ def pictures_of(model: Exported, name: str, seed: int = 0) -> Pictures:
         return next(iter(made.values())) if isinstance(made, dict) else made
 
     shape = model.declaration.get("whole")
-    if "whole" not in model.declaration:  # of an export that is older than this
+    if "whole" not in model.declaration:  # an export from before this key
         card = card_of(model.path)
         shape = None if card.get("settings", {}).get("crop", True) else card.get("image_shape")
     whole = (shape[0] // rules.scale, shape[1] // rules.scale) if shape else None
@@ -287,20 +289,20 @@ def pictures_of(model: Exported, name: str, seed: int = 0) -> Pictures:
 
 
 def restore_array(model: Exported, pixels: np.ndarray, tile: int | None = None) -> np.ndarray:
-    """`pixels`, uint8 (h, w, 1 or 3), restored: uint8 (h * scale, w * scale, c)."""
+    """Restore `pixels`, uint8 (h, w, 1 or 3): uint8 (h * scale, w * scale, c)."""
     return pictures_of(model, "restore").apply(pixels, tile=tile)
 
 
 def like(made: np.ndarray, pixels: np.ndarray) -> np.ndarray:
-    """Images in [0, 1] as float32 where the picture is that, else as uint8."""
+    """Convert images in [0, 1] to float32 if the picture is float32, otherwise to uint8."""
     return made.astype(np.float32) if np.issubdtype(pixels.dtype, np.floating) else to_uint8(made)
 
 
-# --- where tiles lie and how they fade into each other ---------------------------------------------------------------
+# --- placing and blending tiles -------------------------------------------------------------------------------------
 
 
 def tile_starts(n: int, tile: int, overlap: int) -> list[int]:
-    """Where tiles begin that cover n pixels, evenly spaced, neighbours sharing at least `overlap`."""
+    """The starts of tiles that cover n pixels, evenly spaced, with neighbours sharing at least `overlap`."""
     if n <= tile:
         return [0]
     count = -(-(n - overlap) // (tile - overlap))
@@ -308,12 +310,12 @@ def tile_starts(n: int, tile: int, overlap: int) -> list[int]:
 
 
 def tile_weights(starts: list[int], tile: int, ramp: int, factor: int) -> list[np.ndarray]:
-    """The weight of each tile along one axis, float32 (tile * factor,): 1, but linear ramps, `ramp` source pixels wide,
-    in the middle of what it shares with its neighbours, and 0 beyond. Over all tiles they sum to 1 everywhere."""
+    """The weight of each tile along one axis, float32 (tile * factor,): 1, with a linear ramp of `ramp` source pixels
+    in the middle of each overlap and 0 beyond it. Over all tiles the weights sum to 1 everywhere."""
     at = np.arange(tile * factor) + 0.5
 
     def rise(left: int, right: int, origin: int) -> np.ndarray:
-        middle = (right + left + tile) / 2 - origin  # of what the tiles at `left` and `right` share
+        middle = (right + left + tile) / 2 - origin  # of the overlap of the tiles at `left` and `right`
         return np.clip((at / factor - middle) / ramp + 0.5, 0.0, 1.0)
 
     weights = []
@@ -328,7 +330,7 @@ def tile_weights(starts: list[int], tile: int, ramp: int, factor: int) -> list[n
 
 
 def overlap_of(tile: int, margin: int = MARGIN) -> tuple[int, int]:
-    """(overlap, ramp) in source pixels for tiles of a size; small tiles share half of themselves."""
+    """(overlap, ramp) in source pixels for tiles of this size; small tiles overlap by half."""
     overlap = min(2 * margin + RAMP, tile // 2)
     return overlap, max(1, min(RAMP, overlap // 2))
 

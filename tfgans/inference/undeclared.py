@@ -1,4 +1,4 @@
-"""What exports that are older than declarations would declare, found from their signatures and cards."""
+"""Declarations of exports older than declarations, derived from their signatures and cards."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from tfgans.endpoint import Array, Endpoint, images, number
 
 
 def derive(model: Any, folder: Path) -> dict[str, Any]:
-    """The declaration of a loaded SavedModel. "gan" is empty where there is no card."""
+    """The declaration of a loaded SavedModel; "gan" is empty if there is no card."""
     card = card_of(folder)
     signatures = {name: fn.structured_input_signature[1] for name, fn in model.signatures.items()}
     endpoints: dict[str, Endpoint] = {}
@@ -30,7 +30,7 @@ def derive(model: Any, folder: Path) -> dict[str, Any]:
 
 
 def asked(model: Any, signature: dict[str, tf.TensorSpec], card: dict[str, Any]) -> dict[str, Array]:
-    """What `sample` takes besides the seed. A number of classes that is not known is 0."""
+    """The inputs of `sample` besides the seed. An unknown number of classes is 0."""
     if "labels" in signature:
         stored = getattr(model, "classes", None)
         classes = card.get("classes") if stored is None else int(stored)
@@ -42,7 +42,7 @@ def asked(model: Any, signature: dict[str, tf.TensorSpec], card: dict[str, Any])
 
 
 def scaling(model: Any, channels: int) -> dict[str, Any]:
-    """By how much `restore` enlarges, found by trying it; nothing is assumed of a model that takes no 32x32 pixels."""
+    """The scale of `restore`, found by trying it; no scale is assumed for a model that does not take 32x32 pixels."""
     try:
         made = model.restore(tf.constant(np.zeros((1, 32, 32, channels), np.float32))).shape
     except (tf.errors.InvalidArgumentError, ValueError):
@@ -51,12 +51,12 @@ def scaling(model: Any, channels: int) -> dict[str, Any]:
 
 
 def output(model: Any, name: str) -> list[int | None]:
-    """The shape of what a signature makes."""
+    """The output shape of a signature."""
     return list(next(iter(model.signatures[name].structured_outputs.values())).shape)
 
 
 def card_of(folder: Path) -> dict[str, Any]:
-    """The card as it is in the file; empty where there is none that can be read."""
+    """The card as it is in the file; empty if there is none or it cannot be read."""
     try:
         card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -1,7 +1,7 @@
-"""`upscale` in the place of a model: the one that suits a picture.
+"""The model `upscale`: chooses the model that suits each picture.
 
-A model that never saw compression sharpens it. What was trained on compressed pictures takes those JPEGs whose
-compression is visible, and what was trained on clean ones takes all other files.
+A model trained on clean pictures sharpens compression artefacts. JPEGs with visible compression therefore go to a
+model trained on compressed pictures, and all other files to one trained on clean pictures.
 """
 
 import functools
@@ -22,19 +22,19 @@ log = logging.getLogger(__name__)
 NAME = "upscale"
 REAL = "srgan_real-photos"
 CLEAN = "srgan-photos"
-VISIBLE = 92  # the highest quality at which compression counts as visible
+VISIBLE = 92  # the highest JPEG quality that counts as visible compression
 
 
 def asked(model: str | Path) -> bool:
-    """Whether a model's name is the task's, and no model has it."""
+    """Whether a model's name is `upscale` and no model has that name."""
     return str(model) == NAME and not _is_there(NAME)
 
 
 def quality_of(image: Image.Image) -> int | None:
-    """The quality, 1 to 100, with which Pillow's image of a JPEG was written; None of other images.
+    """The quality, 1 to 100, of a JPEG opened by Pillow; None for other images.
 
-    Of the qualities of the Independent JPEG Group's software the one whose table for brightness has the nearest sum:
-    others have tables of their own.
+    It is the quality of the Independent JPEG Group's software whose luminance table has the nearest sum, because
+    other programs have tables of their own.
     """
     tables = getattr(image, "quantization", None)
     if not tables:
@@ -45,9 +45,9 @@ def quality_of(image: Image.Image) -> int | None:
 
 @functools.cache
 def _sums() -> dict[int, int]:
-    """Quality -> the sum of its table for brightness."""
+    """Quality -> the sum of its luminance table."""
     found = {}
-    for quality in range(100, 0, -1):  # of equal sums, as of 1 and 2, the highest quality comes first
+    for quality in range(100, 0, -1):  # for equal sums, as of 1 and 2, the highest quality comes first
         file = io.BytesIO()
         Image.new("L", (8, 8)).save(file, "JPEG", quality=quality)
         tables: Any = Image.open(file)
@@ -64,25 +64,25 @@ def _is_there(name: str) -> bool:
 
 
 class Upscaler:
-    """Chooses between two models. A line on stderr names the chosen one whenever that changes.
+    """Chooses between two models and logs the choice whenever it changes.
 
-    Raises UserError where neither is there. One that is not there is replaced by the other.
+    If one of them is missing, the other replaces it. Raises UserError if both are missing.
     """
 
     def __init__(self) -> None:
         self.there = [name for name in (REAL, CLEAN) if _is_there(name)]
         if not self.there:
-            raise UserError(f"{NAME} takes {REAL} or {CLEAN}, and neither is in saved_models/; name a model")
+            raise UserError(f"{NAME} needs {REAL} or {CLEAN}, and neither is in saved_models/; name a model")
         self.models: dict[str, Exported] = {}
         self.choice = ""
 
     def __call__(self, path: Path) -> Pictures:
-        """The model for a file. Raises UserError, or OSError, for a file that is no picture."""
+        """The model for a file. Raises UserError or OSError if the file is not a picture."""
         with open_image(path) as image:
             return pictures_of(self.model_for(image, str(path)), "restore")
 
     def model_for(self, image: Any, name: str) -> Exported:
-        """The model for Pillow's image of a file, or for an array."""
+        """The model for a file opened by Pillow, or for an array."""
         quality = quality_of(image)
         spoiled = quality is not None and quality <= VISIBLE
         wanted = REAL if spoiled else CLEAN
@@ -91,7 +91,7 @@ class Upscaler:
             self.choice = f"{wanted} {chosen}"
             what = f"a JPEG of quality {quality}" if quality is not None else "not a JPEG"
             missing = "" if chosen == wanted else f" ({wanted} is not in saved_models/)"
-            others = f"to choose another model, name it in place of '{NAME}': {' or '.join(self.there)}"
+            others = f"for another model, replace '{NAME}' by {' or '.join(self.there)}"
             log.warning("%s is %s; %s enlarges it%s; %s", name, what, chosen, missing, others)
         return self.opened(chosen)
 

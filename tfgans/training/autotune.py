@@ -1,4 +1,4 @@
-"""Which precision and compile mode makes the fastest steps on this machine: timed once and remembered."""
+"""Choosing the fastest precision and compile mode on this machine: timed once and remembered."""
 
 import dataclasses
 import functools
@@ -23,12 +23,12 @@ from tfgans.training.setup import batches, build, network_of
 
 Mode = tuple[str, bool]  # precision, and whether XLA compiles
 
-SHARE = 0.05  # of the training: what timing may take
+SHARE = 0.05  # of the training that timing may take
 FIRST = 2.0  # seconds that building a model and its first step take
-FASTEST = {"CPU": 1e11, "GPU": 2e13}  # floating-point operations a second, of a core or a GPU: more than a step reaches
+FASTEST = {"CPU": 1e11, "GPU": 2e13}  # floating-point operations a second of a core or GPU: upper bounds
 ROUNDS = 8
-SLOW = 2.0  # times the fastest step: a mode whose first step takes so long is out
-COMPILING = 4.0  # times what another mode takes before its first step, with XLA
+SLOW = 2.0  # times the fastest step: a mode with a slower first step is dropped
+COMPILING = 4.0  # times as long to start as other modes: XLA
 
 
 def choose_mode(
@@ -42,10 +42,10 @@ def choose_mode(
 ) -> tuple[Mode, dict[str, float]]:
     """The mode to train in, and the time of a step in each mode that was tried, in milliseconds.
 
-    What `candidates` leaves open is timed, for at most a twentieth of the training, which takes `seconds`, or is
-    estimated: first from the networks' sizes (what seems too short is not timed at all), then from a step. The modes
-    take turns and each keeps its fastest step, so that a busy moment does not decide. Plain float32 is left only for a
-    gain of 5%. The choice is remembered for the same machine, network and versions.
+    The modes left open by `candidates` are timed for at most a twentieth of the training, which takes `seconds` or an
+    estimated time: first from the sizes of the networks (if that is too short, nothing is timed), then from a step.
+    The modes take turns and each keeps its fastest step, so that a busy moment does not decide. Another mode than
+    float32 is chosen only for a gain of 5%. The choice is remembered for the same machine, network and versions.
     """
     modes = candidates(recipe, source.points, precision, jit)
     if len(modes) == 1:
@@ -70,10 +70,10 @@ def choose_mode(
 
 
 def candidates(recipe: Recipe, points: bool, precision: str, jit: str) -> list[Mode]:
-    """The modes that are worth a try, plain float32 first where it is one of them.
+    """The modes worth trying, plain float32 first if it is one of them.
 
-    What is "auto" is the recipe's precision, if it has one. Points train in float32: they lie closer together than 16
-    bits can tell. bfloat16 wants a processor with instructions for it, and XLA, where it is not asked for, a GPU.
+    "auto" stands for the recipe's precision, if it has one. Points train in float32, because they lie closer together
+    than 16 bits can resolve. bfloat16 requires a processor with instructions for it, and XLA, by default, a GPU.
     """
     gpu = bool(tf.config.list_physical_devices("GPU"))
     precisions = [precision]
@@ -89,7 +89,7 @@ def candidates(recipe: Recipe, points: bool, precision: str, jit: str) -> list[M
 
 
 def fastest() -> float:
-    """Floating-point operations a second that steps on this machine hardly exceed."""
+    """Floating-point operations a second that training steps on this machine hardly exceed."""
     here = machine()
     return here["gpus"] * FASTEST["GPU"] or here["cores"] * FASTEST["CPU"]
 
@@ -103,7 +103,7 @@ def _time(
     began: float,
     seconds: float | None,
 ) -> dict[Mode, float]:
-    """The seconds of a step in each mode for which there is time; of the first one in any case."""
+    """The seconds of a step in each mode, as far as time permits, but always of the first mode."""
     print(f"timing {len(modes)} modes: {', '.join(map(mode_name, modes))}", file=sys.stderr, flush=True)
     best: dict[Mode, float] = {}
     steps: dict[Mode, Callable[[], float]] = {}
@@ -131,11 +131,11 @@ def _time(
 
 
 class Remembered:
-    """The choice for a network and its batches on this machine, with these versions, kept in the user's cache.
+    """The choice for a network and batch size on this machine with these versions, kept in the user's cache.
 
     Attributes:
-        mode: The choice; None where there is none yet.
-        timings: The milliseconds of a step, by the names of modes.
+        mode: The choice, or None.
+        timings: The milliseconds of a step, by the name of the mode.
     """
 
     def __init__(self, name: str, recipe: Recipe, modes: list[Mode]) -> None:
@@ -159,12 +159,12 @@ class Remembered:
     def _read(self) -> dict[str, Any]:
         try:
             content = json.loads(self.path.read_text(encoding="utf-8")) if self.path else {}
-        except (OSError, ValueError):  # none yet, or damaged: it is written anew
+        except (OSError, ValueError):  # absent or damaged: it will be written again
             return {}
         return content if isinstance(content, dict) else {}
 
     def remember(self, mode: Mode, timings: dict[str, float]) -> None:
-        """Keep a choice; where nothing can be written, it is made again the next time."""
+        """Store a choice. If the cache cannot be written, the choice is made again the next time."""
         if self.path is not None:
             try:
                 write_json(self.path, {**self._read(), self.key: {"mode": mode_name(mode), "timings_ms": timings}})

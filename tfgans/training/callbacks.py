@@ -1,4 +1,4 @@
-"""What a training leaves behind while it goes: history, TensorBoard events, samples, checkpoints."""
+"""Callbacks that record a training: history, TensorBoard events, samples, checkpoints."""
 
 import dataclasses
 import os
@@ -21,11 +21,11 @@ from tfgans.run import Run
 from tfgans.training.environment import duration
 from tfgans.training.setup import batches, recipe_of
 
-SELDOM = 10.0  # seconds between lines where there is no terminal, such as in log files
+SELDOM = 10.0  # seconds between progress lines without a terminal, such as in log files
 
 
 class Recorder(keras.callbacks.Callback):
-    """Keeps the run folder while `fit` goes: history, events, samples, checkpoints; stops on NaN and Ctrl-C."""
+    """Writes the run folder during `fit`: history, events, samples, checkpoints; stops on NaN and Ctrl-C."""
 
     def __init__(
         self,
@@ -43,16 +43,16 @@ class Recorder(keras.callbacks.Callback):
         self.recipe, self.source = recipe_of(run.config), source
         self.tracked = [variable.numpy() for variable in model.metrics_variables]
         self.preview = tasks.get(run.config["task"]).preview(model, self.examples, self.recipe)
-        self.rows = [row for row in run.read_history() if row["step"] <= start]  # later ones will be made again
+        self.rows = [row for row in run.read_history() if row["step"] <= start]  # later ones will be repeated
         self.began = time.perf_counter() - seconds
         self.events = tf.summary.create_file_writer(os.fsencode(run.path / "events"))
         self.bar = tqdm(total=steps, initial=start, unit="step", dynamic_ncols=True, disable=not sys.stderr.isatty())
         self.marked = (start, time.perf_counter())
-        self.written = -SELDOM  # when a line was printed
+        self.written = -SELDOM  # time of the last progress line
         self.images_per_step = self.recipe.batch_size * (model.group or 1)
 
     def examples(self, n: int) -> dict[str, tf.Tensor]:
-        """A batch of `n` training examples, the same ones at each call."""
+        """A batch of `n` training examples, the same at each call."""
         few = dataclasses.replace(self.recipe, batch_size=n)
         return next(iter(batches(few, self.source, tasks.PREVIEW_SEED, None, 0, 1)))
 
@@ -64,7 +64,7 @@ class Recorder(keras.callbacks.Callback):
             self._picture()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        # `fit` has set the means back, and a run that was stopped goes on in the middle of a row
+        # `fit` has reset the means, and a run that was stopped continues in the middle of a row
         for variable, value in zip(self.model.metrics_variables, self.tracked, strict=True):
             variable.assign(value)
 
@@ -123,22 +123,22 @@ class Recorder(keras.callbacks.Callback):
         raise Diverged(f"{what} at step {self.step}; the last good checkpoint: {where}")
 
     def _check_weights(self) -> None:
-        # a finite loss may have had an infinite gradient, and nothing can go on from a checkpoint of such weights
-        # a large one makes Adam's second moment infinite, and its weight stands still for ever
+        # a finite loss may have an infinite gradient, and no training can continue from such weights
+        # a large one makes Adam's second moment infinite, and its weight never changes again
         for player in self.model.players:
             for weight in [*self.model.weights_of(player), *getattr(self.model, player).variables]:
                 if not np.isfinite(keras.ops.convert_to_numpy(weight).astype(np.float32)).all():
                     self._diverged(f"{weight.path} is no longer finite after the update of {player}")
 
     def _save(self) -> None:
-        # the history first: rows past the checkpoint are dropped on resume, missing ones would not come back
+        # the history first: rows past the checkpoint are dropped on resume, but missing ones would be lost
         self.run.write_history(self.rows)
         self.run.update_config(seconds=round(time.perf_counter() - self.began, 1))
         self.run.save(self.model, self.step)
 
 
 class Interruptible:
-    """While this is entered, the first Ctrl-C (or SIGTERM) asks the recorder to save and stop; the second one kills."""
+    """In this context, the first Ctrl-C (or SIGTERM) makes the recorder save and stop; the second one kills."""
 
     def __init__(self, recorder: Recorder) -> None:
         self.recorder = recorder

@@ -1,4 +1,4 @@
-"""What a run records of the machine and the code it ran on."""
+"""Facts about the machine and the code that a run records."""
 
 import os
 import platform
@@ -14,7 +14,7 @@ import tfgans
 
 
 def machine() -> dict[str, Any]:
-    """What the numbers were made on."""
+    """The hardware and software that the numbers were computed on."""
     model = platform.processor() or platform.machine()
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
@@ -34,7 +34,7 @@ def machine() -> dict[str, Any]:
 
 
 def has_onednn() -> bool:
-    """Whether TensorFlow computes with oneDNN, as it found TF_ENABLE_ONEDNN_OPTS when it was loaded."""
+    """Whether TensorFlow computes with oneDNN, according to TF_ENABLE_ONEDNN_OPTS when it was imported."""
     try:
         from tensorflow.python.util._pywrap_util_port import IsMklEnabled  # not public
     except ImportError:
@@ -43,7 +43,7 @@ def has_onednn() -> bool:
 
 
 def has_bfloat16(flags: str | Path = "/proc/cpuinfo") -> bool:
-    """Whether the processor multiplies bfloat16 (AVX512_BF16, AMX, or Arm's BF16), as Linux lists its flags."""
+    """Whether the processor multiplies bfloat16 (AVX512_BF16, AMX, or Arm's BF16), according to Linux."""
     try:
         words = Path(flags).read_text(encoding="utf-8").split()
     except OSError:
@@ -52,7 +52,7 @@ def has_bfloat16(flags: str | Path = "/proc/cpuinfo") -> bool:
 
 
 def usable_precision(precision: str) -> str:
-    """`precision`, or float32 for bfloat16 on a processor without instructions for it, which a line on stderr says."""
+    """`precision`, or float32, with a line on stderr, for bfloat16 on a processor without instructions for it."""
     slow = precision == "mixed_bfloat16" and not has_bfloat16() and not tf.config.list_physical_devices("GPU")
     if slow:
         print("this processor has no instructions for bfloat16: training in float32", file=sys.stderr)
@@ -60,7 +60,7 @@ def usable_precision(precision: str) -> str:
 
 
 def cache_folder() -> Path | None:
-    """Where the user's caches are: TFGANS_CACHE, or tfgans below XDG_CACHE_HOME or ~/.cache; None without a home."""
+    """The cache folder: TFGANS_CACHE, or tfgans below XDG_CACHE_HOME or ~/.cache; None without a home."""
     own, shared = os.environ.get("TFGANS_CACHE"), os.environ.get("XDG_CACHE_HOME")
     if own or shared:
         return Path(own) if own else Path(shared or "") / "tfgans"
@@ -71,7 +71,7 @@ def cache_folder() -> Path | None:
 
 
 def commit() -> str | None:
-    """The commit of the checkout this package runs from, with "+" where files differ from it."""
+    """The commit of the checkout that this package runs from, with "+" if files differ from it."""
     root = Path(tfgans.__file__).parent.parent
     if not (root / ".git").exists():
         return None

@@ -1,22 +1,22 @@
-"""Keras as this package is written for, whatever keras.json and the environment say: imported before it is used."""
+"""Keras settings that this package relies on, whatever keras.json says; imported before Keras is used."""
 
 from tfgans.errors import UserError
 
 WRONG = (
-    "Keras was loaded with the backend '{}' before tfgans, which needs TensorFlow's: import tfgans first, or set "
+    "Keras was loaded with the backend '{}' before tfgans, which needs TensorFlow: import tfgans first, or set "
     "KERAS_BACKEND=tensorflow"
 )
 
 try:
     import keras
-except ImportError as error:  # of a backend that is not installed
+except ImportError as error:  # the backend is not installed
     if error.name not in ("torch", "jax", "jaxlib", "openvino"):
         raise
     raise UserError(WRONG.format(error.name)) from error
 
 
 def use_defaults() -> None:
-    """Set what layers are made with. Raises UserError where Keras computes with something else than TensorFlow."""
+    """Set the defaults of layers. Raises UserError if Keras does not compute with TensorFlow."""
     if keras.config.backend() != "tensorflow":
         raise UserError(WRONG.format(keras.config.backend()))
     keras.config.set_image_data_format("channels_last")

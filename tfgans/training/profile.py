@@ -1,4 +1,4 @@
-"""What a step costs on this machine: time and FLOPs; the estimate before a run."""
+"""The cost of a step on this machine, in time and FLOPs, and the estimate before a run."""
 
 import dataclasses
 import math
@@ -17,12 +17,12 @@ from tfgans.training.environment import duration
 from tfgans.training.setup import batch_signature, batches, build
 
 MOST = 1_000  # steps that are timed
-LARGEST_STEP = 2e11  # floating-point operations of a step that is timed: two seconds of two older cores
-LARGEST_BATCH = 3e7  # and the bytes of its batch
+LARGEST_STEP = 2e11  # floating-point operations of a timed step: two seconds on two older cores
+LARGEST_BATCH = 3e7  # bytes of a timed step's batch
 
 
 def timed(step: Callable[..., dict[str, tf.Tensor]], given: Iterator[dict[str, tf.Tensor]]) -> float:
-    """The seconds of one step on the next batch, until its logs are numbers."""
+    """The seconds of one step on the next batch, until its logs are available."""
     began = time.perf_counter()
     _ = {k: float(v) for k, v in step(next(given)).items()}
     return time.perf_counter() - began
@@ -35,7 +35,7 @@ def mode_name(mode: tuple[str, bool]) -> str:
 def describe(
     name: str, recipe: Recipe, source: data.ImageSet | data.Domains, mode: tuple[str, bool], timings: dict[str, float]
 ) -> None:
-    """Print what a run would be: parameters, FLOPs and time of a step, and the whole."""
+    """Print an estimate of a run: parameters, FLOPs and time of a step, and the total time."""
     model = build(name, recipe, 0, *mode)
     flops = step_flops(model, recipe.batch_size)
     part = timeable(model, recipe.batch_size, flops)
@@ -62,7 +62,7 @@ def describe(
 
 
 def stages_of(model: Adversarial, recipe: Recipe) -> list[tuple[int, int]]:
-    """The first step of each stage of the training, and how many steps it has in this run."""
+    """The first step and the number of steps of each stage in this run."""
     found, begun = [], 0
     for _, steps in model.stages or (("", None),):
         count = min(recipe.steps - begun, recipe.steps if steps is None else steps)
@@ -80,9 +80,9 @@ def step_seconds(
     jit_compile: bool,
     at_least: float = 0.0,
 ) -> list[float]:
-    """What a step costs in each stage of the training: the fastest of five, or the mean over `at_least` seconds.
+    """The seconds of a step in each stage: the fastest of five, or the mean over `at_least` seconds.
 
-    The model is trained by that, and of no further use.
+    This trains the model, which cannot be used afterwards.
     """
     enough = at_least or 3.0
     step = tf.function(model.train_step, jit_compile=jit_compile)
@@ -96,19 +96,19 @@ def step_seconds(
             took.append(timed(step, given))
             if sum(took[1:]) >= enough or (len(took) > 5 and not at_least):
                 break
-        del took[0]  # which traced and compiled
+        del took[0]  # it included tracing and compiling
         found.append(sum(took) / len(took) if at_least else min(took))
     return found
 
 
 def timeable(model: Adversarial, batch_size: int, flops: float) -> int:
-    """How many examples of a batch a step is timed with: all, unless it would take minutes or gigabytes."""
+    """The number of examples to time a step with: all, unless that would take minutes or gigabytes."""
     held = sum(4 * math.prod(spec.shape) for spec in batch_signature(model, batch_size).values())
     return max(1, int(batch_size / max(flops / LARGEST_STEP, held / LARGEST_BATCH, 1.0)))
 
 
 def guessed_flops(model: Adversarial, batch_size: int) -> float:
-    """Floating-point operations of a step, at least: one pass forward and back through every layer, without tracing."""
+    """A lower bound of a step's floating-point operations: one forward and backward pass through every layer."""
     total = 0
     for network in {name for networks in model.players.values() for name in networks}:
         for layer in getattr(model, network)._flatten_layers():
@@ -118,23 +118,23 @@ def guessed_flops(model: Adversarial, batch_size: int) -> float:
 
 
 def _positions(layer: keras.Layer) -> int:
-    """Where a layer's kernel is applied; 1 where that is not known before a call."""
+    """The number of positions where a layer's kernel is applied; 1 if that is unknown before a call."""
     try:
         given, made = layer.input.shape, layer.output.shape
-    except (AttributeError, ValueError):  # not part of a graph of layers, or of several
+    except (AttributeError, ValueError):  # not part of exactly one graph of layers
         return 1
     return min(math.prod(side or 1 for side in shape[1:-1]) for shape in (given, made))
 
 
 def step_flops(model: Adversarial, batch_size: int) -> int:
-    """Floating-point operations of a step on `batch_size` examples; of a model with stages those of the dearest one."""
+    """Floating-point operations of a step on `batch_size` examples; with stages, of the most expensive one."""
     signature = batch_signature(model, batch_size)
     steps = [getattr(model, name) for name, _ in model.stages] or [model.train_step]
     return max(count_flops(tf.function(step).get_concrete_function(signature)) for step in steps)
 
 
 def count_flops(function: Any) -> int:
-    """Floating-point operations of the matrix products and convolutions in a concrete function, both directions."""
+    """Floating-point operations of matrix products and convolutions in a concrete function, forward and backward."""
     total, graphs = 0, [function.graph]
     graphs += [f.graph for f in getattr(function.graph, "_functions", {}).values() if hasattr(f, "graph")]
     for graph in graphs:
@@ -143,7 +143,7 @@ def count_flops(function: Any) -> int:
                 inner = op.inputs[0].shape[-2 if op.get_attr(_transposed(op)) else -1]
                 total += 2 * (op.outputs[0].shape.num_elements() or 0) * (inner or 0)
             elif op.type.startswith("Conv2D"):
-                # kernel elements x positions of the smaller map: the same count forward and in both gradients
+                # kernel elements x positions of the smaller map: the same forward and in both gradients
                 kernel = op.outputs[0].shape if op.type.endswith("Filter") else None
                 if op.type == "Conv2D":
                     kernel, small = op.inputs[1].shape, op.outputs[0].shape
@@ -157,7 +157,7 @@ def count_flops(function: Any) -> int:
 
 
 def _executed(graph: Any) -> list[tf.Operation]:
-    """What TensorFlow keeps of a traced graph: its outputs, its effects, and what they need."""
+    """The operations that TensorFlow executes of a traced graph: outputs, effects and their dependencies."""
     waiting = [tensor.op for tensor in graph.outputs] + list(graph.control_outputs)
     waiting += [op for op in graph.get_operations() if op.op_def and op.op_def.is_stateful and not op.outputs]
     found: dict[str, tf.Operation] = {}

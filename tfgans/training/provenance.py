@@ -1,4 +1,4 @@
-"""What a run stands on: the places of its data, and whether they still hold what they held."""
+"""The data that a run depends on: where they are, and whether they are unchanged."""
 
 import dataclasses
 import os
@@ -20,7 +20,7 @@ from tfgans.training.setup import load_source
 
 
 def located(recipe: Recipe) -> tuple[Recipe, dict[str, str]]:
-    """The recipe with absolute paths, which are the same from every working folder; and what they were, by setting."""
+    """The recipe with absolute paths, which do not depend on the working folder, and the original ones by setting."""
     now: dict[str, Any] = {"dataset": absolute(recipe.dataset, recipe.pairing)}
     colours = {"palette": recipe.palette, "image_palette": recipe.image_palette}
     now |= {name: path_of(place) for name, place in colours.items() if place and place not in palettes.NAMES}
@@ -42,13 +42,13 @@ def path_of(place: str) -> str:
 
 
 def data_dir_of(data_dir: str | None) -> str | None:
-    """Where TensorFlow Datasets keeps its data, as a run keeps it: absolute. None for its own default place."""
+    """The absolute path of TensorFlow Datasets' data, as a run stores it; None for the default place."""
     place = data_dir or os.environ.get("TFDS_DATA_DIR")
     return path_of(str(place)) if place and "://" not in str(place) else place
 
 
 def as_typed(config: dict[str, Any]) -> dict[str, Any]:
-    """The recipe of a run's config.yaml with the paths as they were typed: cards do not name places of a machine."""
+    """The recipe of config.yaml with the paths as typed, because cards do not contain paths of a machine."""
     recipe, typed = config["recipe"], config.get("typed") or {}
     own = {name: value for name, value in typed.items() if name in recipe}
     model = {name: value for name, value in typed.items() if name in recipe["model"]}
@@ -56,47 +56,45 @@ def as_typed(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def standing_on(recipe: Recipe, source: Any) -> prints.Fingerprint:
-    """The fingerprint of a training: of its images, and of the files that its settings name."""
+    """The fingerprint of a training's data: its images, and the files that its settings name."""
     places = [recipe.palette, str(recipe.model.get("content", "")).partition(":")[2]]
     files = {place: list(stamp(Path(place))) for place in places if os.path.isabs(place)}
     return {**prints.fingerprint(source), **files}
 
 
 def training_source(run: Run, recipe: Recipe, data_dir: str | None) -> Any:
-    """The training images of a run that goes on. Raises UserError where they are not those that it was begun with."""
+    """The training images of a run to be resumed. Raises UserError if they are not those that it began with."""
     kept = run.config["data_dir"]
     if kept and "://" not in kept and not os.path.isdir(kept):
-        kept = None  # moved: where TFDS_DATA_DIR says
+        kept = None  # moved: use TFDS_DATA_DIR
     try:
         source = load_source(recipe, data_dir or kept)
     except UserError as error:
         if "there is no folder" not in str(error):
             raise
         place = run.path / "config.yaml"
-        raise UserError(f"there is no {recipe.dataset} any more; write its new place into {place}") from error
+        raise UserError(f"{recipe.dataset} no longer exists; write its new path into {place}") from error
     return same_source(run, recipe, source)
 
 
 def same_source(run: Run, recipe: Recipe, source: Any) -> Any:
-    """`source` with the classes of a run in the run's order.
+    """`source` with its classes in the order of the run.
 
-    Raises UserError where these are not the images that the run was begun with.
+    Raises UserError if its images are not those that the run began with.
     """
     config = run.config
-    again = "restore them, or train anew"
-    if "fingerprint" not in config:  # of an older version
+    again = "restore them, or start a new training"
+    if "fingerprint" not in config:  # an older version
         if len(source) != config["images"]:
             raise UserError(
                 f"{source.name} now has {len(source)} images, the run began with {config['images']}; {again}"
             )
-        print(f"{run.path} is of an older version: whether its images are still the same is not known", file=sys.stderr)
+        print(f"{run.path} is from an older version, so its images cannot be checked", file=sys.stderr)
     else:
         found = standing_on(recipe, source)
         if prints.digest(found) != config["fingerprint"]:
             other = prints.differences(prints.from_file(run.images) or {}, found) if run.images.is_file() else ""
-            raise UserError(
-                f"{source.name} is not what the run began with: {other or 'the hash is another one'}; {again}"
-            )
+            raise UserError(f"{source.name} is not what the run began with: {other or 'the hash differs'}; {again}")
     then, now = config.get("class_names") or [], list(source.class_names)
     if then == now:
         return source

@@ -1,4 +1,4 @@
-"""From a recipe to what a training needs: a model, its images, its batches."""
+"""From a recipe to a model, its images and its batches."""
 
 import dataclasses
 import sys
@@ -17,23 +17,23 @@ from tfgans.errors import UserError
 from tfgans.recipe import Recipe
 from tfgans.training.keras_defaults import use_defaults
 
-UNBUILDABLE = (ValueError, ArithmeticError, IndexError, TypeError)  # what Keras and arithmetic make of settings
+UNBUILDABLE = (ValueError, ArithmeticError, IndexError, TypeError)  # errors that unsuitable settings cause in Keras
 SIDES = (4, 8, 12, 16, 24, 28, 32, 48, 64, 96, 128)
 
 
 def recipe_of(config: dict[str, Any]) -> Recipe:
-    """The recipe of a run, from its config.yaml: its settings, and what the recipe of that name holds besides."""
+    """The recipe of a run: the settings of its config.yaml, and the texts of the recipe of that name."""
     recipe = Recipe.from_dict({**config["recipe"], "precision": config.get("precision", "")})
     try:
         base = models.recipe(config["gan"], config["recipe_key"])
-    except UserError:  # a recipe that is no more
+    except UserError:  # a recipe that no longer exists
         return recipe
-    told = ("paper", "reported", "deviations", "notes")
-    return dataclasses.replace(recipe, **{name: getattr(base, name) for name in told})
+    kept = ("paper", "reported", "deviations", "notes")
+    return dataclasses.replace(recipe, **{name: getattr(base, name) for name in kept})
 
 
 def network_of(name: str, recipe: Recipe, seed: int = 0) -> Adversarial:
-    """A fresh model, not compiled. UserError where the recipe's settings make none, or fit no degradation."""
+    """A new model, not compiled. Raises UserError if the settings are unsuitable or do not fit the degradation."""
     use_defaults()
     check_shape(recipe)
     make = models.model_class(name)
@@ -52,7 +52,7 @@ def network_of(name: str, recipe: Recipe, seed: int = 0) -> Adversarial:
 
 
 def check_shape(recipe: Recipe) -> None:
-    """Raises UserError for an `image_shape` that no images have, or whose batches no memory holds."""
+    """Raises UserError for an invalid `image_shape`, or if its batches are too large for memory."""
     shape = recipe.model.get("image_shape")
     if shape is None:
         return
@@ -69,7 +69,7 @@ def check_shape(recipe: Recipe) -> None:
 
 
 def sizes_for(make: Any, recipe: Recipe) -> str:
-    """Image sizes near the recipe's of which a model can be made; "" where its other settings are to blame."""
+    """Image sizes near the recipe's for which the model can be built; "" if other settings are the cause."""
     found: list[str] = []
     if "image_shape" not in recipe.model:
         return ""
@@ -91,7 +91,7 @@ def _unbuildable(name: str, error: Exception) -> UserError:
 
 
 def build(name: str, recipe: Recipe, seed: int, precision: str = "float32", jit_compile: bool = False) -> Adversarial:
-    """A fresh compiled model. Every weight and every later random number follows from `seed`."""
+    """A new compiled model. All weights and random numbers follow from `seed`."""
     models.module(name)  # before the seed is set: an import may draw random numbers
     keras.config.set_dtype_policy(precision)
     keras.utils.set_random_seed(seed)
@@ -109,24 +109,24 @@ def build(name: str, recipe: Recipe, seed: int, precision: str = "float32", jit_
 
 
 def inputs_of(endpoints: dict[str, Endpoint]) -> dict[str, list[str]]:
-    """The names of each endpoint's inputs, as run and card keep them."""
+    """The names of each endpoint's inputs, as runs and cards store them."""
     return {name: list(each.inputs) for name, each in endpoints.items()}
 
 
 def facts_of(source: data.ImageSet | data.Domains) -> dict[str, Any]:
-    """What a run keeps of its data for exports: names of classes and of domains, the colours of a palette."""
-    told: dict[str, Any] = {"class_names": list(source.class_names)}
+    """The facts about the data that exports need: names of classes and of domains, the colours of a palette."""
+    facts: dict[str, Any] = {"class_names": list(source.class_names)}
     if isinstance(source, data.Domains):
-        told["domains"] = [names[0] for names in source.roles.values()]
+        facts["domains"] = [names[0] for names in source.roles.values()]
         palettes = [each.palette for each in source.sets.values() if each.palette is not None]
-        told["palette"] = palettes[0].rgb.tolist() if palettes else None
-    return {name: value for name, value in told.items() if value}
+        facts["palette"] = palettes[0].rgb.tolist() if palettes else None
+    return {name: value for name, value in facts.items() if value}
 
 
 def learning_rate(model: Adversarial, player: str, recipe: Recipe) -> Any:
-    """A player's learning rate: a number or, where it falls, the configuration of a schedule.
+    """The learning rate of a player: a number or, if it falls, the configuration of a schedule.
 
-    Over the share `decay` of the run, at its end, all rates fall to 0; the model's own falls come on top of that.
+    All rates fall to 0 over the last share `decay` of the run; falls declared by the model are applied in addition.
     """
     rate = recipe.optimizers[player].get("learning_rate")
     if rate is None:
@@ -141,8 +141,8 @@ def learning_rate(model: Adversarial, player: str, recipe: Recipe) -> Any:
 def load_source(recipe: Recipe, data_dir: str | None = None, download: bool = False) -> Any:
     """The training images of a recipe, an `ImageSet` or `Domains`.
 
-    They are scaled to `image_shape`, or to `load_shape`; where they are cropped (with `crop`, of a degradation or of
-    several sets without `load_shape`), they keep their sizes, and smaller ones are left out.
+    They are scaled to `image_shape`, or to `load_shape`. If they are cropped (with `crop`, for a degradation or for
+    several sets without `load_shape`), they keep their sizes, and images smaller than the crops are left out.
     """
     shape: Any = recipe.model.get("image_shape")
     if data.is_domains(recipe.dataset):
@@ -169,7 +169,7 @@ def load_source(recipe: Recipe, data_dir: str | None = None, download: bool = Fa
 
 
 def _large_enough(source: data.ImageSet, shape: tuple[int, int, int]) -> data.ImageSet:
-    """Without the images that are smaller than the crops, which are counted on stderr (`load` counts a folder's)."""
+    """Remove images that are smaller than the crops, reporting their number (`load` does so for folders)."""
     large = (source.shapes[:, :2] >= shape[:2]).all(axis=1)
     if not large.any():
         raise UserError(
@@ -187,7 +187,7 @@ def _large_enough(source: data.ImageSet, shape: tuple[int, int, int]) -> data.Im
 
 
 def native_shape(dataset: str, data_dir: str | None, download: bool) -> tuple[int, ...]:
-    """The shape to train on when another data set than the recipe's is given: its own where that can be generated."""
+    """The shape to train on for another data set than the recipe's: its own if the model can generate it."""
     if not dataset.startswith("folder:"):
         example = data.load(dataset, "train", data_dir=data_dir, download=download, limit=1)
         shape = tuple(example.image(0).shape)
@@ -199,13 +199,13 @@ def native_shape(dataset: str, data_dir: str | None, download: bool) -> tuple[in
 
 
 def check_degradation(name: str, recipe: Recipe, model: Adversarial) -> None:
-    """Raises UserError where a restoration has no degradation, or one that leaves other images than it is given."""
+    """Raises UserError if a restoration has no degradation, or one whose images do not fit the model."""
     main, endpoint = next(iter(model.endpoints().items()))
     if main not in ("restore", "fill"):
         return
     if not recipe.degradation:
         raise UserError(
-            f"'{models.label(name)}' restores what a degradation spoils; name one with --set degradation=bicubic:4"
+            f"'{models.label(name)}' restores degraded images; choose a degradation with --set degradation=bicubic:4"
         )
     degradation = degrade(recipe.degradation)
     if degradation.factor != endpoint.scale:
@@ -217,7 +217,7 @@ def check_degradation(name: str, recipe: Recipe, model: Adversarial) -> None:
     taken = endpoint.inputs["images"].shape[-1]
     if given != taken:
         raise UserError(
-            f"'{recipe.degradation}' leaves images of {given} channels, but {models.label(name)} is given {taken}"
+            f"'{recipe.degradation}' makes images of {given} channels, but {models.label(name)} takes {taken}"
         )
 
 
@@ -228,29 +228,29 @@ def batch_signature(model: Adversarial, n: int) -> dict[str, tf.TensorSpec]:
 
 
 def check_batches(name: str, model: Adversarial, recipe: Recipe, dataset: tf.data.Dataset) -> None:
-    """Raises UserError where batches are not what the model declares; further keys do no harm."""
+    """Raises UserError if batches do not match the model's declaration; additional keys are allowed."""
     given = dataset.element_spec
     for key, wanted in batch_signature(model, recipe.batch_size).items():
         if key not in given:
             raise UserError(
-                f"'{models.label(name)}' needs '{key}' in its batches; {recipe.dataset} gives {', '.join(given)}"
+                f"'{models.label(name)}' needs '{key}' in its batches; {recipe.dataset} has {', '.join(given)}"
             )
         found = given[key]
         if found.dtype != wanted.dtype or not found.shape.is_compatible_with(wanted.shape):
             raise UserError(
                 f"'{models.label(name)}' needs '{key}' as {wanted.dtype.name} {wanted.shape}; "
-                f"{recipe.dataset} gives {found.dtype.name} {found.shape}"
+                f"{recipe.dataset} has {found.dtype.name} {found.shape}"
             )
 
 
 def fit_classes(name: str, recipe: Recipe, source: data.ImageSet | data.Domains) -> Recipe:
-    """The recipe with as many classes as the data have; attributes, where they have those.
+    """The recipe with the number of classes in the data, or attributes if the data have those.
 
-    Without labels in the data there are 0 classes, unless the model samples from labels. Of several sets a recipe of 0
-    classes leaves the labels alone. `label_classes` are those of the source's label maps, 0 where it is an image.
+    Data without labels have 0 classes, unless the model samples from labels. With several sets, a recipe of 0 classes
+    ignores labels. `label_classes` is the number of classes of the source's label maps, 0 if it is an image.
 
     Raises:
-        UserError: the model needs labels and the data have none, or attributes in the place of classes.
+        UserError: the model needs labels and the data have none, or attributes instead of classes.
     """
     if "label_classes" in recipe.model:
         maps = source.by_key.get("label_map") if isinstance(source, data.Domains) else None
@@ -282,7 +282,7 @@ def batches(
     start: int,
     steps: int,
 ) -> tf.data.Dataset:
-    """The batches of steps `start` to `start + steps` of a run; of a degradation that makes holes with `mask`."""
+    """The batches of steps `start` to `start + steps` of a run, with `mask` if the degradation makes holes."""
     options: dict[str, Any] = {}
     shape: Any = recipe.model.get("image_shape")
     if isinstance(source, data.Domains):

@@ -1,4 +1,4 @@
-"""Training: a recipe and a seed in, a run folder out; and the exact continuation of one that was stopped."""
+"""Training from a recipe and a seed into a run folder, and exact resumption of an interrupted run."""
 
 import math
 import sys
@@ -35,8 +35,8 @@ from tfgans.training.setup import (
     recipe_of,
 )
 
-FORMAT = 2  # of runs whose checkpoints hold learning rates that fall by themselves
-# of the recipe, in config.yaml; the second ones where they are set
+FORMAT = 2  # version of runs whose checkpoints hold schedules of learning rates
+# fields of the recipe in config.yaml; those of the second tuple only if set
 FIELDS = ("dataset", "model", "optimizers", "batch_size", "steps", "decay", "keep", "degradation", "crop", "flip")
 OPTIONAL = ("pairing", "sets", "palette", "load_shape", "image_palette", "segmenter", "shapes", "shrink_jpeg")
 
@@ -57,17 +57,16 @@ def train(
     every: int | None = None,
     minutes: float | None = None,
 ) -> Run | None:
-    """Train a GAN, a name or the path of a Python file, from its recipe; None after a dry run.
+    """Train a GAN, given by name or as a Python file, from its recipe; returns None after a dry run.
 
-    With `precision` "auto" it is the recipe's, or float32 where the processor lacks its instructions; where the recipe
-    has none, modes are timed (`choose_mode`).
-    A run's folder is named after the recipe; where the data set is another than the recipe's, after that, and after the
-    recipe too if it is not the first.
-    `every` is the number of steps between checkpoints (and rows of the history); a twentieth of the run by default.
-    `minutes` decides on the number of steps, from what a step takes here; the stages of a model keep their shares.
+    A `precision` of "auto" is the recipe's, or float32 if the processor lacks the instructions; if the recipe has none,
+    modes are timed (`choose_mode`). The run folder is named after the recipe; with another data set, after the data
+    set, and also after the recipe if it is not the first one. `every` is the number of steps between checkpoints (and
+    rows of the history), by default a twentieth of the run. `minutes` sets the number of steps from the measured time
+    of a step; the stages of a model keep their shares.
 
     Raises:
-        UserError: bad settings, an absent data set, a run folder that exists.
+        UserError: bad settings, an absent data set, an existing run folder.
         Diverged: a loss became NaN or infinite.
     """
     if precision not in (*PRECISIONS, "auto"):
@@ -88,19 +87,19 @@ def train(
         dataset = settings.pop("dataset")
     if dataset and dataset != recipe.dataset:
         settings["dataset"] = dataset
-        crops = recipe.degradation or data.is_domains(dataset)  # then image_shape is that of the crops
+        crops = recipe.degradation or data.is_domains(dataset)  # then image_shape is the shape of the crops
         if "image_shape" in recipe.model and not crops:
             settings.setdefault("image_shape", native_shape(dataset, data_dir, download))
     recipe = recipe.override(settings)
     named, data_dir = recipe.dataset, data_dir_of(data_dir)
     recipe, typed = located(recipe)
-    network_of(name, recipe)  # before the data are read: settings may not make a model
+    network_of(name, recipe)  # before the data are read: the settings may be unsuitable
     what = recipe_key
     if "dataset" in settings:
         what = named if recipe_key == first else f"{recipe_key}-{named}"
     run_dir = Path(run_dir or Path("runs") / f"{models.label(name)}-{what.replace(':', '-').replace('/', '-')}-s{seed}")
     if not dry_run and run_dir.exists():
-        Run(run_dir).refuse_existing()  # now rather than after the data were read
+        Run(run_dir).refuse_existing()  # before the data are read
     source = load_source(recipe, data_dir, download)
     recipe = fit_classes(name, recipe, source)
     began = time.perf_counter()
@@ -134,7 +133,7 @@ def train(
         "machine": machine(),
         "seconds": 0.0,
     }
-    model = build(name, recipe, seed, *mode)  # before the folder: the data may not fit it
+    model = build(name, recipe, seed, *mode)  # before the folder: the data may not fit the model
     check_batches(name, model, recipe, batches(recipe, source, seed, model.group, 0, 1))
     endpoints = model.endpoints()
     config |= {"task": task_of(endpoints, recipe), "endpoints": inputs_of(endpoints), **facts_of(source)}
@@ -149,7 +148,7 @@ def train(
 
 
 def _checked(name: str, key: str) -> Recipe:
-    """A recipe whose names and types are those of the model and of the optimizers."""
+    """The recipe with names and types checked against the model and the optimizers."""
     recipe = models.recipe(name, key)
     try:
         return recipe.checked(models.model_class(name))
@@ -158,10 +157,10 @@ def _checked(name: str, key: str) -> Recipe:
 
 
 def resume(path: str | Path, data_dir: str | None = None) -> Run:
-    """Go on from the last whole checkpoint, to the weights that an uninterrupted run would have reached.
+    """Continue from the last complete checkpoint, to the same weights as an uninterrupted run.
 
     Raises:
-        UserError: no run there, or nothing left to do.
+        UserError: no run, or nothing left to do.
     """
     run = Run.open(path)
     with run.alone():
@@ -173,8 +172,8 @@ def _continue(run: Run, data_dir: str | None) -> None:
     config = run.config
     if config.get("format") != FORMAT:
         raise UserError(
-            f"{run.path} was made by an older version, and its learning rates would not fall any more; "
-            "it can be evaluated and exported, to continue train anew"
+            f"{run.path} was made by an older version, and its learning rates would no longer fall; "
+            "evaluate or export it, or start a new training"
         )
     recipe = recipe_of(config)
     start = run.latest() or 0
@@ -184,15 +183,15 @@ def _continue(run: Run, data_dir: str | None) -> None:
         )
     source = training_source(run, recipe, data_dir)
     for path in run.set_aside(start):
-        print(f"damaged, not loaded: {path}", file=sys.stderr)
+        print(f"skipped a damaged checkpoint: {path}", file=sys.stderr)
     began, now = config.get("machine", {}).get("onednn"), machine()["onednn"]
     if began is not None and began != now:
         print(
             f"{run.path} began {'with' if began else 'without'} oneDNN and goes on {'with' if now else 'without'} it, "
-            f"to other last bits; TF_ENABLE_ONEDNN_OPTS={int(began)} keeps them",
+            f"so the last bits will differ; TF_ENABLE_ONEDNN_OPTS={int(began)} keeps them",
             file=sys.stderr,
         )
-    run.update_config(machine=machine())  # it may go on with other cores than it began with
+    run.update_config(machine=machine())  # the number of cores may have changed
     keras.config.set_dtype_policy(config["precision"])
     if start:
         model = run.load(start)
