@@ -510,7 +510,7 @@ def test_tfds_absent_and_unknown(tmp_path):
     assert "\n" not in str(caught.value)
     with pytest.raises(UserError, match="no dataset 'cifr10'; did you mean cifar10"):
         load("cifr10", data_dir=tmp_path)
-    with pytest.raises(UserError, match="cannot give 'cifar10:9.9.9'"):
+    with pytest.raises(UserError, match="cannot provide 'cifar10:9.9.9'"):
         load("cifar10:9.9.9", data_dir=tmp_path)
 
 

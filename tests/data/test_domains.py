@@ -118,9 +118,9 @@ def test_roles_and_natural_order(tmp_path):
         load_domains(f"pairs:{tmp_path}", roles={"a": "view3", "b": "view2"}, minimum=1)
     with pytest.raises(UserError, match="source and target, or a and b, not from, to"):
         load_domains(f"pairs:{tmp_path}", roles={"from": "view1", "to": "view2"}, minimum=1)
-    with pytest.raises(UserError, match="the role 'source' holds one set"):
+    with pytest.raises(UserError, match="the role 'source' takes one set"):
         load_domains(f"pairs:{tmp_path}", roles={"source": ["view1", "view2", "view10"], "target": "view10"}, minimum=1)
-    with pytest.raises(UserError, match=r"view2/0.png \(has colours, and an instance map holds ids in one channel\)"):
+    with pytest.raises(UserError, match=r"view2/0.png \(has colours, but an instance map holds ids in one channel\)"):
         load_domains(f"pairs:{tmp_path}", roles={"source": ["view1", "view2"], "target": "view10"}, minimum=1)
 
 
@@ -189,7 +189,7 @@ def test_halves_of_the_test_split_correspond():
 def test_degradations_go_with_halves(tmp_path):
     with pytest.raises(UserError, match="a degradation makes the second"):
         load_domains("domains:mnist5k", pairing="halves")
-    with pytest.raises(UserError, match="a degradation makes the second of 'halves'"):
+    with pytest.raises(UserError, match="a degradation needs the pairing 'halves'"):
         load_domains("domains:mnist5k,mnist5k", degradation="negative")
     with pytest.raises(UserError, match="aligned, shuffled, halves, not 'half'"):
         load_domains("domains:mnist5k", pairing="half")
@@ -274,7 +274,7 @@ def test_a_palette_makes_a_map_of_the_source(tmp_path, caplog):
     assert found.by_key["label_map"].encoding == "classes"
     np.testing.assert_array_equal(found.by_key["label_map"].images[..., 0], ids)
     (message,) = [r.getMessage() for r in caplog.records if "nearest colour" in r.getMessage()]
-    assert 4 <= int(re.search(r"1% of them lie (\d+) or farther", message)[1]) <= 7  # at most 4 * sqrt(3)
+    assert 4 <= int(re.search(r"1% of them are (\d+) or farther", message)[1]) <= 7  # at most 4 * sqrt(3)
     without = load_domains(f"pairs:{tmp_path}", roles=roles)
     assert list(without.by_key) == ["source", "target"] and without.by_key["source"].encoding == "image"
 
@@ -283,14 +283,14 @@ def test_gray_labels_without_a_palette_are_images_with_a_hint(street, caplog):
     with caplog.at_level(logging.WARNING):
         found = load_domains(f"pairs:{street}", roles={"source": "label", "target": "image"})
     assert found.by_key["source"].encoding == "image"
-    assert "no value is above 11; if they are ids of classes, name a palette" in caplog.text
+    assert "no value is above 11; if they are class ids, give a palette" in caplog.text
 
 
 def test_a_palette_without_maps(tmp_path):
     two_folders(tmp_path)
     with pytest.raises(UserError, match="set named label, or for the role source"):
         load_domains(f"domains:{tmp_path}", palette="camvid")
-    with pytest.raises(UserError, match="a palette is for the maps of a folder"):
+    with pytest.raises(UserError, match="a palette needs a folder of sets with maps"):
         load_domains("domains:mnist5k,mnist5k", palette="camvid")
 
 
@@ -298,7 +298,7 @@ def test_ids_beyond_the_palette_name_the_file(street):
     write(street / "train" / "label" / "city" / "7.png", np.full((20, 30), 12, np.uint8))
     for pairing in ("aligned", "shuffled"):
         with pytest.raises(
-            UserError, match=r"label/city/7.png \(holds the id 12, and the palette 'camvid' ends at 11\)"
+            UserError, match=r"label/city/7.png \(contains the id 12, but the palette 'camvid' ends at 11\)"
         ):
             load_domains(f"pairs:{street}", roles=ROLES, palette="camvid", pairing=pairing)
 
@@ -367,7 +367,7 @@ def test_twice_the_same_name_and_no_folder(tmp_path):
     write(tmp_path / "train" / "A" / "03.bmp", picture(3))
     with pytest.raises(UserError, match="03.bmp and 03.png have the same name"):
         load_domains(f"pairs:{tmp_path}")
-    with pytest.raises(UserError, match="no folder .*none; a name for pairs: and domains:"):
+    with pytest.raises(UserError, match="no folder .*none; pairs: and domains: take"):
         load_domains(f"pairs:{tmp_path}/none")
 
 

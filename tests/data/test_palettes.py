@@ -65,14 +65,14 @@ def test_a_palette_from_a_file(tmp_path):
 @pytest.mark.parametrize("line", ["nucleus 1 2", "nucleus 1 2 256", "1 2 3", "nucleus 1 2 x"])
 def test_lines_that_are_none(tmp_path, line):
     (tmp_path / "p.txt").write_text(f"ground 0 0 0\n{line}\n")
-    with pytest.raises(UserError, match="a line is 'name r g b'.*" + line):
+    with pytest.raises(UserError, match="a line must be 'name r g b'.*" + line):
         palette(str(tmp_path / "p.txt"))
 
 
 def test_palettes_that_are_none(tmp_path):
     with pytest.raises(UserError, match="no palette 'cityscape'; did you mean 'cityscapes'"):
         palette("cityscape")
-    with pytest.raises(UserError, match="there are cityscapes, facades, camvid, dsb2018, or name a file"):
+    with pytest.raises(UserError, match="there are cityscapes, facades, camvid, dsb2018, or use a file"):
         palette("xyz")
     (tmp_path / "empty.txt").write_text("# nothing\n")
     with pytest.raises(UserError, match="1 to 256 classes, not 0"):
@@ -143,5 +143,5 @@ def test_what_is_no_map(tmp_path):
     Image.new("F", (8, 8), 0.5).save(tmp_path / "fraction.tif")
     assert "one channel" in read_map(tmp_path / "colour.png", None, False, None, None)
     reason = read_map(tmp_path / "beyond.png", None, False, None, LabelMaps(palette("camvid")))
-    assert reason == "holds the id 12, and the palette 'camvid' ends at 11"
+    assert reason == "contains the id 12, but the palette 'camvid' ends at 11"
     assert "fractions" in read_map(tmp_path / "fraction.tif", None, False, None, None)

@@ -148,7 +148,7 @@ def test_card_over_seeds(runs: list[Path], tmp_path: Path) -> None:
     ):
         with pytest.raises(UserError, match=f"another {field}"):
             more_seeds(old, new, folder)
-    with pytest.raises(UserError, match="were measured alike: recall; evaluate them anew"):
+    with pytest.raises(UserError, match="were measured alike: recall; evaluate them again"):
         more_seeds(card, dataclasses.replace(new, measurements=[r for r in rows if r.measure != "recall"]), folder)
 
     numbers = tmp_path / "ablation"
@@ -180,7 +180,7 @@ def test_card_over_seeds(runs: list[Path], tmp_path: Path) -> None:
     others = shutil.copytree(folder, tmp_path / "others")
     cards.write_card(others, dataclasses.replace(card, gan="dcgan"))
     kept = {path: path.read_bytes() for path in others.rglob("*") if path.is_file()}
-    with pytest.raises(UserError, match="another model .gan dcgan.; name another folder"):
+    with pytest.raises(UserError, match="another model .gan dcgan.; choose another folder"):
         evaluate(runs[:1], card=others, features="judge:mnist")
     assert kept == {path: path.read_bytes() for path in others.rglob("*") if path.is_file()}
     with pytest.raises(UserError, match="no card.json yet"):
@@ -270,7 +270,7 @@ def test_folders(
     for i in range(5):
         Image.fromarray(np.zeros((28, 28), np.uint8)).save(few / f"{i}.png")
     for real, fake in ((pictures, few), (few, pictures)):
-        with pytest.raises(UserError, match="few holds 5 images: fewer than 16"):
+        with pytest.raises(UserError, match="few holds 5 images; scores need at least 16"):
             evaluate_folders(real, fake, "judge:mnist")
 
 

@@ -110,7 +110,7 @@ def test_equal_seeds_train_equal_segmenters(trained: tuple[Path, dict[str, Any]]
 def test_what_is_not_there_or_not_a_segmenter(
     trained: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(UserError, match="is a segmenter: name it segmenter:camvid"):
+    with pytest.raises(UserError, match="is a segmenter: use segmenter:camvid"):
         load_judge(trained[0])
     with pytest.raises(UserError, match="does not segment"):
         load_segmenter("mnist")

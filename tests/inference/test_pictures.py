@@ -107,7 +107,7 @@ def test_what_is_not_read_of_a_file_is_said(
     Image.fromarray(np.float32(photograph(8, 8, 1))).save("float.tif")
     names = [Path(name) for name in ("moving.gif", "pages.tif", "deep.png", "plain.png", "deep.tif", "float.tif")]
     _, failed = restore_files(doubler, names, output=Path("out"), force=True)
-    assert failed == ["float.tif: has 32-bit pixels, whose range is not known"]
+    assert failed == ["float.tif: has 32-bit pixels of unknown range"]
     assert [record.getMessage() for record in caplog.records] == [
         "moving.gif: without the 2 frames or pages after the first",
         "pages.tif: without the 2 frames or pages after the first",

@@ -179,7 +179,7 @@ def test_avif_is_read_and_heic_or_what_it_needs(doubler: Path, album: Path, monk
     Path("a.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     assert restore_files(doubler, [Path("a.heic")], output=Path("out"))[1] == [
-        "a.heic: HEIC needs a package more: pip install pillow-heif"
+        "a.heic: HEIC needs another package: pip install pillow-heif"
     ]
     _, failed = restore_files(doubler, [Path("a.avif")], output=Path("b.heic"))
-    assert failed == ["a.avif: HEIC needs a package more: pip install pillow-heif"] and not Path("b.heic").exists()
+    assert failed == ["a.avif: HEIC needs another package: pip install pillow-heif"] and not Path("b.heic").exists()

@@ -1,4 +1,4 @@
-"""Images by name: `load` and `load_domains` read them into memory, `batches` draws training batches from them."""
+"""Image data by name: `load` and `load_domains` read it into memory, `batches` draws training batches from it."""
 
 from tfgans.data.domains import Domains, is_domains, load_domains
 from tfgans.data.image_set import ImageSet

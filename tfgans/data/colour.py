@@ -1,11 +1,11 @@
-"""sRGB and CIE L*a*b*, the colours of colourization: L is what a gray picture gives, a and b are what is guessed."""
+"""sRGB and CIE L*a*b* for colourization: a gray picture provides L, a and b are predicted."""
 
 import functools
 
 import numpy as np
 import tensorflow as tf
 
-# sRGB primaries to CIE XYZ and the white point D65 at 2 degrees, the numbers of scikit-image.
+# sRGB primaries to CIE XYZ and the white point D65 at 2 degrees, as in scikit-image.
 XYZ = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]])
 WHITE = np.array([0.95047, 1.0, 1.08883])
 
@@ -23,11 +23,11 @@ def rgb_to_lab(images: tf.Tensor) -> tf.Tensor:
 
 
 def gray_to_l(images: tf.Tensor) -> tf.Tensor:
-    """The L of gray pixels in [-1, 1], of any shape: that of three equal channels, whose luminance is their own."""
+    """The L of gray pixels in [-1, 1], of any shape, taken as three equal channels."""
     return 116.0 * _root(_linear(images)) - 16.0
 
 
-# maximum(): the branch that `where` does not take must have a finite gradient too.
+# maximum(): the branch that `where` does not select must have a finite gradient, too.
 
 
 def _linear(images: tf.Tensor) -> tf.Tensor:
@@ -40,7 +40,7 @@ def _root(xyz: tf.Tensor) -> tf.Tensor:
 
 
 def lab_to_rgb(images: tf.Tensor) -> tf.Tensor:
-    """CIE L*a*b*, shape (..., 3), to sRGB in [-1, 1]. Colours that sRGB does not have are clipped. Differentiable."""
+    """CIE L*a*b*, shape (..., 3), to sRGB in [-1, 1]. Colours outside sRGB are clipped. Differentiable."""
     lightness, a, b = tf.unstack(images, axis=-1)
     y = (lightness + 16.0) / 116.0
     root = tf.stack([y + a / 500.0, y, tf.maximum(y - b / 200.0, 0.0)], -1)
@@ -51,5 +51,5 @@ def lab_to_rgb(images: tf.Tensor) -> tf.Tensor:
 
 
 def lightness(images: tf.Tensor) -> tf.Tensor:
-    """The gray of the same L as each pixel: (..., 1 or 3) in [-1, 1] -> (..., 1). Differentiable."""
+    """The gray with the same L as each pixel: (..., 1 or 3) in [-1, 1] -> (..., 1). Differentiable."""
     return images if images.shape[-1] == 1 else lab_to_rgb(rgb_to_lab(images) * [1.0, 0.0, 0.0])[..., :1]

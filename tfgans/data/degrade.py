@@ -1,16 +1,15 @@
-"""Degradations: from a clean image to what a camera, a file format or an accident leaves of it.
+"""Degradations of clean images, as by a camera, a file format or an accident.
 
     shrink = degrade("bicubic:4+jpeg:40+noise:0.05")
     poor = shrink(image, seed)
 
-A degradation is a pure function of (image, seed): image float32 (h, w, c) in [-1, 1], seed int32 (2,), result the
-same kind of image. It consists of TensorFlow operations alone, so it runs inside `tf.data` for any static or dynamic h
-and w, and the same seed gives the same pixels whatever the batch size or the number of parallel calls. The i-th step of
-a composition draws from `fold_in(seed, i)`: two noises in a row are independent.
+A degradation is a pure function of (image, seed): image float32 (h, w, c) in [-1, 1], seed int32 (2,), result an image
+of the same kind. It consists of TensorFlow operations only, so it runs inside `tf.data` for static or dynamic h and w,
+and the same seed gives the same pixels whatever the batch size or the number of parallel calls. Step i of a
+composition draws from `fold_in(seed, i)`, so that two noises in a row are independent.
 
-The pictures that people have were spoiled to degrees that nobody knows. The strengths of blur, noise and jpeg may
-therefore be ranges, from which each image gets its own, and steps may come twice (Wang et al., "Real-ESRGAN",
-arXiv:2107.10833, section 3):
+Real pictures are degraded to unknown degrees. The strengths of blur, noise and jpeg may therefore be ranges, from which
+each image draws its own, and steps may be repeated (Wang et al., "Real-ESRGAN", arXiv:2107.10833, section 3):
 
     once = degrade("blur:0.2-2+bicubic:4+noise:0-0.04+jpeg:30-95")
     twice = degrade("blur:0.2-3+bicubic:2+noise:0-0.04+jpeg:30-95+blur:0.2-1.5+bicubic:2+noise:0-0.02+jpeg:30-95")
@@ -18,8 +17,8 @@ arXiv:2107.10833, section 3):
 Values are clipped to [-1, 1] where the physical process saturates (a sensor, an 8-bit file): after bicubic, noise,
 poisson and jpeg. The other steps average or replace pixels and cannot leave the range.
 
-`mask` and `freeform` "zero" their pixels. Zero here is the 0 of [-1, 1], mid grey: it is what zero padding looks like
-to a network, and a hole in a digit's black background stays visible. `mask:64:0` makes the hole black instead.
+`mask` and `freeform` "zero" their pixels. Zero is the 0 of [-1, 1], mid grey: this looks like zero padding to a
+network, and a hole in a digit's black background stays visible. `mask:64:0` makes the hole black instead.
 """
 
 import math
@@ -35,21 +34,21 @@ from tfgans.errors import UserError
 from tfgans.layers import mirror
 
 Step = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
-STRENGTH, GRID = range(2)  # what a step's second random numbers are for; the first are its own seed's
+STRENGTH, GRID = range(2)  # uses of a step's further random numbers, besides those of its own seed
 
 
 @dataclass(frozen=True)
 class Strength:
-    """How strong a step is. Where `low` is below `high` each image gets its own, drawn uniformly from [low, high].
+    """The strength of a step. If `low` is below `high`, each image draws its own uniformly from [low, high].
 
-    Of whole numbers it is a whole number.
+    For integers it is an integer.
     """
 
     low: float
     high: float
 
     def draw(self, seed: tf.Tensor) -> float | tf.Tensor:
-        """The strength for a step's seed. What else the step draws from that seed is as with a fixed one."""
+        """The strength for a step's seed. Other draws of the step are the same as with a fixed strength."""
         if self.low == self.high:
             return self.low
         own = tf.random.fold_in(seed, STRENGTH)
@@ -62,7 +61,7 @@ class Strength:
 
 
 def _with_size(images: tf.Tensor, like: tf.Tensor, size: Callable[[int], int]) -> tf.Tensor:
-    """Restores the static shape that dynamic indexing lost: h and w are size(h) and size(w) of `like`, where known."""
+    """Restores the static shape lost by dynamic indexing: h and w are size(h) and size(w) of `like`, if known."""
     *batch, h, w, c = like.shape
     images.set_shape([*batch, *(None if n is None else size(n) for n in (h, w)), c])
     return images
@@ -71,13 +70,13 @@ def _with_size(images: tf.Tensor, like: tf.Tensor, size: Callable[[int], int]) -
 def bicubic_down(images: tf.Tensor, factor: int) -> tf.Tensor:
     """Antialiased bicubic downscaling: (..., h, w, c) to (..., ceil(h/factor), ceil(w/factor), c), clipped to [-1, 1].
 
-    The filter of MATLAB's `imresize`, with which the super-resolution benchmarks were made: Keys' kernel with a = -0.5,
-    stretched by the factor, mirrored edges. `tf.image.resize` has the same kernel but cuts it off at the edges and
-    renormalises it (as PIL does), so the image is mirrored outwards first. Differentiable; not rounded to 8 bits.
+    The filter of MATLAB's `imresize`, used for the super-resolution benchmarks: Keys' kernel with a = -0.5, stretched
+    by the factor, mirrored edges. `tf.image.resize` has the same kernel but cuts it off at the edges and renormalises
+    it (as PIL does), so the image is mirrored outwards first. Differentiable; not rounded to 8 bits.
 
     Set5 x4, down, 8 bits, `bicubic_up`, 8 bits: 28.42 dB on Y without 4 pixels of border, the papers' figure.
     """
-    margin = 2 * factor  # the kernel reaches two output pixels to either side
+    margin = 2 * factor  # the kernel reaches two output pixels to each side
     padded = images
     for axis in (-3, -2):
         n = tf.shape(images)[axis]
@@ -109,7 +108,7 @@ def _from_uint8(images: tf.Tensor) -> tf.Tensor:
 
 
 def round_8bit(images: tf.Tensor) -> tf.Tensor:
-    """The nearest of the 256 values that a file can hold. Its gradient is zero."""
+    """The nearest of the 256 values of an 8-bit file. Its gradient is zero."""
     return _from_uint8(_to_uint8(images))
 
 
@@ -144,7 +143,7 @@ def _blur(sigma: Strength) -> Step:
 
 
 def _gaussian(radius: int, sigma: float | tf.Tensor) -> tf.Tensor:
-    """The Gaussian at -radius, ..., radius, which sums to 1: (2 radius + 1,)."""
+    """The Gaussian at -radius, ..., radius, normalized to a sum of 1: (2 radius + 1,)."""
     sigma = tf.cast(sigma, tf.float64) if tf.is_tensor(sigma) else sigma  # a Python number would lose digits
     distance = tf.range(-radius, radius + 1, dtype=tf.float64) / sigma
     taps = tf.exp(-0.5 * distance**2)
@@ -175,13 +174,13 @@ def _poisson(peak: float) -> Step:
 def _jpeg(quality: Strength, place: str = "") -> Step:
     def apply(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         if image.shape[-1] not in (1, 3, None):
-            raise UserError(f"jpeg takes images of 1 or 3 channels, and this one has {image.shape[-1]}")
+            raise UserError(f"jpeg takes images of 1 or 3 channels, not {image.shape[-1]}")
         top = left = tf.constant(0)
         if place == "anywhere":
             top, left = tf.unstack(tf.random.stateless_uniform((2,), tf.random.fold_in(seed, GRID), 0, 16, tf.int32))
         padded = mirror(mirror(_to_uint8(image), -3, top, 0), -2, left, 0)
         file = tf.raw_ops.EncodeJpegVariableQuality(images=padded, quality=quality.draw(seed))
-        # The default decoder is the fast one, whose rounding is the library's choice.
+        # The default decoder is the fast one, whose rounding depends on the library.
         decoded = _from_uint8(tf.io.decode_jpeg(file, dct_method="INTEGER_ACCURATE"))[top:, left:]
         return _with_size(decoded, image, lambda n: n)
 
@@ -192,14 +191,14 @@ def _gray() -> Step:
     def apply(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         if image.shape[-1] == 1:
             return image
-        # Luma of BT.601, as PIL and the Y channel of the super-resolution papers have it.
+        # Luma of BT.601, as in PIL and the Y channel of super-resolution papers.
         return tf.tensordot(image, tf.constant([[0.299], [0.587], [0.114]]), 1)
 
     return apply
 
 
 def _lightness() -> Step:
-    return lambda image, seed: round_8bit(lightness(image))  # as files have it
+    return lambda image, seed: round_8bit(lightness(image))  # as in files
 
 
 # --- other domains ----------------------------------------------------------------------------------------------------
@@ -231,7 +230,7 @@ def _rotate(degrees: int) -> Step:
 
 
 def _rectangle(h: tf.Tensor, w: tf.Tensor, height: tf.Tensor, width: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Boolean (h, w, 1), true in a rectangle at a uniformly drawn place wholly inside the image."""
+    """Boolean (h, w, 1), true in a rectangle at a uniformly random position inside the image."""
     seeds = tf.random.split(seed, 2)
     top = tf.random.stateless_uniform((), seeds[0], 0, h - height + 1, tf.int32)
     left = tf.random.stateless_uniform((), seeds[1], 0, w - width + 1, tf.int32)
@@ -246,7 +245,7 @@ def _box(h: tf.Tensor, w: tf.Tensor, height: tf.Tensor, width: tf.Tensor, top: t
 def _square(size: int, fill: float, place: str = "") -> Step:
     def hole(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         if None not in image.shape[:2] and size >= max(image.shape[:2]):
-            raise UserError(f"mask:{size} leaves nothing of an image of {image.shape[0]}x{image.shape[1]}")
+            raise UserError(f"mask:{size} covers all of an image of {image.shape[0]}x{image.shape[1]}")
         h, w = tf.unstack(tf.shape(image)[:2])
         height, width = tf.minimum(size, h), tf.minimum(size, w)
         if place == "center":
@@ -266,8 +265,8 @@ def _strokes(h: tf.Tensor, w: tf.Tensor, strokes: int, width: float, seed: tf.Te
 
     After Algorithm 1 of Yu et al., "Free-Form Image Inpainting with Gated Convolution" (arXiv:1806.03589), with the
     numbers of the authors' code: 4 to 12 segments of mean length diagonal/8 that turn to and fro by 2pi/5 +- 2pi/15.
-    Theirs all progress to the right; here each stroke has a direction of its own, and may leave the image. The brush is
-    round, `width`*0.3 to `width` pixels (theirs 12 to 40 for images of 256).
+    Their strokes all progress to the right; here each has a random direction and may leave the image. The brush is
+    round, `width`*0.3 to `width` pixels (theirs: 12 to 40 for images of 256).
     """
     most = 12
     seeds = tf.random.split(seed, 6)
@@ -333,7 +332,7 @@ class _Parameter:
     low: float
     high: float
     default: float | None = None
-    multiple: int = 1  # of what a whole number must be
+    multiple: int = 1  # a whole number must be a multiple of this
     strength: bool = False  # may be a range
 
     @property
@@ -343,13 +342,13 @@ class _Parameter:
         return f":{self.name}[-{self.name}]" if self.strength else f":{self.name}"
 
     def parse(self, text: str, step: str) -> Any:
-        """The number that a text is; a `Strength` of what may be a range."""
+        """Parse the text of a number; a `Strength` if it may be a range."""
         if not self.strength:
             return self._number(text, step, text)
         limits = _RANGE.fullmatch(text)
         low, high = (self._number(limit, step, text) for limit in (limits.groups() if limits else (text, text)))
         if low > high:
-            raise UserError(f'"{step}": the range of {self.name} begins with its lower end, {high:g}-{low:g}')
+            raise UserError(f'"{step}": the range of {self.name} must begin with its lower end: {high:g}-{low:g}')
         return Strength(low, high)
 
     def _number(self, text: str, step: str, whole: str) -> float:
@@ -360,7 +359,7 @@ class _Parameter:
         if not self.low <= value <= self.high or (self.multiple > 1 and value % self.multiple):
             kind = "a whole number" if self.kind is int else "a number"
             kind = f"a multiple of {self.multiple}" if self.multiple > 1 else kind
-            ranges = ", or a range of such, LOW-HIGH" if self.strength else ""
+            ranges = ", or a range LOW-HIGH" if self.strength else ""
             raise UserError(
                 f'"{step}": {self.name} is {kind} from {self.low:g} to {self.high:g}{ranges}, not "{whole}"'
             )
@@ -372,9 +371,9 @@ class _Kind:
     build: Callable[..., Step]
     parameters: tuple[_Parameter, ...] = ()
     shrinks: bool = False
-    words: tuple[str, ...] = ()  # one of them may follow the parameters
-    hole: Callable[..., Step] | None = None  # where it leaves nothing of the image: bool (h, w, 1)
-    turns: bool = False  # moves pixels, and with them the holes of earlier steps
+    words: tuple[str, ...] = ()  # options, of which one may follow the parameters
+    hole: Callable[..., Step] | None = None  # where it removes the image: bool (h, w, 1)
+    turns: bool = False  # moves pixels, including the holes of earlier steps
 
 
 _FACTOR = _Parameter("F", int, 1, 64)
@@ -411,20 +410,20 @@ def available() -> str:
 
 @dataclass(frozen=True)
 class Degradation:
-    """What `degrade` returns: call it with (image, seed).
+    """The result of `degrade`: a function of (image, seed).
 
-    `factor` is by how much the result is smaller: (ceil(h/factor), ceil(w/factor)).
+    `factor` is the factor by which it shrinks images: (ceil(h/factor), ceil(w/factor)).
     """
 
     spec: str
     factor: int
     _steps: tuple[Step, ...] = field(repr=False, compare=False)
-    _holes: tuple[Step | None, ...] = field(repr=False, compare=False)  # of each step, where it makes one
-    _moves: tuple[Step | None, ...] = field(repr=False, compare=False)  # what a step does to the holes so far
+    _holes: tuple[Step | None, ...] = field(repr=False, compare=False)  # for each step the function of its hole
+    _moves: tuple[Step | None, ...] = field(repr=False, compare=False)  # for each step its effect on earlier holes
 
     @property
     def makes_holes(self) -> bool:
-        """Whether `with_mask` can give a mask with holes."""
+        """Whether `with_mask` can return a mask with holes."""
         return any(hole is not None for hole in self._holes)
 
     @tf.autograph.experimental.do_not_convert
@@ -438,9 +437,9 @@ class Degradation:
 
     @tf.autograph.experimental.do_not_convert
     def with_mask(self, image: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """What a call returns, and where `mask` and `freeform` made holes: bool (h', w', 1), True in a hole.
+        """The result of a call, and the holes of `mask` and `freeform`: bool (h', w', 1), True in a hole.
 
-        A shrunk pixel lies in a hole if a part of it does. `occlude` makes none: it hides what it covers.
+        A shrunk pixel lies in a hole if part of it does. `occlude` makes no holes: it hides what it covers.
         """
         image = tf.convert_to_tensor(image)
         image.shape.assert_has_rank(3)
@@ -456,7 +455,7 @@ class Degradation:
 
 
 def degrade(spec: str) -> Degradation:
-    """The degradation named by `spec`, steps joined by "+", a step's parameters following it after colons.
+    """The degradation named by `spec`: steps joined by "+", each followed by its parameters after colons.
 
     | step | what it does |
     |---|---|
@@ -466,20 +465,20 @@ def degrade(spec: str) -> Degradation:
     | noise:SIGMA | Gaussian noise, SIGMA in units of the range [0, 1]; clipped |
     | poisson:PEAK | photon noise: white is PEAK photons; clipped |
     | jpeg:Q[:anywhere] | a round trip through a JPEG file of quality Q with halved chroma resolution; no gradient; \
-its blocks begin in the corner or, as in a picture cut out of another one, anywhere |
+its blocks begin in the corner or, with anywhere, at a random offset, as in a cropped picture |
     | gray | BT.601 luma, one channel |
     | lightness | the gray of the same L (of Lab), one channel, rounded to 8 bits |
     | edges | the 3x3 dilation minus the image, as in CoGAN (arXiv:1606.07536) |
-    | negative | black becomes white |
+    | negative | inverted brightness |
     | rotate:DEGREES | by 90, 180 or 270, counterclockwise |
     | mask:SIZE[:FILL][:center] | a square of SIZE pixels at a random place, or in the middle, set to FILL in [0, 1], \
-0.5 (mid grey) by default |
+by default 0.5 (mid grey) |
     | freeform[:STROKES[:WIDTH]] | random brush strokes up to WIDTH pixels wide, mid grey |
-    | occlude:SIZE | one rectangle with sides of SIZE/2 to SIZE pixels, of random place and colour |
+    | occlude:SIZE | one rectangle with sides of SIZE/2 to SIZE pixels, with random position and colour |
 
-    SIGMA of blur and noise, and Q, may be ranges such as 0.2-2: each image gets a strength of its own, from its seed.
+    SIGMA of blur and noise, and Q, may be ranges such as 0.2-2: each image draws its own strength from its seed.
 
-    Edges are mirrored for bicubic, pool and blur; also where F does not divide h or w, up to the next multiple.
+    Edges are mirrored for bicubic, pool and blur, also up to the next multiple if F does not divide h or w.
 
     Raises UserError for an unknown step or parameter.
     """
@@ -510,9 +509,9 @@ its blocks begin in the corner or, as in a picture cut out of another one, anywh
 def pair(spec: str, masks: bool = False) -> Callable[[Mapping[str, tf.Tensor], tf.Tensor], dict[str, tf.Tensor]]:
     """The transform from {"image": x, ...} to {"source": degraded x, "target": x, ...}, other entries unchanged.
 
-    The target loses the rows and columns (fewer than the factor, right and bottom) that do not make a whole pixel of
-    the source, as the super-resolution benchmarks do, so that the sizes always correspond. With `masks` a degradation
-    that makes holes adds "mask", bool (h, w, 1), True in them.
+    The target loses the rows and columns (fewer than the factor, right and bottom) that do not fill a pixel of the
+    source, as in the super-resolution benchmarks, so that the sizes always correspond. With `masks`, a degradation that
+    makes holes adds "mask", bool (h, w, 1), True in the holes.
     """
     apply = degrade(spec)
 

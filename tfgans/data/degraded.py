@@ -1,4 +1,4 @@
-"""A set of images through a degradation, once and for all: the second domain of halves."""
+"""Sets of images degraded once: the second domain of halves."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,7 +11,7 @@ from tfgans.data.image_set import ImageSet, pack
 
 
 def degraded(source: ImageSet, spec: str) -> ImageSet:
-    """The images after a degradation, in 8 bits; image i with the seed (0, i)."""
+    """The images after a degradation, in 8 bits; image i uses the seed (0, i)."""
     apply = degrade(spec)
     h, w, c = source.shapes[0].tolist() if source.uniform else (None, None, source.shapes[0, 2])
 
@@ -31,9 +31,9 @@ def degraded(source: ImageSet, spec: str) -> ImageSet:
 
 
 def inverse(spec: str) -> str | None:
-    """The degradation that undoes `spec`: of negatives and rotations, "rotate:90+negative" -> "negative+rotate:270".
+    """The degradation that undoes `spec`, for negatives and rotations: "rotate:90+negative" -> "negative+rotate:270".
 
-    None where a step loses something.
+    None if a step loses information.
     """
     undone = []
     for text in reversed(spec.split("+")):

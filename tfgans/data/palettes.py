@@ -1,4 +1,4 @@
-"""Palettes: the classes of a label map by id, each with its colour; and the files that hold such maps."""
+"""Palettes, the classes of a label map with their colours, and label maps in image files."""
 
 import difflib
 import logging
@@ -14,7 +14,7 @@ from tfgans.errors import UserError
 
 log = logging.getLogger(__name__)
 
-# name r g b; a "-" marks a class that measures leave out (Cityscapes: ignoreInEval).
+# name r g b; a "-" marks a class that measures ignore (Cityscapes: ignoreInEval).
 _TABLES = {
     # ids of *_labelIds.png; github.com/mcordts/cityscapesScripts, helpers/labels.py
     "cityscapes": """
@@ -25,7 +25,7 @@ _TABLES = {
         traffic sign 220 220 0, vegetation 107 142 35, terrain 152 251 152, sky 70 130 180, person 220 20 60,
         rider 255 0 0, car 0 0 142, truck 0 0 70, bus 0 60 100, caravan 0 0 90 -, trailer 0 0 110 -, train 0 80 100,
         motorcycle 0 0 230, bicycle 119 11 32""",
-    # the classes of the CMP Facade Database in its order, in the colours of pix2pix's copy
+    # the classes of the CMP Facade Database in its order, with the colours of pix2pix's copy
     "facades": """
         background 0 0 222, facade 0 48 255, window 0 128 255, door 0 207 255, cornice 32 255 224, sill 112 255 143,
         balcony 192 255 63, blind 255 240 0, deco 255 159 0, molding 255 80 0, pillar 255 0 0, shop 174 0 0""",
@@ -42,7 +42,7 @@ NAMES = tuple(_TABLES)
 
 @dataclass(frozen=True, eq=False)
 class Palette:
-    """Classes by id: their names and colours. `ignored` are the ids that measures leave out."""
+    """Classes by id: their names and colours. `ignored` are the ids that measures ignore."""
 
     name: str
     names: tuple[str, ...]
@@ -53,7 +53,7 @@ class Palette:
         return len(self.names)
 
     def colours(self, ids: np.ndarray) -> np.ndarray:
-        """Ids (..., h, w) or (..., h, w, 1), or one-hot (..., h, w, classes), as colours: uint8 (..., h, w, 3)."""
+        """Colours, uint8 (..., h, w, 3), of ids (..., h, w) or (..., h, w, 1), or of one-hot (..., h, w, classes)."""
         ids = np.asarray(ids)
         if ids.shape[-1] == len(self) > 1 and np.issubdtype(ids.dtype, np.floating):
             ids = ids.argmax(axis=-1)
@@ -62,11 +62,11 @@ class Palette:
         return self.rgb[ids.astype(np.int64)]
 
     def ids(self, rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Colours, uint8 (..., 3): the id of the nearest one, uint8 (...), and its distance in RGB, float32 (...).
+        """The id of the nearest colour, uint8 (...), and its distance in RGB, float32 (...), for uint8 (..., 3).
 
-        Of classes of one colour it is the first.
+        Of several classes with one colour, it is the first.
         """
-        colours = self.rgb.astype(np.float32)  # every number below is whole and less than 2**24: exact
+        colours = self.rgb.astype(np.float32)  # all numbers below are integers less than 2**24: exact
         pixels = rgb.reshape(-1, 3).astype(np.float32)
         squares = (pixels**2).sum(axis=1, keepdims=True) - 2 * pixels @ colours.T + (colours**2).sum(axis=1)
         nearest = squares.argmin(axis=1)
@@ -75,24 +75,24 @@ class Palette:
 
 
 def palette(name: str) -> Palette:
-    """A palette by name, of NAMES, or from a file: `name r g b` a line, in the order of the ids.
+    """A palette by name, of NAMES, or from a file with a line `name r g b` for each id.
 
-    A name may hold spaces; a "-" at the end of a line marks a class that measures leave out; "#" begins a comment.
+    A name may contain spaces; a "-" at the end of a line marks a class that measures ignore; "#" begins a comment.
 
     Raises:
-        UserError: neither such a name nor such a file, or a line that cannot be read.
+        UserError: no such name or file, or an invalid line.
     """
     if name in _TABLES:
         return _parse(name, _TABLES[name].replace("\n", " ").split(","), name)
     path = Path(name).expanduser()
     if not path.is_file():
         near = difflib.get_close_matches(name, _TABLES, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(_TABLES)}, or name a file"
+        hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(_TABLES)}, or use a file"
         raise UserError(f"there is no palette '{name}'; {hint}")
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"the palette {path} cannot be read: it is a text file, 'name r g b' a line") from error
+        raise UserError(f"the palette {path} cannot be read; it must be a text file with lines 'name r g b'") from error
     return _parse(path.stem, text.splitlines(), str(path))
 
 
@@ -108,7 +108,7 @@ def _parse(name: str, lines: list[str], where: str) -> Palette:
             words.pop()
         *label, r, g, b = words if len(words) > 3 else ["", "", "", ""]
         if not all(word.isdecimal() and int(word) < 256 for word in (r, g, b)):
-            raise UserError(f"{where}: a line is 'name r g b' with numbers from 0 to 255, not '{line.strip()}'")
+            raise UserError(f"{where}: a line must be 'name r g b' with numbers from 0 to 255, not '{line.strip()}'")
         names.append(" ".join(label))
         colours.append((int(r), int(g), int(b)))
     if not 1 <= len(names) <= 256:
@@ -117,7 +117,7 @@ def _parse(name: str, lines: list[str], where: str) -> Palette:
 
 
 class LabelMaps:
-    """Label maps from images, with the distance of their colours to the palette's over all of them."""
+    """Reads label maps from images and records the distances of their colours from the palette."""
 
     def __init__(self, palette: Palette) -> None:
         self.palette = palette
@@ -125,9 +125,9 @@ class LabelMaps:
         self.lock = threading.Lock()  # files are read in several threads
 
     def __call__(self, image: Image.Image, pick: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        """Ids as they are where the image has one channel, else those of the nearest colours, of what `pick` takes.
+        """The ids of an image with one channel, else those of the nearest colours, after applying `pick`.
 
-        An image of indexed colours holds ids, too, unless each of its colours is one of the palette's.
+        Indexed colours are ids, too, unless each colour is one of the palette's.
         """
         if image.mode == "P":
             ids, distance = self.palette.ids(pick(np.asarray(image.convert("RGB"))))
@@ -140,12 +140,12 @@ class LabelMaps:
         return ids
 
     def warn(self, where: str) -> None:
-        """Log how far the farthest 1% of the pixels lies from the palette, where its colours are not exact."""
+        """Log the distance of the farthest 1% of the pixels from the palette if colours are not exact."""
         total = self.distances.sum()
         far = int(np.searchsorted(np.cumsum(self.distances), 0.99 * total)) if total else 0
         if far:
             log.warning(
-                "%s: pixels take the nearest colour of palette '%s'; 1%% of them lie %d or farther from it, of 441",
+                "%s: pixels use the nearest colour of palette '%s'; 1%% of them are %d or farther from it, of 441",
                 where,
                 self.palette.name,
                 far,

@@ -1,4 +1,4 @@
-"""Training batches whose order and randomness are arithmetic, so that a resumed run sees what it would have seen."""
+"""Training batches whose order and random numbers are computed from the position, so that runs resume exactly."""
 
 from collections.abc import Callable, Mapping
 
@@ -11,8 +11,8 @@ from tfgans.data.image_set import ImageSet
 Shape = tuple[int, ...]
 Example = dict[str, tf.Tensor]
 THREADS = 2
-ORDER, CROP, FLIP, TRANSFORM = range(4)  # what a random number is for
-PURPOSES = 4  # set k of independent ones adds so many times k: an offset of 1 makes one set's order another's crops
+ORDER, CROP, FLIP, TRANSFORM = range(4)  # purposes of random numbers
+PURPOSES = 4  # offset between independent sets: an offset of 1 would reuse one set's order for another's crops
 
 
 def mix(x: tf.Tensor) -> tf.Tensor:
@@ -30,14 +30,14 @@ def random_bits(seed: int, purpose: int, position: tf.Tensor) -> tf.Tensor:
 
 
 def shuffled_index(seed: int, position: tf.Tensor, n: int, k: int = 0) -> tf.Tensor:
-    """The example at each position of an endless run through n examples, every epoch in another order.
+    """The example at each position of an endless pass through n examples, reshuffled every epoch.
 
-    position: int64 (m,), the number of examples before it; the result is int64 (m,) in [0, n). `k`: the set's number.
+    position: int64 (m,), the number of preceding examples; the result is int64 (m,) in [0, n). `k`: the set's number.
     """
     index, epoch = position % n, position // n
-    # The op's permutations of neighbouring seeds resemble each other (the first of 60,000 indices correlates by 0.8
-    # from seed to seed), and one pass leaves the steps between neighbours regular. Hashed seeds and a second pass do
-    # not. The wrapper tf.random.experimental.index_shuffle fails on a batch of seeds, the op takes it.
+    # The op's permutations of neighbouring seeds are similar (the first of 60,000 indices correlates by 0.8 from seed
+    # to seed), and one pass leaves the steps between neighbours regular. Hashed seeds and a second pass avoid both. The
+    # wrapper tf.random.experimental.index_shuffle fails on a batch of seeds, the op does not.
     for turn in range(2):
         bits = random_bits(seed, ORDER + PURPOSES * k, 2 * epoch + turn)
         words = tf.concat([tf.bitcast(bits, tf.uint32), tf.bitcast(mix(bits), tf.uint32)[..., :1]], axis=-1)
@@ -46,9 +46,9 @@ def shuffled_index(seed: int, position: tf.Tensor, n: int, k: int = 0) -> tf.Ten
 
 
 class _Reader:
-    """The examples of one set, each under `key` of a batch, cropped to `shape`.
+    """Reads the examples of one set, under `key` of a batch, cropped to `shape`.
 
-    Readers of the same `k` share order, crops and flips.
+    Readers with the same `k` share order, crops and flips.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class _Reader:
         )
         self.n, self.encoding = len(source), source.encoding
         self.whole = source.uniform and tuple(source.shapes[0]) == shape
-        with tf.device("CPU:0"):  # captured as tensors, not written into the graph: a graph is limited to 2 GB
+        with tf.device("CPU:0"):  # captured as tensors, because a graph is limited to 2 GB
             self.pixels = tf.constant(source.images if self.whole else source.pixels)
             self.offsets, self.shapes = tf.constant(source.offsets), tf.constant(source.shapes)
             self.labels = None if source.labels is None else tf.constant(source.labels, tf.int32)
@@ -93,7 +93,7 @@ class _Reader:
         line = size[1] * size[2]
         first = self.offsets[index] + corner[0] * line
         lines = tf.reshape(tf.slice(self.pixels, [first], [shape[0] * line]), (shape[0], -1, shape[2]))
-        return tf.slice(lines, tf.stack([0, corner[1], 0]), shape)  # of the image, only these lines were copied
+        return tf.slice(lines, tf.stack([0, corner[1], 0]), shape)  # only these lines of the image were copied
 
     def read(self, position: tf.Tensor, index: tf.Tensor) -> Example:
         """The example at a position (), or the examples at positions (m,)."""
@@ -151,25 +151,25 @@ def batches(
     flip: bool = False,
     transform: Callable[[Example, tf.Tensor], Example] | None = None,
 ) -> tf.data.Dataset:
-    """Shuffled batches, endless or `steps` of them, from step `start` on.
+    """Shuffled batches from step `start` on, endless or `steps` of them.
 
-    Yields dicts: `image`, float32 in [-1, 1], (batch, h, w, c), and `label`, int32 (batch,), where there are labels;
-    with `group` k a step holds k batches, (k, batch, ...). Every example comes once an epoch, and epochs run on across
-    the borders of batches. `image_shape` crops at the centre or at random (no image may be smaller), `flip` mirrors
-    half of the images. `transform(example, seed)` then gets one example and int32 (2,) and returns another dict.
+    Yields dicts: `image`, float32 in [-1, 1], (batch, h, w, c), and `label`, int32 (batch,), if there are labels; with
+    `group` k, a step holds k batches, (k, batch, ...). Every example comes once per epoch, and epochs may end inside a
+    batch. `image_shape` crops at the centre or at random (no image may be smaller), `flip` mirrors half of the images.
+    `transform(example, seed)` then gets one example and int32 (2,) and returns another dict.
 
-    Of `Domains` the keys are their roles, such as `source` and `target`, `a` and `b`; `label_map` and `instance_map`,
-    int32 (batch, h, w, 1), for maps in the role `source`; `a_label` and `b_label` where there are class labels.
-    Aligned sets share order, crop and flip; the others are drawn independently, each in epochs of its own size.
-    `image_shape` may then map roles to shapes; the numbers of channels are the sets' own.
+    For `Domains` the keys are their roles, such as `source` and `target`, `a` and `b`; `label_map` and `instance_map`,
+    int32 (batch, h, w, 1), for maps in the role `source`; `a_label` and `b_label` if there are class labels. Aligned
+    sets share order, crop and flip; others are drawn independently, each with its own epochs. `image_shape` may then
+    map roles to shapes; the numbers of channels are the sets' own.
 
-    What an example looks like depends on `seed` and its position alone: `start=s` yields what the run from 0 yields
-    from step s on, without reading what came before.
+    An example depends only on `seed` and its position: `start=s` yields the batches of the run from 0 from step s on,
+    without reading earlier ones.
 
-    Raises ValueError when images do not fit, or differ in shape and no `image_shape` is given.
+    Raises ValueError if images do not fit, or differ in shape and no `image_shape` is given.
     """
     if crop not in ("center", "random"):
-        raise ValueError(f"crop is 'center' or 'random', not '{crop}'")
+        raise ValueError(f"crop must be 'center' or 'random', not '{crop}'")
     readers = _readers(source, image_shape, seed, crop, flip)
     per_step = batch_size * (group or 1)
     sizes = {reader.k: reader.n for reader in readers}
@@ -199,7 +199,7 @@ def batches(
 
     options = tf.data.Options()
     options.autotune.enabled = False  # its thread makes the end of every iterator wait
-    options.experimental_optimization.apply_default_optimizations = False  # rewriting the graph copies the pixels
+    options.experimental_optimization.apply_default_optimizations = False  # rewriting the graph would copy the pixels
     options.deterministic = True
     options.threading.private_threadpool_size = THREADS
     options.threading.max_intra_op_parallelism = 1
@@ -209,7 +209,7 @@ def batches(
     if steps is not None:
         dataset = dataset.take(steps)
     if transform is None and all(reader.whole for reader in readers):
-        # a step at a time: a call per example would take longer than the work
+        # one step at a time: a call per example would take longer than the work itself
         dataset = dataset.map(read_step, num_parallel_calls=THREADS)
     else:
         dataset = dataset.map(lambda step: (positions(step), indices(positions(step)))).unbatch()

@@ -1,7 +1,7 @@
-"""Mixtures of Gaussians in the plane: data whose modes can be counted without a judge.
+"""Mixtures of Gaussians in the plane: data whose modes can be counted without a classifier.
 
-A point is an "image" of shape (1, 1, 2): its two coordinates, divided by `extent` so that they lie in [-1, 1]. They are
-float32: 8 bits would be coarser than the Gaussians are wide.
+A point is an "image" of shape (1, 1, 2): its two coordinates, divided by `extent` so that they lie in [-1, 1]. It is
+float32, because 8 bits would be coarser than the Gaussians are wide.
 """
 
 import math
@@ -18,14 +18,14 @@ SIZES = {"train": 100_000, "test": 10_000}
 
 @dataclass(frozen=True)
 class Mixture:
-    """Equally frequent round Gaussians."""
+    """A mixture of round Gaussians with equal weights."""
 
     means: np.ndarray  # float64 (modes, 2)
     sigma: float
-    extent: float  # a coordinate of this size is stored as 1
+    extent: float  # the coordinate stored as 1
 
     def coordinates(self, samples: np.ndarray) -> np.ndarray:
-        """What an exported model's `sample` gives, (n, 1, 1, 2) in [0, 1], as points in the plane, (n, 2)."""
+        """Samples of an exported model, (n, 1, 1, 2) in [0, 1], as points in the plane, (n, 2)."""
         return (2.0 * samples.reshape(-1, 2).astype(np.float64) - 1.0) * self.extent
 
 
@@ -48,10 +48,10 @@ MIXTURES = {
 
 
 def load_points(name: str, split: str, image_shape: tuple[int, int, int] | None, limit: int | None) -> ImageSet:
-    """The points of a mixture; labels say from which Gaussian. The Gaussians take turns: 0, 1, ... 7, 0, ...
+    """The points of a mixture, labelled by Gaussian. The Gaussians alternate: 0, 1, ... 7, 0, ...
 
     Raises:
-        UserError: another split than train and test, or another shape than (1, 1, 2).
+        UserError: a split other than train and test, or a shape other than (1, 1, 2).
     """
     if split not in SIZES:
         raise UserError(f"'{name}' has no split '{split}'; it has {', '.join(SIZES)}")
@@ -61,7 +61,7 @@ def load_points(name: str, split: str, image_shape: tuple[int, int, int] | None,
     labels = np.arange(n) % len(mixture.means)
     noise = np.random.default_rng(list(SIZES).index(split)).standard_normal((n, 2))
     points = (mixture.means[labels] + mixture.sigma * noise) / mixture.extent
-    chosen = np.arange(n)[:limit]  # evenly spaced ones may be those of a few Gaussians
+    chosen = np.arange(n)[:limit]  # evenly spaced points might come from a few Gaussians
     return ImageSet(
         name,
         points[chosen].astype(np.float32).ravel(),

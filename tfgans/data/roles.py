@@ -1,4 +1,4 @@
-"""What each set of images is for, and what its numbers are."""
+"""The role and the encoding of each set of images."""
 
 import difflib
 import re
@@ -11,18 +11,18 @@ Names = str | Sequence[str]
 
 
 def natural(name: str) -> list[str | int]:
-    """A key that sorts a2 before a10."""
+    """A sort key that puts a2 before a10."""
     return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name.casefold())]
 
 
 def roles_of(
     name: str, available: Sequence[str], roles: Mapping[str, Names] | None, usual: tuple[str, str]
 ) -> dict[str, tuple[str, ...]]:
-    """The names of sets by role; `available` is in the order in which the roles of `usual` take them."""
+    """The names of sets by role; by default the roles of `usual` take the sets of `available` in order."""
     listed = ", ".join(available)
     if not roles:
         if len(available) != 2:
-            raise UserError(f"{name} has the sets {listed}; name two with sets: {{{usual[0]}: ..., {usual[1]}: ...}}")
+            raise UserError(f"{name} has the sets {listed}; choose two with sets: {{{usual[0]}: ..., {usual[1]}: ...}}")
         return {role: (each,) for role, each in zip(usual, available, strict=True)}
     given = {role: (names,) if isinstance(names, str) else tuple(names) for role, names in roles.items()}
     order = next((pair for pair in ROLES.values() if set(pair) == set(given)), None)
@@ -36,7 +36,7 @@ def roles_of(
             )
     for role, names in given.items():
         if not 1 <= len(names) <= 2:
-            raise UserError(f"{name}: the role '{role}' holds one set, or a label map and an instance map")
+            raise UserError(f"{name}: the role '{role}' takes one set, or a label map and an instance map")
     return {role: given[role] for role in order}
 
 
@@ -49,6 +49,6 @@ def encodings_of(name: str, roles: dict[str, tuple[str, ...]], has_palette: bool
         maps = [s for s in used if s.casefold().startswith("label")]
         maps = maps or [s for s in roles.get("source", ())[:1] if found[s] == "image"]
         if not maps:
-            raise UserError(f"{name}: a palette is for a set named label, or for the role source, and there is neither")
+            raise UserError(f"{name}: a palette needs a set named label or the role source")
         found |= dict.fromkeys(maps, "classes")
     return found

@@ -1,4 +1,4 @@
-"""Folders of several sets of images: where the files of each are, whether they correspond, and reading them."""
+"""Folders with several sets of images: finding, checking and reading the files of each set."""
 
 import re
 from dataclasses import replace
@@ -14,7 +14,7 @@ from tfgans.data.palettes import LabelMaps, Palette
 from tfgans.errors import UserError
 
 HALVES = ("left", "right")  # the sets of side-by-side images
-NAMED = 3  # so many files are named in an error
+NAMED = 3  # files named in an error
 SPLITS = {"train": "train", "test": "test", "val": "val", "validation": "val"}
 MAPS = {"classes": np.uint8, "instances": np.uint16}
 
@@ -23,7 +23,7 @@ Files = dict[str, folder.File]  # by name: the path below the set's folder, with
 
 
 def _sets_below(base: Path) -> dict[str, Path]:
-    """The folders of sets below a split's folder; {"": base} where it holds side-by-side images itself."""
+    """The folders of sets below a split's folder; {"": base} if it contains side-by-side images itself."""
     folders = {p.name: p for p in sorted(base.iterdir()) if p.is_dir() and not p.name.startswith(".")}
     return folders if len(folders) >= 2 else {"": base}
 
@@ -31,9 +31,7 @@ def _sets_below(base: Path) -> dict[str, Path]:
 def find_sets(root: Path, split: str) -> dict[str, Files]:
     """The files of each set of a folder by name; those of side-by-side images under ""."""
     if not root.is_dir():
-        raise UserError(
-            f"there is no folder {root}; a name for pairs: and domains: is a folder, or two names and a comma"
-        )
+        raise UserError(f"there is no folder {root}; pairs: and domains: take a folder, or two names and a comma")
     parts: dict[str, dict[str, Path]] = {}
     plain: dict[str, dict[str, Path]] = {}
     for path in sorted(p for p in root.iterdir() if p.is_dir()):
@@ -75,9 +73,9 @@ def few(names: list[str]) -> str:
 
 
 def check_halves(root: Path, files: Files, exact: bool) -> None:
-    """Raises UserError unless each image can be cut in two: of even width, and `exact`ly twice as wide as high."""
+    """Raises UserError unless every image has an even width and, if `exact`, is twice as wide as high."""
     if not files:
-        raise UserError(f"{root} holds neither folders of sets nor images side by side")
+        raise UserError(f"{root} contains neither folders of sets nor side-by-side images")
     sizes = {key: folder.image_size(base / path) for key, (base, path) in files.items()}
     bad = [
         str(files[key][1]) for key, size in sizes.items() if size and (size[0] % 2 or exact and size[0] != 2 * size[1])
@@ -85,20 +83,20 @@ def check_halves(root: Path, files: Files, exact: bool) -> None:
     if bad:
         what = "is not twice as wide as high" if exact else "has an odd width"
         raise UserError(
-            f"{root}: images side by side are cut in the middle, and {few(bad)} {what}"
-            + ("; where they are of another form, name the halves left and right in sets" if exact else "")
+            f"{root}: side-by-side images are cut in the middle, but {few(bad)} {what}"
+            + ("; for other proportions, name the halves left and right in sets" if exact else "")
         )
 
 
 def check_filled(root: Path, sets: dict[str, Files]) -> None:
-    """Raises UserError where a set is empty."""
+    """Raises UserError if a set is empty."""
     for name, files in sets.items():
         if not files:
             raise UserError(f"{root}: the set '{name}' has no images")
 
 
 def check_partners(root: Path, sets: dict[str, Files]) -> None:
-    """Raises UserError where a name of one set is not in another."""
+    """Raises UserError if a name of one set is missing from another."""
     everywhere = set.intersection(*(set(files) for files in sets.values()))
     for name, files in sets.items():
         alone = sorted(key for key in files if key not in everywhere)
@@ -110,7 +108,7 @@ def check_partners(root: Path, sets: dict[str, Files]) -> None:
 
 
 def check_sizes(root: Path, sets: dict[str, Files]) -> None:
-    """Raises UserError where images of one name differ in size."""
+    """Raises UserError if images of one name differ in size."""
     first, bad = next(iter(sets)), []
     for key in sets[first]:
         sizes = {name: folder.image_size(files[key][0] / files[key][1]) for name, files in sets.items()}
@@ -140,7 +138,7 @@ def read_set(
     minimum: int | None,
     strict: bool,
 ) -> ImageSet:
-    """The images of a set, sorted by name. With `strict`, and of maps, each file must be good."""
+    """The images of a set, sorted by name. With `strict`, and for maps, every file must be readable."""
     keys = sorted(files)
     chosen = [files[keys[i]] for i in spread(len(keys), limit)]
     maps = LabelMaps(palette) if palette is not None and encoding == "classes" else None
@@ -168,9 +166,9 @@ def read_set(
 def read_map(
     path: Path, shape: Shape | None, keep_size: bool, half: int | None, maps: LabelMaps | None
 ) -> np.ndarray | str:
-    """The ids in a file, uint8 of a label map (`maps`) and uint16 of an instance map, (h, w, 1); or why there are none.
+    """The ids in a file, uint8 for a label map (`maps`), uint16 for an instance map, (h, w, 1); or why it fails.
 
-    It is scaled to `shape` as `fit` scales an image, but each pixel is the nearest one of the file.
+    It is scaled to `shape` as `fit` scales an image, but by the nearest pixel.
     """
 
     def convert(image: Image.Image) -> np.ndarray | str:
@@ -180,20 +178,20 @@ def read_map(
             if shape is None or keep_size:
                 return array
             h, w = shape[:2]
-            left, top, right, bottom = centre(*image.size, h, w)  # Pillow's nearest neighbour rounds such a box
-            rows = top + (np.arange(h) + 0.5) * ((bottom - top) / h) + 1e-6  # between two pixels: the second one
+            left, top, right, bottom = centre(*image.size, h, w)  # Pillow's nearest neighbour would round this box
+            rows = top + (np.arange(h) + 0.5) * ((bottom - top) / h) + 1e-6  # between two pixels, take the second one
             columns = left + (np.arange(w) + 0.5) * ((right - left) / w) + 1e-6
             return array[rows.astype(np.int64)][:, columns.astype(np.int64)]
 
         if maps is None and len(image.getbands()) > 1:
-            return "has colours, and an instance map holds ids in one channel"
+            return "has colours, but an instance map holds ids in one channel"
         ids = pick(np.asarray(image)) if maps is None else maps(image, pick)
         last = 65535 if maps is None else len(maps.palette) - 1
         if ids.dtype.kind == "f":
-            return "has fractions, and a map holds whole ids"
+            return "has fractions, but a map holds integer ids"
         if int(ids.max()) > last or int(ids.min()) < 0:
             where = "16 bits end" if maps is None else f"the palette '{maps.palette.name}' ends"
-            return f"holds the id {ids.max() if int(ids.max()) > last else ids.min()}, and {where} at {last}"
+            return f"contains the id {ids.max() if int(ids.max()) > last else ids.min()}, but {where} at {last}"
         return ids.astype(np.uint16 if maps is None else np.uint8)[..., None]
 
     return folder.read_file(path, convert)

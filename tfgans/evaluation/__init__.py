@@ -1,1 +1,1 @@
-"""From a run to a card: what was trained is measured, and nothing else writes numbers."""
+"""Evaluation: from runs to cards. All numbers on cards are written here."""

@@ -1,4 +1,4 @@
-"""What a card says of the runs it covers, one per training seed."""
+"""Building the card of one or more runs, one per training seed."""
 
 import dataclasses
 import inspect
@@ -19,8 +19,8 @@ from tfgans.training.setup import inputs_of, network_of, recipe_of
 
 
 def facts(runs: list[Run]) -> Card:
-    """How the runs were made: of the first one what they share, of each its command, seed and time. Not what was
-    measured."""
+    """How the runs were made, without measurements: common facts from the first run, and the command, seed and time of
+    each."""
     first = runs[0].config
     recipe, names = as_typed(first), first.get("class_names") or []
     task, endpoints = declared(first)
@@ -51,7 +51,7 @@ def facts(runs: list[Run]) -> Card:
 
 
 def declared(config: dict[str, Any]) -> tuple[str, dict[str, list[str]]]:
-    """The task of a run and the inputs of its endpoints; of a run that is older than tasks, from its model."""
+    """The task of a run and the inputs of its endpoints; derived from its model if the run is older than tasks."""
     if "task" in config:
         return config["task"], config["endpoints"]
     recipe = recipe_of(config)
@@ -60,8 +60,8 @@ def declared(config: dict[str, Any]) -> tuple[str, dict[str, list[str]]]:
 
 
 def losses_of(runs: list[Run]) -> dict[str, dict[str, list[float]]]:
-    """Each term's mean over the training, its beginning and its end; over the second half its change and its
-    fluctuation, the mean step from row to row. A value for each run."""
+    """For each term, one value per run: the mean over the training, its beginning and its end, and over the second half
+    the change and the fluctuation, which is the mean step from row to row."""
     histories = [run.read_history() for run in runs]
     terms = [name for name in histories[0][0] if name not in ("step", "images_per_second", "seconds")]
     result = {}
@@ -79,15 +79,15 @@ def losses_of(runs: list[Run]) -> dict[str, dict[str, list[float]]]:
 
 
 def joined(parts: list[tuple[int, list[Row]]], where: str | Path = "these runs") -> list[Row]:
-    """The rows of several groups of trainings, each given with their number.
+    """Join the rows of several groups of trainings, each given with their number.
 
-    What no training changes stays one value; where the groups differ in it, it gets one for each training.
-    UserError where the groups do not have the same rows.
+    Values that do not depend on the training stay single; if the groups differ in one, it becomes one per training.
+    Raises UserError if the groups do not have the same rows.
     """
     found = [{row.key: row for row in rows} for _, rows in parts]
     if any(each.keys() != found[0].keys() for each in found):
         odd = sorted({key[1] for each in found for key in each.keys() ^ found[0].keys()})
-        raise UserError(f"not all trainings of {where} were measured alike: {', '.join(odd)}; evaluate them anew")
+        raise UserError(f"not all trainings of {where} were measured alike: {', '.join(odd)}; evaluate them again")
     rows = []
     for key, first in found[0].items():
         groups = [each[key].values for each in found]
@@ -101,9 +101,9 @@ def joined(parts: list[tuple[int, list[Row]]], where: str | Path = "these runs")
 
 
 def check_same(old: Card, new: Card, folder: str | Path) -> None:
-    """UserError where runs, their `facts` in `new`, are no further seeds of the card `old`.
+    """Raises UserError if runs, with `facts` in `new`, are not further seeds of the card `old`.
 
-    Settings that the old one does not name came later; arguments of the model among them had their default.
+    Settings missing from the old card were added later; for arguments of the model their defaults are assumed.
     """
     settings = {**old.settings, "model": _with_defaults(old, new)}
     pairs = [(name, getattr(old, name), getattr(new, name)) for name in ("gan", "recipe", "dataset")]
@@ -112,9 +112,7 @@ def check_same(old: Card, new: Card, folder: str | Path) -> None:
     pairs += [(name, getattr(old, name), getattr(new, name)) for name in ("precision", "jit_compile")]
     for name, own, other in pairs:
         if plain(own) != plain(other):
-            raise UserError(
-                f"{folder}/card.json has another {name} than these runs; evaluate them into a card of their own"
-            )
+            raise UserError(f"{folder}/card.json has another {name} than these runs; write a separate card for them")
     if set(old.training_seeds) & set(new.training_seeds):
         raise UserError(f"{folder}/card.json covers the seeds {old.training_seeds} already; train another --seed")
 
@@ -126,7 +124,7 @@ def _with_defaults(old: Card, new: Card) -> dict[str, Any]:
 
 
 def more_seeds(old: Card, new: Card, folder: str | Path) -> Card:
-    """The card of both: its facts are the old one's, its values cover the seeds of both."""
+    """The joined card: facts from the old one, values for the seeds of both."""
     check_same(old, new, folder)
     parts = [(len(card.training_seeds), card.measurements) for card in (old, new)]
     terms = [term for term in old.losses if term in new.losses]

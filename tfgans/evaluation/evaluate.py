@@ -1,4 +1,4 @@
-"""Measure what was trained: runs and SavedModels. No other numbers stand on cards."""
+"""Measuring runs and SavedModels. All numbers on cards come from here."""
 
 import dataclasses
 import sys
@@ -35,35 +35,36 @@ def evaluate(
     tests: list[str] | None = None,
     degradation: str | None = None,
 ) -> Measured:
-    """Measure runs of one GAN (one per training seed), or one SavedModel; restorations on the images of `tests`.
+    """Measure runs of one GAN (one per training seed) or one SavedModel; restorations on the images of `tests`.
 
-    `degradation` spoils these in the place of the recipe's; each image always in the same way.
+    `degradation` replaces the recipe's; each image is always degraded in the same way.
 
-    Runs get a metrics.json each; with `card`, the first one is exported there with a card over all of them (without
-    `model`, just the card and its samples: of ablations, say); with `add`, the runs are further seeds of the card that
-    is there, and its model stays. A SavedModel is measured by its card's protocol, and the card stays as it is.
+    Each run gets a metrics.json. With `card`, the first run is exported to that folder with a card of all runs; without
+    `model`, only the card and its samples are written, for example for ablations. With `add`, the runs are added to the
+    existing card as further seeds, and its model stays. A SavedModel is measured by its card's protocol, and its card
+    is not changed.
 
     Raises:
-        UserError: not a run nor a SavedModel, runs of different recipes, no features to measure in.
+        UserError: neither a run nor a SavedModel, runs of different recipes, no features to measure in.
     """
     if add and card is None:
-        raise UserError("--add goes with --card: the card that these runs are further seeds of")
+        raise UserError("--add needs --card, the card to which these runs are added")
     there = cards.read_card(card) if card is not None else None
     if add and there is None:
-        raise UserError(f"{card} has no card.json yet that --add could add to; leave --add out")
+        raise UserError(f"{card} has no card.json yet; leave --add out")
     if card is not None and not model and not add and (Path(card) / "saved_model.pb").exists():
         raise UserError(
-            f"{card} holds a model, which --no-model would leave with a card of other runs; name another folder"
+            f"{card} holds a model, which --no-model would leave with a card of other runs; choose another folder"
         )
     if not paths[0].is_dir() or (paths[0] / "saved_model.pb").is_file():
         saved = find(paths[0])
         if len(paths) > 1 or card is not None:
-            raise UserError(f"{saved} is a SavedModel: these are measured one at a time, and cards are made of runs")
+            raise UserError(f"{saved} is a SavedModel: measure it alone and without --card, which takes runs")
         return evaluate_saved(saved, features=features, n=n, data_dir=data_dir, tests=tests, degradation=degradation)
     runs = [Run.open(path) for path in paths]
     for run in runs:
         if (run.config["gan"], run.config["recipe"]) != (runs[0].config["gan"], runs[0].config["recipe"]):
-            raise UserError(f"{run.path} is not a run of the same recipe as {runs[0].path}; evaluate it on its own")
+            raise UserError(f"{run.path} is not a run of the same recipe as {runs[0].path}; evaluate it separately")
     if card is not None and not add:
         _same_kind(there, facts(runs[:1]), card)
         if model:
@@ -71,7 +72,7 @@ def evaluate(
     if add and there is not None:
         check_same(there, facts(runs), str(card))
     if len({run.config["seed"] for run in runs}) < len(runs):
-        raise UserError("two of these runs have the same seed; a card takes each training seed once")
+        raise UserError("two of these runs have the same seed; a card takes each training seed only once")
     n = SAMPLES if n is None else n
     options: dict[str, Any] = dict(features=features, n=n, data_dir=data_dir, tests=tests, degradation=degradation)
     measured = [evaluate_run(path, **options) for path in paths]
@@ -97,13 +98,13 @@ def evaluate(
 
 
 def _same_kind(there: Card | None, own: Card, card: str | Path) -> None:
-    """UserError where a card, whose model would be replaced, is not of the run's GAN, recipe and data set."""
+    """Raises UserError if a model to be replaced is not of the run's GAN, recipe and data set."""
     if there is None:
         return
     pairs = [(name, getattr(there, name), getattr(own, name)) for name in ("gan", "recipe", "dataset")]
     other = [f"{name} {one}" for name, one, another in pairs if one != another]
     if other:
-        raise UserError(f"{card} has a card of another model ({', '.join(other)}); name another folder, or delete it")
+        raise UserError(f"{card} has a card of another model ({', '.join(other)}); choose another folder, or delete it")
 
 
 def subject_of(
@@ -114,17 +115,17 @@ def subject_of(
     tests: list[str] | None,
     degradation: str | None = None,
 ) -> Subject:
-    """On what a run is measured."""
+    """The data that a run is measured on."""
     config = run.config
     return Subject(spoiled(recipe_of(config), degradation), data_dir or config["data_dir"], tests, features, n)
 
 
 def spoiled(recipe: Recipe, degradation: str | None) -> Recipe:
-    """A recipe with another degradation, if there is one. Raises UserError where it has none."""
+    """The recipe with another degradation, if given. Raises UserError if the recipe has none."""
     if degradation is None:
         return recipe
     if not recipe.degradation:
-        raise UserError("this model restores nothing: leave --degradation out; it is measured on its own data")
+        raise UserError("this model is not a restoration; leave --degradation out")
     return dataclasses.replace(recipe, degradation=degradation)
 
 
@@ -140,7 +141,7 @@ def evaluate_run(
 ) -> Measured:
     """Measure the newest checkpoint of a run into its metrics.json.
 
-    With `only_if_possible`, data without a judge, or without test images, are passed over with a line that says why.
+    With `only_if_possible`, a run whose data have no judge or no test images is skipped with a message.
     """
     run = Run.open(path)
     subject = subject_of(run, features, n, data_dir, tests, degradation)
@@ -172,13 +173,13 @@ def evaluate_saved(
     tests: list[str] | None = None,
     degradation: str | None = None,
 ) -> Measured:
-    """Measure a SavedModel by its card's protocol; the numbers are printed, the card of its training seeds is kept.
+    """Measure a SavedModel by its card's protocol and print the numbers; the card is not changed.
 
-    A restoration without a card is measured where `tests` and a `degradation` are given.
+    A restoration without a card is measured if `tests` and a `degradation` are given.
     """
     card, model = cards.read_card(path), Exported(path)
     if card is None and tests and degradation and model.task == "restoration":
-        shape = (8, 8, model.made_channels or 3)  # of no account: images keep their sizes
+        shape = (8, 8, model.made_channels or 3)  # not used: images keep their sizes
         recipe = Recipe("", {"image_shape": shape}, {}, 1, 1, degradation=degradation)
         return tasks.get(model.task).measure(model, Subject(recipe, data_dir, tests, features))
     if card is None:
@@ -194,7 +195,7 @@ def evaluate_saved(
 
 
 def show(rows: list[Row]) -> None:
-    """Print measurements, one a line."""
+    """Print one measurement per line."""
     shown = lines(rows)
     width = max(len(name) for name, _ in shown)
     for name, numbers in shown:

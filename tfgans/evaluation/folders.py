@@ -1,4 +1,4 @@
-"""Two folders of images, compared with each other."""
+"""Comparing two folders of images."""
 
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,15 @@ from tfgans.tasks.set_distances import frechet_rows, kernel_rows
 def evaluate_folders(real: Path, fake: Path, features: str) -> dict[str, Any]:
     """Kernel and Frechet distance, precision and recall of a folder of images against another.
 
-    The floor is one half of the real images against the other, and Frechet distances are those of as many images from
-    one half: their bias is that of the floor. Of few images there is none, or a warning (`set_distances`).
+    The floor compares one half of the real images with the other. Frechet distances use as many images from one half,
+    so that their bias equals that of the floor. For few images there is no distance, or a warning (`set_distances`).
     """
     network = load_features(features)
     shape = getattr(network, "image_shape", (227, 227, 3))
     a, b = (data.load(f"folder:{folder}", "all", image_shape=shape).images for folder in (real, fake))
     for folder, images in ((real, a), (fake, b)):
         if len(images) < FEWEST:
-            raise UserError(f"{folder} holds {len(images)} images: fewer than {FEWEST} cannot be scored")
+            raise UserError(f"{folder} holds {len(images)} images; scores need at least {FEWEST}")
     left, right = network.features(a), network.features(b)
     precision, recall = metrics.precision_recall(left, right)
     one, other = np.array_split(left[np.random.default_rng(1).permutation(len(left))], 2)

@@ -1,11 +1,11 @@
-"""Whether a loss tells how good the samples are: its history beside the Frechet distance of each checkpoint's samples.
+"""Does a loss indicate sample quality? Its history is compared with the Frechet distance at each checkpoint.
 
-The claim of the WGAN paper (section 4.2, figures 3 and 4). A class whose loss is said to tell names the term as
-`estimate`; its recipe keeps every checkpoint (`keep`).
+The claim of the WGAN paper (section 4.2, figures 3 and 4). A class with such a loss names the term as `estimate`; its
+recipe keeps every checkpoint (`keep`).
 
-Of a training that gets better, both fall with time, as would any two things that do: even the step's number has a rank
-correlation of -1 with the distance. So their changes from checkpoint to checkpoint are correlated, too, and these once
-more with their own trend taken out, as both slow down.
+In a training that improves, both fall with time, as any two such series do: even the step number has a rank
+correlation of -1 with the distance. Therefore the changes from checkpoint to checkpoint are correlated too, and once
+more with their own trend removed, because both slow down.
 """
 
 import csv
@@ -27,16 +27,16 @@ from tfgans.run import Run
 from tfgans.tasks import SAMPLE_SEED, Subject, judge_of, row
 
 FEWEST = 5  # checkpoints
-QUALITY = "quality_over_time.csv"  # of a run, and beside its card
+QUALITY = "quality_over_time.csv"  # in a run's folder, and beside its card
 COLUMNS = ("seed", "step", "estimate", "frechet_distance")
 
 
 def follow(run: Run, term: str, subject: Subject) -> list[Row]:
-    """The rank correlations of a term with the Frechet distance of a quarter of `n` samples, over the checkpoints: see
-    `correlations`. Beside them stand those of the generator's loss, where that is another term.
+    """The rank correlations of a term with the Frechet distance of a quarter of `n` samples over the checkpoints: see
+    `correlations`. The generator's loss is added if it is another term.
 
-    The curve goes to QUALITY in the run's folder: step, the term's value and the distance of that checkpoint. Returns
-    no row for a run with fewer than FEWEST checkpoints, nor where the features are not those of a judge.
+    The curve is written to QUALITY in the run's folder: step, the term's value and the distance at each checkpoint.
+    Returns no rows for a run with fewer than FEWEST checkpoints, or if the features are not those of a judge.
     """
     (run.path / QUALITY).unlink(missing_ok=True)  # of an earlier measurement
     losses = {int(line["step"]): line for line in run.read_history()}
@@ -68,10 +68,10 @@ def follow(run: Run, term: str, subject: Subject) -> list[Row]:
 
 
 def correlations(values: Sequence[float], distances: Sequence[float]) -> dict[str, float]:
-    """Rank correlations of two series: as they are, of their changes, and of these given their place in time.
+    """Rank correlations of two series, of their changes, and of the changes given time.
 
-    The last is the partial correlation, (r - s t) / sqrt((1 - s^2) (1 - t^2)), with s and t the changes' correlations
-    with time. A series without changes has none: 0.
+    The last is the partial correlation, (r - s t) / sqrt((1 - s^2) (1 - t^2)), where s and t are the correlations of
+    the changes with time. For a series without changes it is 0.
     """
     one, other = np.diff(values), np.diff(distances)
 
@@ -88,12 +88,12 @@ def correlations(values: Sequence[float], distances: Sequence[float]) -> dict[st
 
 
 def write_quality(folder: str | Path, seed: int, curve: list[list[float]]) -> None:
-    """Keep [step, estimate, Frechet distance] of each checkpoint in a folder."""
+    """Write [step, estimate, Frechet distance] of each checkpoint to a folder."""
     _write(folder, [(seed, *point) for point in curve])
 
 
 def read_quality(folder: str | Path) -> list[tuple[float, ...]]:
-    """Rows of COLUMNS; none where there is no such file."""
+    """Rows of COLUMNS; none if there is no such file."""
     path = Path(folder) / QUALITY
     if not path.is_file():
         return []
@@ -102,7 +102,7 @@ def read_quality(folder: str | Path) -> list[tuple[float, ...]]:
 
 
 def add_quality(folder: str | Path, runs: list[Run]) -> None:
-    """Add the rows of runs to those in a card's folder."""
+    """Append the rows of runs to those in a card's folder."""
     rows = [row for place in (folder, *(run.path for run in runs)) for row in read_quality(place)]
     if rows:
         _write(folder, rows)

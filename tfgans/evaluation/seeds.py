@@ -1,9 +1,9 @@
-"""What saved_models/ is to hold, trained one by one whenever the machine is idle: `make seeds`.
+"""Training the models listed in saved_models/seeds.yaml, one by one: `make seeds`.
 
-saved_models/seeds.yaml lists cards in the order of their worth, each with its recipe and the number of training seeds
-that it is to have; keys that begin with a dot hold what cards share. First seeds come before second ones. A training
-that was cut off goes on from its last checkpoint. A card whose settings are no longer those of its recipe is made anew,
-from seed 0. Two of these commands may run side by side: they take different cards.
+saved_models/seeds.yaml lists cards by priority, each with its recipe and number of training seeds; keys that begin with
+a dot hold settings that cards share. First seeds come before second ones. An interrupted training continues from its
+last checkpoint. If a card's settings differ from its recipe, it is made again from seed 0. Two of these commands may
+run side by side: they work on different cards.
 """
 
 import argparse
@@ -29,7 +29,7 @@ LIST = ROOT / "saved_models" / "seeds.yaml"
 
 @dataclasses.dataclass(frozen=True)
 class Wanted:
-    """A card, and what it is made of. `model`: its first run is exported, too. `evaluate`: further arguments of
+    """A card to be made. With `model`, its first run is also exported. `evaluate` holds further arguments of
     `tfgans evaluate`."""
 
     card: str
@@ -44,18 +44,18 @@ class Wanted:
         return ROOT / "saved_models" / self.card
 
     def next_seed(self) -> int | None:
-        """The first training seed that the card lacks; None where it has all. 0 where there is no card, or a card of
-        other settings."""
+        """The first training seed that the card lacks, or None; 0 if there is no card or its settings differ from the
+        recipe."""
         card, recipe = read_card(self.folder), models.recipe(self.gan, self.recipe)
         if card is None or card.recipe != self.recipe or recipe.departures(card.settings):
             return 0
         return next((seed for seed in range(self.seeds) if seed not in card.training_seeds), None)
 
     def commands(self, seed: int) -> list[list[str]]:
-        """The arguments of `tfgans` that train, or go on with, this seed, and that write it onto the card. A training
-        that has ended is only measured.
+        """The arguments of the `tfgans` commands that train or resume this seed and add it to the card. A finished
+        training is only measured.
 
-        Raises UserError where the run's folder holds a training with other settings.
+        Raises UserError if the run's folder holds a training with other settings.
         """
         run = ROOT / "runs" / f"{self.card}-s{seed}"
         recipe = models.recipe(self.gan, self.recipe)
@@ -71,7 +71,7 @@ class Wanted:
         return [each for each in (train, evaluate) if each]
 
     def made(self, seed: int) -> bool:
-        """Train a seed and write it onto the card. Returns whether the card has it then."""
+        """Train a seed and add it to the card. Returns whether the card then has it."""
         try:
             done = not any(run_tfgans(arguments) for arguments in self.commands(seed))
         except UserError as error:
@@ -81,7 +81,7 @@ class Wanted:
 
 
 def read_list(path: Path = LIST) -> list[Wanted]:
-    """The wanted cards in order. Raises UserError for a list that cannot be read, or names what is not there."""
+    """The listed cards in order. Raises UserError for an invalid list or unknown names."""
     try:
         entries = load(path.read_text(encoding="utf-8"))
         wanted = [
@@ -98,7 +98,7 @@ def read_list(path: Path = LIST) -> list[Wanted]:
 
 @contextlib.contextmanager
 def taken(card: str) -> Iterator[bool]:
-    """Whether this process alone works on a card; the system lets go of it when the process ends, however."""
+    """Holds a lock on a card; yields whether this process has it. The system releases it when the process ends."""
     run = Run(ROOT / "runs" / ".seeds" / card)
     run.path.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
@@ -111,15 +111,15 @@ def taken(card: str) -> Iterator[bool]:
 
 
 def work(wanted: list[Wanted], only: list[str] | None = None) -> int:
-    """Train and measure whatever is lacking: first seeds before second ones, then in the list's order. A card whose
-    training failed is passed over. Returns how many failed."""
+    """Train and measure what is missing: first seeds before second ones, then in the order of the list. Cards whose
+    training failed are skipped. Returns their number."""
     left = [each for each in wanted if not only or each.card in only]
     failed = 0
     while lacking := sorted((seed, i) for i, each in enumerate(left) if (seed := each.next_seed()) is not None):
         for _, i in lacking:
             each = left[i]
             with taken(each.card) as mine:
-                seed = each.next_seed()  # another process may have added it meanwhile
+                seed = each.next_seed()  # another process may have added it in the meantime
                 if not mine or seed is None:
                     continue
                 print(f"{each.card}: seed {seed}", flush=True)
@@ -128,19 +128,19 @@ def work(wanted: list[Wanted], only: list[str] | None = None) -> int:
                     left.remove(each)
                 break
         else:
-            return failed  # others are at work on what is lacking
+            return failed  # other processes work on the rest
     return failed
 
 
 def run_tfgans(arguments: list[str]) -> int:
-    """The exit status of `tfgans ARGUMENTS` in a process of its own, from the repository's root."""
+    """The exit status of `tfgans ARGUMENTS` in a new process, run from the repository's root."""
     return subprocess.run([sys.executable, "-m", "tfgans.cli", *arguments], cwd=ROOT).returncode
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Train the seeds that saved_models/seeds.yaml asks for.")
+    parser = argparse.ArgumentParser(description="Train the seeds listed in saved_models/seeds.yaml.")
     parser.add_argument("cards", nargs="*", help="only these cards; all by default")
-    parser.add_argument("--dry-run", action="store_true", help="print what is lacking, and stop")
+    parser.add_argument("--dry-run", action="store_true", help="print what is missing, and stop")
     options: Any = parser.parse_args(arguments)
     try:
         wanted = read_list()
@@ -157,7 +157,7 @@ def main(arguments: list[str] | None = None) -> int:
     except UserError as error:
         print(f"seeds: {error}", file=sys.stderr)
         return 2
-    except BrokenPipeError:  # nobody reads on
+    except BrokenPipeError:  # the reader has closed the pipe
         abandon_stdout()
         return 1
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""Frozen networks to compare images in. A score states its network and the sha256 of the weights, or it is none."""
+"""Frozen networks for comparing images. Every score names its network and the sha256 of the weights."""
 
 import hashlib
 from pathlib import Path
@@ -10,11 +10,11 @@ from tfgans.errors import UserError
 
 
 class FeatureNetwork(Protocol):
-    """What the metrics ask of a network."""
+    """The interface that metrics require of a network."""
 
     name: str
     sha256: str  # of its weights file
-    n_classes: int  # of what `logits` reads; 0 for a network of features alone
+    n_classes: int  # number of classes of `logits`; 0 for a network without them
 
     def features(self, images: np.ndarray) -> np.ndarray:
         """(n, h, w, c), uint8 or float in [0, 1] -> (n, d) float32."""
@@ -30,12 +30,12 @@ def load_features(name: str) -> FeatureNetwork:
     | `squeezenet:PATH` | SqueezeNet 1.1 with the ImageNet weights in that file |
     | `inception` | InceptionV3, average pool, with Keras's ImageNet weights, downloaded once |
 
-    `segmenter:NAME` is none of them: a segmenter reads label maps (`tfgans.features.segmenters`).
+    `segmenter:NAME` is not among them: segmenters predict label maps (`tfgans.features.segmenters`).
 
     Raises:
-        UserError: no such network, or its weights cannot be had.
+        UserError: no such network, or its weights are not available.
     """
-    # Imported when asked for: each of these takes seconds to load, and a run needs one.
+    # Imported on demand: each of these takes seconds to load, and a run needs one.
     kind, _, rest = name.partition(":")
     if kind == "squeezenet" and rest:
         from tfgans.features.squeezenet import SqueezeNetFeatures
@@ -48,18 +48,18 @@ def load_features(name: str) -> FeatureNetwork:
 
         return load_judge(rest if kind == "judge" else name)
     raise UserError(
-        f"There is no feature network {name!r}: give judge:NAME, a judge's folder, squeezenet:PATH or inception."
+        f"There is no feature network {name!r}: choose judge:NAME, a judge's folder, squeezenet:PATH or inception."
     )
 
 
 class InceptionFeatures:
     """InceptionV3's average pool, (n, 2048), of images resized to 299 x 299 with antialiasing.
 
-    Keras's ImageNet weights, not the 2015 graph that published Frechet inception distances were computed with: the
-    scores are not comparable with those digit by digit.
+    With Keras's ImageNet weights instead of the 2015 graph used for published Frechet inception distances, scores are
+    close to those but not comparable digit by digit.
 
     Raises:
-        UserError: the weights are neither in Keras's cache nor to be downloaded.
+        UserError: the weights are not in Keras's cache and cannot be downloaded.
     """
 
     name = "inception-v3-keras"
@@ -73,7 +73,7 @@ class InceptionFeatures:
 
         try:
             model = keras.applications.InceptionV3(include_top=False, pooling="avg", weights="imagenet")
-        except Exception as error:  # Keras passes on whatever the download ran into, down to a bare Exception
+        except Exception as error:  # Keras passes on any error of the download, even a bare Exception
             raise UserError(
                 "InceptionV3's weights are not in Keras's cache and cannot be downloaded "
                 f"({type(error).__name__}): use judge:NAME or squeezenet:PATH."

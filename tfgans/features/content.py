@@ -1,4 +1,4 @@
-"""Content losses: how far apart two images are in the features of a frozen network."""
+"""Content losses: distances of two images in the features of a frozen network."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,9 +20,9 @@ def content_distance(content: str) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor
     | `vgg54:PATH` | the same with the weights in that file; `vgg54:random` with random ones, for tests |
     | `squeezenet:PATH` | `squeezenet_distance` with FLOOR and the weights in that file |
     | `vgg16:PATH` | `vgg16_distance` with the weights in that file; `vgg16:random` with random ones, for tests |
-    | `none` | there is no network: the pixel loss is the content loss (the paper's SRGAN-MSE) |
+    | `none` | no network: the pixel loss is the content loss (the paper's SRGAN-MSE) |
 
-    Raises UserError for anything else, and for weights that are not there.
+    Raises UserError for anything else, and if the weights are missing.
     """
     kind, _, place = content.partition(":")
     if content == "none":
@@ -34,8 +34,8 @@ def content_distance(content: str) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor
     if network and place:
         if place != "random" and not Path(place).is_file():
             raise UserError(
-                f"the content loss needs {network}'s weights and there is no file {place}; name it with "
-                f"--set content={kind}:PATH, or do without: --set content=none"
+                f"the content loss needs {network}'s weights and there is no file {place}; give their path with "
+                f"--set content={kind}:PATH, or train without: --set content=none"
             )
         if kind == "vgg16":
             distance = vgg16_distance(None if place == "random" else place)

@@ -1,4 +1,4 @@
-"""The classifiers that judges are, and in what they differ from data set to data set."""
+"""The classifiers used as judges, and their settings for each data set."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ def digit_network(image_shape: tuple[int, int, int], n_classes: int) -> keras.Mo
 
 def photo_network(image_shape: tuple[int, int, int], n_classes: int) -> keras.Model:
     """For 32 x 32 colour: eight convolutions, four of them in two residual blocks (after He et al. 2015,
-    arXiv:1512.03385); ends as `digit_network` does."""
+    arXiv:1512.03385); the end is that of `digit_network`."""
     images = keras.Input(image_shape)
 
     def convolution(x: Any, filters: int) -> Any:
@@ -49,21 +49,21 @@ def photo_network(image_shape: tuple[int, int, int], n_classes: int) -> keras.Mo
 
 @dataclass(frozen=True)
 class Setting:
-    """What differs from judge to judge."""
+    """The settings that differ between judges."""
 
     image_shape: tuple[int, int, int]
     n_classes: int
     network: Callable[[tuple[int, int, int], int], keras.Model]
     epochs: int
     flip: bool = False  # mirror images at random: right for photographs, wrong for digits
-    changed: float = 0.5  # the share of images that each change of `augment` befalls
-    warped: float = 0.7  # the same of its warps
-    rate: float = 2e-3  # AdamW's, at its highest
+    changed: float = 0.5  # the share of images that get each change of `augment`
+    warped: float = 0.7  # the share of images that are warped
+    rate: float = 2e-3  # AdamW's highest learning rate
     weight_decay: float = 0.02
-    precision: str = "float32"  # of the training; what is exported computes in float32
+    precision: str = "float32"  # of the training; the exported model computes in float32
 
 
-# Photographs have less to spare: with all of a digit's changes the judge of CIFAR-10 stayed below 86%.
+# Photographs tolerate fewer changes: with those of digits, the judge of CIFAR-10 stayed below 86%.
 PHOTOS: dict[str, Any] = dict(
     flip=True, changed=0.25, warped=0.35, rate=3e-3, weight_decay=0.2, precision="mixed_bfloat16"
 )
@@ -71,13 +71,13 @@ JUDGES = {
     "mnist": Setting((28, 28, 1), 10, digit_network, epochs=8),
     "fashion_mnist": Setting((28, 28, 1), 10, digit_network, epochs=20),
     "cifar10": Setting((32, 32, 3), 10, photo_network, epochs=24, **PHOTOS),
-    # with a quarter changed, noise of 0.05 moved its features too far; accuracy it had to spare
+    # with a quarter changed, noise of 0.05 moved its features too far; its accuracy was high enough
     "cifar100": Setting((32, 32, 3), 100, photo_network, epochs=24, **PHOTOS | dict(changed=0.5)),
 }
 
 
 def network_of(setting: Setting, precision: str) -> keras.Model:
-    """The setting's network, fresh, computing in a precision; the global one is left as it was."""
+    """A new network of the setting in a given precision; the global policy is not changed."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:

@@ -1,4 +1,4 @@
-"""Trains a judge: augmentation, the loop, the export, and the card that says how far one can trust it."""
+"""Training judges: augmentation, training loop, export, and a card with calibration measurements."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def _transforms(n: tf.Tensor, size: tuple[int, int], seeds: Iterator[tf.Tensor])
 def augment(
     images: tf.Tensor, seed: tf.Tensor, flip: bool = False, changed: float = 0.5, warped: float = 0.7
 ) -> tf.Tensor:
-    """Changes that a judge should not mind; each image gets each of them or is spared it by its own throw of a coin.
+    """Changes that a judge should be invariant to; each image gets each of them independently at random.
 
     Args:
         images: float32 (n, h, w, c) in [0, 1].
         seed: int32 (2,); the same seed gives the same changes.
         flip: also mirror every second image.
-        changed: the share of images that each change befalls.
-        warped: the share that is warped.
+        changed: the share of images that get each change.
+        warped: the share of images that are warped.
     """
     seeds = iter(tf.unstack(tf.random.experimental.stateless_split(seed, 20)))
     n, size = tf.shape(images)[0], (images.shape[1], images.shape[2])
@@ -82,7 +82,7 @@ def augment(
 
 
 def noise_images(n: tf.Tensor, image_shape: tuple[int, int, int], seed: tf.Tensor) -> tf.Tensor:
-    """Images of no class, (n, h, w, c) in [0, 1]: noise between two random levels, half of it in blots of 4 pixels."""
+    """Images of no class, (n, h, w, c) in [0, 1]: noise between two random levels, half of it in blocks of 4 pixels."""
     height, width, channels = image_shape
     seeds = tf.unstack(tf.random.experimental.stateless_split(seed, 4))
     fine = tf.random.stateless_uniform([n, height, width, channels], seeds[0])
@@ -100,7 +100,7 @@ def noise_images(n: tf.Tensor, image_shape: tuple[int, int, int], seed: tf.Tenso
 def _step_function(
     model: keras.Model, optimizer: keras.Optimizer, setting: Setting, seed: int
 ) -> Callable[..., tf.Tensor]:
-    """One training step: uint8 images and labels, and the step's number, from which all its randomness comes."""
+    """A training step on uint8 images and labels; its random numbers follow from the step number."""
 
     @tf.function(reduce_retracing=True)
     def step(images: tf.Tensor, labels: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
@@ -132,7 +132,7 @@ def _fit(
     epochs: int,
     batch_size: int,
 ) -> None:
-    """Train `model` in place: AdamW under a cosine, with a progress line."""
+    """Train `model` in place with AdamW and a cosine schedule, with a progress line."""
     batch_size = min(batch_size, len(images))
     steps = len(images) // batch_size
     rate = keras.optimizers.schedules.CosineDecay(
@@ -152,7 +152,7 @@ def _fit(
 
 
 def _export(model: keras.Model, folder: Path, image_shape: tuple[int, int, int]) -> None:
-    """Write a SavedModel with the endpoints `logits` and `features`, which share one copy of the weights."""
+    """Write a SavedModel with the endpoints `logits` and `features`, which share the weights."""
     signature = [tf.TensorSpec([None, *image_shape], tf.float32, name="images")]
 
     def logits(images: tf.Tensor) -> tf.Tensor:
@@ -162,7 +162,7 @@ def _export(model: keras.Model, folder: Path, image_shape: tuple[int, int, int])
         return model(images, training=False)[1]
 
     module = tf.Module()
-    module.weights = [weight.value for weight in model.weights]  # each once; the optimizer's stay behind
+    module.weights = [weight.value for weight in model.weights]  # each once, without the optimizer's
     module.logits = tf.function(logits, input_signature=signature)
     module.features = tf.function(features, input_signature=signature)
     tf.saved_model.save(module, str(folder))
@@ -181,17 +181,18 @@ def train_judge(
 ) -> dict[str, Any]:
     """Train the judge of a dataset, export it to `out_dir` with its `card.json`, and return the card.
 
-    The first `held_out` training images are not trained on. The last epoch is what is exported: the test images choose
-    nothing, they are only reported.
+    The first `held_out` training images are not used for training. The last epoch is exported: the test images are not
+    used for any choice.
 
     Args:
         name: a key of `JUDGES`.
-        source_train, source_test: what it learns from and what it is measured on, with labels.
+        source_train, source_test: labelled training and test images.
         seed: of initial weights, order and augmentation.
         epochs: default: the setting's.
-        command: what the card gives as the way to train this judge again.
+        command: the command on the card that trains this judge again.
 
     Raises:
+        UserError: no such judge, or images of the wrong shape.
         UserError: no such judge, or images of another shape than it judges.
     """
     setting = setting_of(name)
@@ -253,10 +254,10 @@ def train_judge_command(
     epochs: int | None = None,
     force: bool = False,
 ) -> dict[str, Any]:
-    """What `tfgans judge train NAME` does: load the data, train, export to `out` or `saved_models/judge-NAME`.
+    """Implements `tfgans judge train NAME`: load the data, train, export to `out` or `saved_models/judge-NAME`.
 
     Raises:
-        UserError: no such judge, no data, or a judge is there already and `force` is not given.
+        UserError: no such judge, no data, or a judge exists and `force` is not given.
     """
     from tfgans import data
 
@@ -270,9 +271,9 @@ def train_judge_command(
 
 
 def _changes(images: np.ndarray, labels: np.ndarray) -> Iterator[tuple[str, np.ndarray, np.ndarray | None]]:
-    """(name, changed float32 images in [0, 1], their labels), a row of the calibration table each.
+    """(name, changed float32 images in [0, 1], their labels) for each row of the calibration table.
 
-    Small changes that should move a score little come first, then two failures that should move it far.
+    Small changes, which should hardly move a score, come first, then two failures, which should move it far.
     """
     clean = np.asarray(to_float(images))
     rng = np.random.default_rng(0)
@@ -292,15 +293,15 @@ def _changes(images: np.ndarray, labels: np.ndarray) -> Iterator[tuple[str, np.n
 def calibrate(
     judge: Judge, train_images: np.ndarray, test_images: np.ndarray, test_labels: np.ndarray
 ) -> dict[str, Any]:
-    """How a judge takes changes that it should not mind, and what it makes of noise.
+    """Measure how a judge responds to small changes and to noise.
 
     Args:
-        train_images: uint8 (n, h, w, c), not trained on; for the floor.
+        train_images: uint8 (n, h, w, c), not used for training; for the floor.
         test_images, test_labels: uint8 (m, h, w, c) and (m,).
 
     Returns:
-        `test_accuracy`; `frechet_floor` and its `frechet_floor_n`; `calibration`, rows of change, accuracy (None where
-        the images have no class), mean confidence, and Frechet distance to the features of the clean test images.
+        `test_accuracy`; `frechet_floor` and its `frechet_floor_n`; `calibration`, rows of change, accuracy (None for
+        images without a class), mean confidence, and Frechet distance to the features of the clean test images.
     """
     n = min(len(train_images), len(test_images))
     reference, rows = judge.features(test_images), []

@@ -1,9 +1,9 @@
-"""Judges: small classifiers of known datasets, in whose features generated images are compared with real ones.
+"""Judges: small classifiers of known datasets, whose features are used to compare generated images with real ones.
 
-Inception was trained on photographs and has little to say about digits. A judge was trained on the very dataset. But a
-judge that has only seen clean images is fragile: noise that no person notices moves its features further than a bad
-generator would. So judges are trained with noise, lifted backgrounds, contrast, small warps and resizing, and on noise
-images that belong to no class; and `card.json` beside each tells how far such changes still move its scores.
+Inception was trained on photographs and is a poor measure for digits; a judge was trained on the dataset itself. But a
+judge trained only on clean images is fragile: imperceptible noise moves its features further than a bad generator
+would. Therefore judges are trained with noise, lifted backgrounds, contrast, small warps and resizing, and on noise
+images that belong to no class; the `card.json` of each judge records how far such changes still move its scores.
 """
 
 import hashlib
@@ -23,13 +23,13 @@ WEIGHTS = Path("variables/variables.data-00000-of-00001")
 
 
 def held_out(n_images: int) -> int:
-    """How many of the first training images, at most a sixth, no judge trains on: they choose settings and give the
-    floor."""
+    """The number of first training images, at most a sixth, that no judge is trained on: they choose settings and give
+    the floor."""
     return min(10_000, n_images // 6)
 
 
 class Judge:
-    """An exported judge. `load_features` knows it by its `name`; `sha256` says which weights it has."""
+    """An exported judge. `name` is its name for `load_features`; `sha256` identifies its weights."""
 
     def __init__(
         self, dataset: str, path: Path, sha256: str, n_classes: int, image_shape: tuple[int, ...], batch: int = 500
@@ -65,7 +65,7 @@ def load_judge(path_or_name: str | os.PathLike) -> Judge:
     """The judge in a folder, or the one of that name in `saved_models/`, e.g. `load_judge("mnist")`.
 
     Raises:
-        UserError: there is none, or its weights are not those that its card describes.
+        UserError: no such judge, or its weights are not those that its card describes.
     """
     places = [Path(path_or_name), SAVED_MODELS / f"judge-{path_or_name}"]
     folder = next((place for place in places if (place / "saved_model.pb").is_file()), None)
@@ -75,24 +75,24 @@ def load_judge(path_or_name: str | os.PathLike) -> Judge:
     try:
         card = json.loads((folder / "card.json").read_text())
     except (OSError, ValueError):
-        raise UserError(f"The judge in {folder} has no readable card.json: train it anew, with --force.") from None
+        raise UserError(f"The judge in {folder} has no readable card.json: train it again with --force.") from None
     if "palette" in card:
-        raise UserError(f"{folder} is a segmenter: name it segmenter:{card['judge']}, of translations of label maps.")
+        raise UserError(f"{folder} is a segmenter: use segmenter:{card['judge']}, for translations of label maps.")
     sha256 = sha256_of(folder / WEIGHTS)
     if card["sha256"] != sha256:
-        raise UserError(f"The weights in {folder} are not those of its card.json: train it anew, with --force.")
+        raise UserError(f"The weights in {folder} are not those of its card.json: train it again with --force.")
     return Judge(card["dataset"], folder, sha256, card["n_classes"], tuple(card["image_shape"]))
 
 
 def place_of(name: str, out: str | os.PathLike | None, force: bool) -> Path:
-    """The folder to which a judge goes: `out`, or `saved_models/judge-NAME`.
+    """The folder of a new judge: `out`, or `saved_models/judge-NAME`.
 
     Raises:
-        UserError: one is there already, and `force` is not given.
+        UserError: it holds a judge and `force` is not given.
     """
     folder = Path(out) if out is not None else SAVED_MODELS / f"judge-{name}"
     if (folder / "saved_model.pb").exists() and not force:
-        raise UserError(f"{folder} already holds a judge: give --force to train it anew, or -o for another folder.")
+        raise UserError(f"{folder} already holds a judge: use --force to train it again, or -o for another folder.")
     return folder
 
 

@@ -1,4 +1,4 @@
-"""The changes of photographs and their label maps with which segmenters are trained."""
+"""Augmentation of photographs and label maps for training segmenters."""
 
 import numpy as np
 import tensorflow as tf
@@ -9,16 +9,16 @@ from tfgans.features.segmenter_networks import Segmentation
 def crops(
     images: tf.Tensor, maps: tf.Tensor, seed: tf.Tensor, setting: Segmentation, image_shape: tuple[int, int, int]
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Random crops of images and of their maps, zoomed and mirrored alike; each image has its own.
+    """Random crops of images and their maps, zoomed and mirrored together, independently for each image.
 
     Args:
         images: float32 (n, h, w, 3).
-        maps: uint8 (n, h, w, 1); pixels take the nearest one.
+        maps: uint8 (n, h, w, 1); resampled by the nearest pixel.
         seed: int32 (2,); the same seed gives the same crops.
         image_shape: (h, w, 3).
 
     Returns:
-        (n, crop, crop, 3) and (n, crop, crop, 1); where a crop is larger than its image, it is mirrored outwards.
+        (n, crop, crop, 3) and (n, crop, crop, 1); an image smaller than the crop is mirrored outwards.
     """
     seeds = iter(tf.unstack(tf.random.experimental.stateless_split(seed, 5)))
     n, crop = tf.shape(images)[0], setting.crop
@@ -29,7 +29,7 @@ def crops(
     zoom = tf.exp(draw(np.log(setting.zoom[0]), np.log(setting.zoom[1])))
 
     def axis(size: int, flipped: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Slope and offset from a pixel of the crop to one of the image; 0 is the centre of the first."""
+        """Slope and offset from a pixel of the crop to a pixel of the image; 0 is the centre of the first."""
         first = (size - zoom * crop) * draw(0.0, 1.0)
         slope = tf.where(flipped, -zoom, zoom)
         return slope, tf.where(flipped, first + zoom * (crop - 0.5), first + zoom * 0.5) - 0.5
@@ -53,7 +53,7 @@ def crops(
 
 
 def jitter(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Light, colours, sharpness and noise that a segmenter should not mind; a quarter of the images is spared each.
+    """Changes of light, colour, sharpness and noise for training a segmenter; each leaves out a quarter of the images.
 
     Images: float32 (n, h, w, 3) in [0, 1], of equal sides; the same seed gives the same changes.
     """

@@ -1,4 +1,4 @@
-"""Trains a segmenter: the loop, the export, and the card that says how well it reads real photographs."""
+"""Training segmenters: training loop, export, and a card with scores on real photographs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tfgans.files import write_json
 from tfgans.layers import mirror
 from tfgans.training.environment import usable_precision
 
-VOID = 255  # in the place of a class: a pixel that does not count
+VOID = 255  # class of pixels that do not count
 
 # ---------------------------------------------------------------------------------------------------------- training
 
@@ -33,7 +33,7 @@ VOID = 255  # in the place of a class: a pixel that does not count
 def class_weights(maps: np.ndarray, n_classes: int, power: float) -> np.ndarray:
     """A weight for each class, float32 (n_classes,): the inverse of its share of the pixels to a power.
 
-    The mean over the pixels that count is 1. `maps` holds classes and VOID; a class that is not there has the weight 0.
+    The mean weight of the pixels that count is 1. `maps` holds classes and VOID; absent classes have the weight 0.
     """
     counts = np.bincount(maps.ravel(), minlength=VOID + 1)[:n_classes].astype(np.float64)
     weights = np.where(counts > 0, np.maximum(counts, 1.0), np.inf) ** -power if power else (counts > 0).astype(float)
@@ -57,7 +57,7 @@ def _step_function(
     weights: np.ndarray,
     seed: int,
 ) -> Callable[..., tf.Tensor]:
-    """One training step: uint8 images and maps, and the step's number, from which its augmentation comes."""
+    """A training step on uint8 images and maps; its augmentation follows from the step number."""
 
     @tf.function(reduce_retracing=True)
     def step(images: tf.Tensor, maps: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
@@ -75,9 +75,9 @@ def _step_function(
 def _fit(
     model: keras.Model, setting: Segmentation, images: np.ndarray, maps: np.ndarray, seed: int, steps: int
 ) -> tuple[float, float]:
-    """Train `model` in place: AdamW under a cosine, with a progress line.
+    """Train `model` in place with AdamW and a cosine schedule, with a progress line.
 
-    Returns the mean losses of the first and of the last twentieth of the steps.
+    Returns the mean losses of the first and the last twentieth of the steps.
     """
     batch_size = min(setting.batch_size, len(images))
     warmup = min(200, steps // 10)
@@ -106,7 +106,7 @@ def _fit(
 
 
 def _export(model: keras.Model, folder: Path) -> None:
-    """Write a SavedModel with the endpoint `logits`, of images of any size: mirrored up to what the network takes."""
+    """Write a SavedModel with the endpoint `logits` for images of any size, mirrored up to sizes the network takes."""
 
     def logits(images: tf.Tensor) -> tf.Tensor:
         height, width = tf.unstack(tf.shape(images)[1:3])
@@ -114,7 +114,7 @@ def _export(model: keras.Model, folder: Path) -> None:
         return model(padded, training=False)[:, :height, :width]
 
     module = tf.Module()
-    module.weights = [weight.value for weight in model.weights]  # each once; the optimizer's stay behind
+    module.weights = [weight.value for weight in model.weights]  # each once, without the optimizer's
     signature = [tf.TensorSpec([None, None, None, 3], tf.float32, name="images")]
     module.logits = tf.function(logits, input_signature=signature)
     tf.saved_model.save(module, str(folder))
@@ -135,15 +135,15 @@ def train_segmenter(
 ) -> dict[str, Any]:
     """Train the segmenter of a data set, export it to `out_dir` with its `card.json`, and return the card.
 
-    What the end of training leaves is exported: the test images choose nothing, they are only reported.
+    The network at the end of training is exported: the test images are not used for any choice.
 
     Args:
-        train, test: what it learns from and what it is measured on; the role source is the label maps, with a palette,
-            and perhaps instance maps, the role target the photographs.
+        train, test: training and test data; the role source holds the label maps, with a palette and optional instance
+            maps, the role target the photographs.
         setting: default: that of `name` in SEGMENTERS.
         seed: of initial weights, order and augmentation.
-        epochs, steps: passes over the training images, or steps in their place; default: the setting's epochs.
-        command: what the card gives as the way to train this segmenter again.
+        epochs, steps: passes over the training images, or steps instead; default: the setting's epochs.
+        command: the command on the card that trains this segmenter again.
     """
     setting = SEGMENTERS[name] if setting is None else setting
     started = time.time()
@@ -205,10 +205,10 @@ def train_segmenter_command(
     epochs: int | None = None,
     force: bool = False,
 ) -> dict[str, Any]:
-    """What `tfgans judge train NAME` does for a segmenter: load, train, export to `out` or `saved_models/judge-NAME`.
+    """Implements `tfgans judge train NAME` for a segmenter: load, train, export to `out` or `saved_models/judge-NAME`.
 
     Raises:
-        UserError: no data, or a judge is there already and `force` is not given.
+        UserError: no data, or a judge exists and `force` is not given.
     """
     setting = SEGMENTERS[name]
     folder = place_of(name, out, force)
@@ -223,9 +223,9 @@ def train_segmenter_command(
 
 
 def load_pairs(setting: Segmentation, dataset: str, split: str) -> Domains:
-    """The photographs of a data set, as the role target, and their label maps, in tests also their instance maps."""
+    """The photographs (role target) and label maps of a data set, for tests also the instance maps."""
     if not dataset.startswith("pairs:"):
-        raise UserError(f"A segmenter learns from pairs of photographs and label maps, pairs:PATH, not {dataset}.")
+        raise UserError(f"A segmenter is trained on pairs of photographs and label maps, pairs:PATH, not {dataset}.")
     maps = [setting.maps] + ([setting.instances] if setting.instances and split == "test" else [])
     return load_domains(
         dataset,
@@ -241,7 +241,7 @@ def load_pairs(setting: Segmentation, dataset: str, split: str) -> Domains:
 
 
 def _changes(photos: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """(name, photographs): as they are, as a soft and as a noisy translation of them would be, and without a clue."""
+    """(name, photographs): unchanged, as in a blurred and in a noisy translation, and unrelated to the maps."""
     yield "clean", photos
     height, width = photos.shape[1:3]
     coarse = tf.image.resize(tf.cast(photos, tf.float32), [height // 2, width // 2], antialias=True)
@@ -254,13 +254,13 @@ def _changes(photos: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def calibrate(segmenter: Segmenter, test: Domains) -> dict[str, Any]:
-    """How a segmenter reads the test photographs, from one confusion matrix of all their pixels.
+    """Score the segmentation of the test photographs, from one confusion matrix of all their pixels.
 
     Returns:
         `pixel_accuracy`, `class_accuracy`, `mean_iou`; `iou` of each class that occurs, by name; `calibration`, rows of
-        change, pixel accuracy and mean IoU, in the last of which the photographs are not those of the label maps; where
-        there are instance maps, `instances_found` in what it reads and in the true masks, which only the watershed
-        loses.
+        change, pixel accuracy and mean IoU, the last one with photographs that do not belong to the label maps; if
+        there are instance maps, `instances_found` in the segmentation and in the true masks, where only the watershed
+        loses some.
     """
     palette = segmenter.palette
     photos = next(iter(test.by_role["target"].values())).images

@@ -1,9 +1,9 @@
-"""Segmenters: small fully convolutional networks that read the classes of a data set in photographs.
+"""Segmenters: small fully convolutional networks that segment photographs into the classes of a data set.
 
-They score photographs that were made of label maps: if these look real, a network that was trained on real ones finds
-in them what they were made of (the FCN score of Isola et al. 2016, arXiv:1611.07004, section 4, after Salimans et al.).
-The scores are a segmenter's own: the paper's are an FCN-8s's. `card.json` beside each says how well it reads real
-photographs, which no made ones can be expected to surpass.
+They score photographs generated from label maps: if these look real, a network trained on real photographs recovers
+the label maps (the FCN score of Isola et al. 2016, arXiv:1611.07004, section 4, after Salimans et al.). Scores of
+different segmenters are not comparable: the paper used an FCN-8s. The `card.json` of each records its scores on real
+photographs, which generated ones cannot be expected to exceed.
 """
 
 import json
@@ -24,7 +24,7 @@ SCORES = ("pixel_accuracy", "class_accuracy", "mean_iou")
 
 
 class Segmenter:
-    """An exported segmenter; `sha256` says which weights it has, `score` how it reads the real test photographs."""
+    """An exported segmenter; `sha256` identifies its weights, `score` holds its scores on real test photographs."""
 
     def __init__(
         self, dataset: str, path: Path, sha256: str, palette: Palette, score: dict[str, float], batch: int = 16
@@ -35,12 +35,12 @@ class Segmenter:
         self._model = tf.saved_model.load(str(path))
 
     def ids(self, images: np.ndarray) -> np.ndarray:
-        """The ids of the palette in images, uint8 (n, h, w, 1 or 3) of any size: uint8 (n, h, w, 1).
+        """Segment images, uint8 (n, h, w, 1 or 3) of any size, into ids of the palette: uint8 (n, h, w, 1).
 
-        Classes that measures leave out are never among them.
+        Classes excluded from measures are never predicted.
         """
         if images.dtype != np.uint8:
-            raise ValueError(f"images to segment are uint8, not {images.dtype}")
+            raise ValueError(f"images to segment must be uint8, not {images.dtype}")
         images = np.broadcast_to(images, (*images.shape[:3], 3))
         parts = []
         for first in range(0, len(images), self.batch):
@@ -50,7 +50,7 @@ class Segmenter:
 
 
 def evaluated(palette: Palette) -> np.ndarray:
-    """The ids of the classes that measures count, uint8, in their order: the channels of a segmenter's logits."""
+    """The ids of the classes that count in measures, uint8, in the order of the channels of a segmenter's logits."""
     return np.setdiff1d(np.arange(len(palette)), palette.ignored).astype(np.uint8)
 
 
@@ -58,7 +58,7 @@ def load_segmenter(path_or_name: str | os.PathLike) -> Segmenter:
     """The segmenter in a folder, or the one of that name in `saved_models/`, e.g. `load_segmenter("cityscapes")`.
 
     Raises:
-        UserError: there is none, it is a judge that does not segment, or its weights are not those of its card.
+        UserError: no such segmenter, a judge that does not segment, or weights that are not those of its card.
     """
     places = [Path(path_or_name), SAVED_MODELS / f"judge-{path_or_name}"]
     folder = next((place for place in places if (place / "saved_model.pb").is_file()), None)
@@ -71,11 +71,11 @@ def load_segmenter(path_or_name: str | os.PathLike) -> Segmenter:
     try:
         card: dict[str, Any] = json.loads((folder / "card.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        raise UserError(f"The segmenter in {folder} has no readable card.json: train it anew, with --force.") from None
+        raise UserError(f"The segmenter in {folder} has no readable card.json: train it again with --force.") from None
     if "palette" not in card:
-        raise UserError(f"The model in {folder} does not segment: name another, {' or '.join(SEGMENTERS)}.")
+        raise UserError(f"The model in {folder} does not segment: choose another, {' or '.join(SEGMENTERS)}.")
     sha256 = sha256_of(folder / WEIGHTS)
     if card["sha256"] != sha256:
-        raise UserError(f"The weights in {folder} are not those of its card.json: train it anew, with --force.")
+        raise UserError(f"The weights in {folder} are not those of its card.json: train it again with --force.")
     score = {measure: card[measure] for measure in SCORES}
     return Segmenter(card["judge"], folder, sha256, palette_of(card["palette"]), score)

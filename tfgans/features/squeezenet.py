@@ -1,8 +1,8 @@
-"""SqueezeNet 1.1 (Iandola et al., arXiv:1602.07360): a classifier of ImageNet in 1.2M parameters, to compare images in.
+"""SqueezeNet 1.1 (Iandola et al., arXiv:1602.07360), an ImageNet classifier of 1.2M parameters for comparing images.
 
-It stands in where VGG19 or Inception weights cannot be had. Its numbers are its own: a Frechet distance of SqueezeNet
-features is not an FID, and the `squeezenet distance` below is not LPIPS. The weights are a Keras HDF5 file of the
-original Caffe model (its layer names, with top).
+It is used where VGG19 or Inception weights are not available. Its scores are not comparable with theirs: a Frechet
+distance of SqueezeNet features is not an FID, and the `squeezenet distance` below is not LPIPS. The weights are a Keras
+HDF5 file of the original Caffe model (its layer names, with top).
 """
 
 import hashlib
@@ -30,11 +30,11 @@ FIRES = {  # name: (squeeze, expand) filters; a fire module has 2*expand channel
 }
 POOLED_BEFORE = ("fire2", "fire4", "fire6")
 LAYERS = ("conv1", *FIRES, "features", "logits")
-SMALLEST = 31  # pixels: below that nothing is left for the last pooling
+SMALLEST = 31  # pixels; smaller images leave nothing for the last pooling
 TRAINED_AT = 227
-# After the first convolution and each resolution's last modules: the layers that LPIPS takes from SqueezeNet.
+# After the first convolution and the last modules of each resolution: the layers that LPIPS uses.
 DISTANCE_LAYERS = ("conv1", "fire3", "fire5", "fire6", "fire7", "fire8", "fire9")
-# The mean squared length of the feature vectors of each, over the photographs of Set5 and Set14.
+# The mean squared length of each layer's feature vectors on the photographs of Set5 and Set14.
 USUAL = dict(zip(DISTANCE_LAYERS, (87.1e3, 545e3, 655e3, 1.38e6, 354e3, 317e3, 61.1e3), strict=True))
 FLOOR = 0.1  # of the floored distance
 
@@ -51,10 +51,10 @@ def squeezenet(
     | conv1 | (n, (h-1)//2, (w-1)//2, 64) | after the ReLU |
     | fire2 ... fire9 | (n, h/4 ... h/16, w/4 ... w/16, 128 ... 512) | both expansions after the ReLU |
     | features | (n, 512) | fire9 averaged over space |
-    | logits | (n, 1000) | ImageNet classes before the softmax; none is negative, the last convolution has a ReLU |
+    | logits | (n, 1000) | ImageNet classes before the softmax; never negative, as the last convolution has a ReLU |
 
-    A sequence of names gives a list of outputs, of one name the output alone. The network was trained at 227 pixels;
-    features of much smaller images are weak. Nothing is trainable, but gradients reach the images.
+    Several names give a list of outputs, one name a single output. The network was trained at 227 pixels; features of
+    much smaller images are weak. Nothing is trainable, but gradients reach the images.
 
     Raises UserError for an unknown layer and for a file that is missing or not SqueezeNet 1.1's.
     """
@@ -67,7 +67,7 @@ def squeezenet(
 
     images = keras.Input(input_shape, name="images")
     outputs = _network(images)
-    # Built whole and then cut, so that the file is checked whole whichever layer is asked for.
+    # Built as a whole and then cut, so that the whole file is checked whichever layer is requested.
     whole = keras.Model(images, outputs)
     _load(whole, path)
     wanted = [outputs[name] for name in names]
@@ -77,7 +77,7 @@ def squeezenet(
 
 
 def _network(images: keras.KerasTensor) -> dict[str, keras.KerasTensor]:
-    """Every layer's output by name. Convolutions are named as in the file, "_" for the "/" that Keras 3 forbids."""
+    """Every layer's output by name. Convolutions are named as in the file, with "_" for "/", which Keras 3 forbids."""
 
     def conv(x: keras.KerasTensor, filters: int, size: int, name: str, **options) -> keras.KerasTensor:
         # float32 whatever the global policy: scores must not depend on how the GAN was trained.
@@ -100,7 +100,7 @@ def _network(images: keras.KerasTensor) -> dict[str, keras.KerasTensor]:
 
 
 def _load(model: keras.Model, path: str | os.PathLike) -> None:
-    """Weights by layer name, all or nothing: each layer of the model, each weight of the file, the exact shapes."""
+    """Load weights by layer name, all or nothing: every layer, every weight of the file, exact shapes."""
     path = os.fspath(path)
     if not os.path.isfile(path):
         raise UserError(f"there is no weights file {path}")
@@ -131,13 +131,13 @@ def squeezenet_distance(
 ) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
     """The function (a, b) -> `squeezenet distance` (n,), from 0 (equal) to 2, of images (n, h, w, 3) in [-1, 1].
 
-    At each place of each layer the two feature vectors are scaled to length 1 and their squared difference is summed
-    over channels; then the mean over space and over layers. That is LPIPS (Zhang et al., arXiv:1801.03924, equation 1)
-    without its learnt channel weights, which makes it another measure: never call it LPIPS. Differentiable.
+    At each position of each layer the two feature vectors are scaled to length 1 and their squared difference is summed
+    over channels; then it is averaged over space and over layers. This is LPIPS (Zhang et al., arXiv:1801.03924,
+    equation 1) without its learnt channel weights, a different measure: never call it LPIPS. Differentiable.
 
-    On flat surfaces features are small, and scaling them makes much of what no eye sees: noise of one level of 255 has
-    a distance there of half that of a bicubic enlargement. So with a `floor` a vector f becomes
-    f / sqrt(|f|^2 + floor * USUAL): short ones stay short.
+    On flat surfaces features are small, and scaling them amplifies invisible differences: there, noise of one level of
+    255 has half the distance of a bicubic enlargement. With a `floor`, a vector f becomes
+    f / sqrt(|f|^2 + floor * USUAL), so short vectors stay short.
 
     Raises UserError as `squeezenet` does, and for images below 31 pixels.
     """
@@ -146,7 +146,7 @@ def squeezenet_distance(
     def unit(features: tf.Tensor, least: float) -> tf.Tensor:
         if least:
             return features * tf.math.rsqrt(tf.reduce_sum(features**2, -1, keepdims=True) + least)
-        # bounds the sum of squares from below, so that an all-zero place has a gradient of 0, not NaN
+        # bounds the sum of squares from below, so that the gradient at an all-zero position is 0, not NaN
         return tf.math.l2_normalize(features, -1, 1e-10)
 
     def distance(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
@@ -164,10 +164,10 @@ def squeezenet_distance(
 
 
 class SqueezeNetFeatures:
-    """The feature network of the metrics: `features(images)` gives (n, 512) NumPy.
+    """The feature network of the metrics: `features(images)` returns (n, 512) NumPy.
 
-    Images are resized to `size` pixels, by default the 227 that the network was trained at, with antialiased bilinear
-    interpolation. `name` states network and size, `sha256` the weights file: a score without both means nothing.
+    Images are resized to `size` pixels, by default the 227 of its training, with antialiased bilinear
+    interpolation. `name` states network and size, `sha256` the weights file: a score requires both.
     """
 
     n_classes = 0
@@ -189,7 +189,7 @@ class SqueezeNetFeatures:
     def features(self, images: np.ndarray) -> np.ndarray:
         """images uint8 or float in [0, 1], (n, h, w, 1 or 3), any size. Returns float32 (n, 512).
 
-        Raises ValueError for other shapes and ranges; images in [-1, 1] are a mistake that a score would not show.
+        Raises ValueError for other shapes and ranges; images in [-1, 1] would otherwise go unnoticed.
         """
         images = np.asarray(images)
         if images.ndim != 4 or images.shape[-1] not in (1, 3):

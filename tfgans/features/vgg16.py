@@ -1,10 +1,10 @@
-"""VGG16 to compare images in, before the activations, as ESRGAN does.
+"""VGG16 features before the activations for comparing images, as in ESRGAN.
 
 Simonyan and Zisserman (arXiv:1409.1556); Wang et al., "ESRGAN" (arXiv:1809.00219), section 3.3: features before the
-activation are denser than after it, where most are 0, and keep the brightness of what is made.
+activation are denser than after it, where most are 0, and preserve the brightness of generated images.
 
-The weights at hand are not those of ImageNet: they began as these and were tuned to find edges (HED, arXiv:1504.06375)
-on BSDS500. What is measured or trained with them is called "VGG16 (HED)".
+The available weights are not those of ImageNet: they were initialized with these and fine-tuned to find edges (HED,
+arXiv:1504.06375) on BSDS500. Everything measured or trained with them is called "VGG16 (HED)".
 """
 
 import os
@@ -17,9 +17,9 @@ import tfgans.training.keras_defaults  # noqa: F401  (before layers are made)
 from tfgans.errors import UserError
 
 MEAN_BGR = (103.939, 116.779, 123.68)
-DISTANCE_LAYERS = ("block2_conv2", "block5_conv3")  # fine textures, and what they belong to
-# By what the mean squared difference of each is divided. Photographs of BSD200 and their bicubic enlargements by 4 are
-# then 0.40 apart in each, as in SqueezeNet with its floor; the distance's gradient, 4e-3, is that of SqueezeNet's, too.
+DISTANCE_LAYERS = ("block2_conv2", "block5_conv3")  # fine textures, and the objects they belong to
+# Divisors of the mean squared difference of each layer. Photographs of BSD200 and their bicubic enlargements by 4 are
+# then 0.40 apart in each, as in SqueezeNet with its floor; the distance's gradient, 4e-3, also equals SqueezeNet's.
 UNIT = dict(zip(DISTANCE_LAYERS, (39e3, 78.0), strict=True))
 
 
@@ -28,11 +28,11 @@ def vgg16(
     layer: str | Sequence[str] = DISTANCE_LAYERS,
     input_shape: tuple[int | None, int | None, int] = (None, None, 3),
 ) -> keras.Model:
-    """A frozen model from images (n, h, w, 3), RGB in [-1, 1], to one convolution's values or a list, float32.
+    """A frozen model from images (n, h, w, 3), RGB in [-1, 1], to the values of one convolution or a list, float32.
 
     `layer` is `block1_conv1` to `block5_conv3`, or several; their values are those before the ReLU, (n, h', w', c)
-    with h' = h divided by 1, 2, 4, 8 or 16 in blocks 1 to 5. Colours are converted inside to what VGG was trained on:
-    BGR in [0, 255] minus the mean colour. Under a mixed-precision policy the convolutions follow the policy.
+    with h' = h divided by 1, 2, 4, 8 or 16 in blocks 1 to 5. Colours are converted to VGG's input: BGR in [0, 255]
+    minus the mean colour. Under a mixed-precision policy the convolutions follow the policy.
 
     `path` is a weights file without top for `keras.applications.VGG16`, or None for random weights. Nothing is
     trainable, but gradients reach the images.
@@ -79,7 +79,7 @@ def _load(backbone: keras.Model, path: str | os.PathLike) -> None:
 def vgg16_distance(path: str | os.PathLike | None) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
     """The function (a, b) -> distance (n,), from 0 (equal), of images (n, h, w, 3) in [-1, 1].
 
-    Of each of DISTANCE_LAYERS the mean squared difference, in its UNIT; then the mean over the layers. Differentiable.
+    The mean squared difference of each of DISTANCE_LAYERS, in its UNIT, averaged over the layers. Differentiable.
 
     Raises UserError as `vgg16` does.
     """

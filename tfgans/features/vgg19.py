@@ -1,9 +1,9 @@
-"""VGG19 as the SRGAN paper compares images in: the "VGG loss" is the mean squared difference of these features.
+"""VGG19 features as in the SRGAN paper: the "VGG loss" is the mean squared difference of these features.
 
 Ledig et al., "Photo-Realistic Single Image Super-Resolution Using a Generative Adversarial Network" (arXiv:1609.04802):
 section 2.2.1 takes the feature map phi_i,j of "the j-th convolution (after activation) before the i-th maxpooling
 layer", section 3.2 rescales the feature maps by 1/12.75, so that losses are comparable to the MSE of images in [-1, 1]
-(which multiplies the loss by about 0.006).
+(this multiplies the loss by about 0.006).
 """
 
 import os
@@ -28,8 +28,8 @@ def vgg19(
 
     `layer` is a convolution, `block1_conv1` to `block5_conv4`, or the paper's name for one, `vgg22` or `vgg54`.
     Features are those after the ReLU, as in SRGAN (ESRGAN takes them before). h' is h divided by 1, 2, 4, 8 or 16 in
-    blocks 1 to 5. Colours are converted inside to what VGG was trained on: BGR in [0, 255] minus the mean colour. Under
-    a mixed-precision policy the convolutions follow the policy; input and output stay float32.
+    blocks 1 to 5. Colours are converted to VGG's input: BGR in [0, 255] minus the mean colour. Under a mixed-precision
+    policy the convolutions follow the policy; input and output stay float32.
 
     `weights` is "imagenet" (downloaded once by Keras), the path of a weights file without top (`..._notop.h5`), or None
     for random weights. Nothing is trainable, but gradients reach the images.
@@ -63,7 +63,7 @@ def _backbone(weights: str | os.PathLike | None) -> keras.Model:
             reason = " ".join(str(error).split())
             raise UserError(
                 f"could not download VGG19's ImageNet weights ({reason}); "
-                "fetch that file elsewhere and give its path: weights=PATH"
+                "download the file elsewhere and give its path: weights=PATH"
             ) from error
     model = build(None)
     if weights is not None:
