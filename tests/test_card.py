@@ -126,7 +126,7 @@ def test_rows_have_readable_names() -> None:
     assert label(Row("a", "cycle_l1", direction="a_to_b")) == "Cycle l1, a to b"
     made = card(class_histogram=([0.0, 1.0], [0.0, 0.8]), code_turns=([0.9, -0.1], [-0.9, 0.3]), modes=(8.0, 7.0))
     shown = dict(lines(made.measurements))
-    assert shown["Share of each class, as the judge reads it"] == "0.00  0.90"
+    assert shown["Share of each class, by the judge"] == "0.00  0.90"
     # another training has other codes: these are not averaged
     assert shown["Rank correlation of each continuous code with the slant of the strokes"] == "0.90  -0.10; -0.90  0.30"
     assert shown["Modes covered"] == "7.5 ± 0.71"

@@ -109,7 +109,7 @@ BAD = [
     ("evaluate notes", "notes is not a run folder"),
     ("evaluate unrolled-gaussians8 wgan-mnist", "measure it alone and without --card"),
     ("evaluate unrolled-gaussians8 --card new", "without --card, which takes runs"),
-    ("evaluate unrolled-gaussians8 --test folder:empty", "restores nothing: leave --test out"),
+    ("evaluate unrolled-gaussians8 --test folder:empty", "not a restoration; leave --test out"),
     ("evaluate unrolled-gaussians8 --degradation gray", "not a restoration; leave --degradation out"),
     ("generate unrolled-gaussians8 -o kept.png/x.png", "kept.png cannot be used (File exists); name another place"),
     ("generate acgan-mnist --labels cat", "labels are numbers and ranges such as 0-9 or 3,1,4; 'cat' is not"),

@@ -108,7 +108,9 @@ def test_roles_and_natural_order(tmp_path):
     for name in ("view10", "view2", "view1"):
         for i in range(3):
             write(tmp_path / "train" / name / f"{i}.png", picture(i))
-    with pytest.raises(UserError, match="has the sets view1, view2, view10; name two with sets: {source: ..., target"):
+    with pytest.raises(
+        UserError, match="has the sets view1, view2, view10; choose two with sets: {source: ..., target"
+    ):
         load_domains(f"pairs:{tmp_path}", minimum=1)
     roles = {"target": "view2", "source": "view10"}
     found = load_domains(f"pairs:{tmp_path}", roles=roles, minimum=1)
@@ -187,7 +189,7 @@ def test_halves_of_the_test_split_correspond():
 
 
 def test_degradations_go_with_halves(tmp_path):
-    with pytest.raises(UserError, match="a degradation makes the second"):
+    with pytest.raises(UserError, match="a degradation for the second half"):
         load_domains("domains:mnist5k", pairing="halves")
     with pytest.raises(UserError, match="a degradation needs the pairing 'halves'"):
         load_domains("domains:mnist5k,mnist5k", degradation="negative")
@@ -288,7 +290,7 @@ def test_gray_labels_without_a_palette_are_images_with_a_hint(street, caplog):
 
 def test_a_palette_without_maps(tmp_path):
     two_folders(tmp_path)
-    with pytest.raises(UserError, match="set named label, or for the role source"):
+    with pytest.raises(UserError, match="set named label or the role source"):
         load_domains(f"domains:{tmp_path}", palette="camvid")
     with pytest.raises(UserError, match="a palette needs a folder of sets with maps"):
         load_domains("domains:mnist5k,mnist5k", palette="camvid")

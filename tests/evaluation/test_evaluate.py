@@ -163,7 +163,7 @@ def test_card_over_seeds(runs: list[Path], tmp_path: Path) -> None:
         evaluate(runs[:1], card=folder, add=True, features="judge:mnist")
     with pytest.raises(UserError, match="another steps"):
         evaluate(runs[3:], card=folder, add=True, features="nothing")  # before anything is measured
-    with pytest.raises(UserError, match="has no judge; compare in another network: .tfgans evaluate RUN --features"):
+    with pytest.raises(UserError, match="has no judge; use another network: .tfgans evaluate RUN --features"):
         evaluate(runs[:1])
     with pytest.raises(UserError, match="leave --test out"):
         evaluate(runs[:1], features="judge:mnist", tests=["mnist5k"])

@@ -151,7 +151,7 @@ def test_real_photographs_score_as_the_card_says_and_made_ones_below(
     assert all(found[name, "model"] < found[name, "real"] for name in segmenters.SCORES)
     assert protocol["segmenter_sha256"] == trained[1]["sha256"]
     other = dataclasses.replace(maps, palette=palette("facades"))
-    with pytest.raises(UserError, match="other classes than those of the palette facades"):
+    with pytest.raises(UserError, match="other classes than the palette facades"):
         read_segments(subject, {"label_map": other}, sets, test="toy")
 
 

@@ -17,7 +17,7 @@ def test_too_few_images_have_no_frechet_distance(capsys: pytest.CaptureFixture[s
     sets = {"model": features(2 * D - 1, 1), "train": features(40, 2)}
     assert frechet_rows(features(40, 0), sets, "faces", test="faces") == []
     assert (
-        "faces: 15 images are too few for a Frechet distance in 8 features, which takes 16" in capsys.readouterr().err
+        "faces: 15 images are too few for a Frechet distance in 8 features, which needs 16" in capsys.readouterr().err
     )
     rows = kernel_rows(features(40, 0), sets, test="faces")
     assert [(row.measure, row.of, row.test) for row in rows] == [

@@ -124,7 +124,7 @@ def test_what_is_no_pair(pairs: str, tmp_path: Path) -> None:
         declare(tmp_path / "m", {"translate": (lambda x: x, Endpoint({"images": PHOTO}, {"images": PHOTO}))})
     )
     write(tmp_path / "pairs" / "test" / "B" / "of_none.png", 7)
-    with pytest.raises(UserError, match="are no pairs: file names do not agree"):
+    with pytest.raises(UserError, match="are not pairs: file names do not match"):
         paired_translation.measure(model, subject(pairs, pairing="shuffled"))
     with pytest.raises(UserError, match="of_none"):
         paired_translation.measure(model, subject(pairs))

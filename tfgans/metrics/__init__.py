@@ -1,4 +1,4 @@
-"""Scores of generated images. Features and logits come from `tfgans.features`; everything here takes NumPy arrays."""
+"""Scores of generated images. Features and logits come from `tfgans.features`; all functions take NumPy arrays."""
 
 from tfgans.metrics.classes import category_accuracy, class_histogram, kl_to_uniform, label_accuracy
 from tfgans.metrics.codes import code_effects, sharpness, slant, stroke_width, width

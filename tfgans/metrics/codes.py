@@ -1,11 +1,11 @@
-"""Properties of digits that can be measured, and what a continuous code does to them: turn, thicken, widen?"""
+"""Measurable properties of digits, and the effect of continuous codes on them: slant, stroke width, digit width."""
 
 import numpy as np
 from scipy.stats import spearmanr
 
 
 def slant(images: np.ndarray) -> np.ndarray:
-    """How far strokes lean to the right, in pixels per pixel upwards, (n,), from images (n, h, w, c), bright on dark.
+    """How far strokes lean to the right, in pixels per pixel upwards, (n,), for images (n, h, w, c), bright on dark.
 
     The slope of the ink's centre line: the covariance of its columns and rows over the variance of its rows. An image
     without ink, or with a single row of it, has 0.
@@ -14,16 +14,16 @@ def slant(images: np.ndarray) -> np.ndarray:
 
 
 def width(images: np.ndarray) -> np.ndarray:
-    """How wide digits are, in pixels, (n,): the deviation of the ink's columns from its centre line."""
+    """The width of digits in pixels, (n,): the deviation of the ink's columns from its centre line."""
     lean, rows, columns = _moments(images)
     return np.sqrt(np.maximum(columns - lean**2 * rows, 0.0))
 
 
 def stroke_width(images: np.ndarray) -> np.ndarray:
-    """How wide strokes are, in pixels, (n,): twice the ink over the length of its outline. Black images have 0.
+    """The width of strokes in pixels, (n,): twice the ink over the length of its outline. Black images have 0.
 
     The outline's length is the total variation: the sum of the gradient's magnitude, by differences to the next pixel.
-    The amount of ink alone would be that of large digits, too.
+    The amount of ink alone would also grow with the size of the digit.
     """
     ink = np.pad(np.asarray(images, np.float64).mean(axis=-1), ((0, 0), (1, 1), (1, 1)))
     down, right = (np.diff(ink, axis=axis)[:, : ink.shape[1] - 1, : ink.shape[2] - 1] for axis in (1, 2))
@@ -43,10 +43,10 @@ def _moments(images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def sharpness(images: np.ndarray) -> np.ndarray:
-    """Steps of brightness between neighbouring pixels over all the brightness there is, (n,), of (n, h, w, c) images.
+    """Steps of brightness between neighbouring pixels divided by the total brightness, (n,), of (n, h, w, c) images.
 
-    A blurred spot and the stroke that it becomes may have as much ink; the stroke has steeper edges. Black images have
-    0.
+    A blurred spot and a sharp stroke may have the same amount of ink, but the stroke has steeper edges. Black images
+    have 0.
     """
     x = np.asarray(images, np.float64)
     steps = np.abs(np.diff(x, axis=1)).sum(axis=(1, 2, 3)) + np.abs(np.diff(x, axis=2)).sum(axis=(1, 2, 3))
@@ -54,10 +54,10 @@ def sharpness(images: np.ndarray) -> np.ndarray:
 
 
 def code_effects(codes: np.ndarray, categories: np.ndarray, images: np.ndarray) -> dict[str, list[float]]:
-    """Rank correlation, in [-1, 1], of each continuous code with slant "turns", the strokes' width "thickens" and the
-    digit's "widens".
+    """Rank correlation, in [-1, 1], of each continuous code with slant ("turns"), stroke width ("thickens") and digit
+    width ("widens").
 
-    Within each category, as digits differ in both; then the mean over categories.
+    Computed within each category, because digits differ in all of them, and averaged over categories.
 
     Args:
         codes: (n, k) continuous codes. categories: (n,). images: (n, h, w, c), bright on dark.
@@ -66,7 +66,7 @@ def code_effects(codes: np.ndarray, categories: np.ndarray, images: np.ndarray) 
     groups = [categories == c for c in np.unique(categories)]
 
     def correlation(code: np.ndarray, effect: np.ndarray) -> float:
-        # images that are all alike have no ranks
+        # identical images have no ranks
         return float(spearmanr(code, effect).statistic) if np.ptp(effect) > 0 else 0.0
 
     return {

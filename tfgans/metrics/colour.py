@@ -1,4 +1,4 @@
-"""How colourful images are, and in which colours."""
+"""Colourfulness and hues of images."""
 
 import numpy as np
 from skimage.color import rgb2lab
@@ -16,7 +16,7 @@ def _rgb(images: np.ndarray) -> np.ndarray:
 
 
 def colourfulness(images: np.ndarray) -> np.ndarray:
-    """(n, h, w, 3), uint8 or float in [0, 1] -> (n,): 0 of gray images, about 15 slightly and 60 quite colourful.
+    """(n, h, w, 3), uint8 or float in [0, 1] -> (n,): 0 for gray images, about 15 slightly, 60 quite colourful.
 
     Hasler and Suesstrunk 2003 (doi:10.1117/12.477378), the metric M3 of section 7, on values of 0 to 255.
     """
@@ -27,7 +27,7 @@ def colourfulness(images: np.ndarray) -> np.ndarray:
 
 
 def green_blue_share(images: np.ndarray, least: float = 10.0) -> np.ndarray:
-    """(n, h, w, 3) -> (n,): of the pixels with a chroma of `least` or more, how many are green or blue; NaN of none.
+    """(n, h, w, 3) -> (n,): the share of green or blue among pixels with a chroma of at least `least`; NaN if none.
 
     Green and blue are the hues nearer to -a and -b of Lab than to +a (red) and +b (yellow): 135 to 315 degrees.
     """
@@ -41,7 +41,7 @@ def green_blue_share(images: np.ndarray, least: float = 10.0) -> np.ndarray:
 def seam_contrast(images: np.ndarray, part: int) -> np.ndarray:
     """(n, h, w, c) -> (n,): the mean step from pixel to pixel across the borders of parts, divided by that elsewhere.
 
-    About 1 where parts of `part` pixels a side fit together as well as any neighbours do. NaN of flat images.
+    About 1 if parts of `part` pixels a side fit together as well as any neighbours. NaN for flat images.
     """
     images = np.asarray(images, np.float64)
     if not 0 < part < min(images.shape[1:3]):

@@ -1,4 +1,4 @@
-"""How many of the modes that the data are known to have a generator draws. Everything here takes NumPy arrays."""
+"""Coverage of known modes of the data by a generator. All functions take NumPy arrays."""
 
 from typing import NamedTuple
 
@@ -6,21 +6,21 @@ import numpy as np
 
 
 class Coverage(NamedTuple):
-    """Of n samples of a mixture of k Gaussians."""
+    """Coverage of a mixture of k Gaussians by n samples."""
 
-    modes: int  # Gaussians that are the nearest of at least one sample of high quality
+    modes: int  # Gaussians nearest to at least one sample of high quality
     high_quality: float  # share of samples, in [0, 1], that lie within `within` sigma of their nearest mean
     nearest: np.ndarray  # (n,) int, the nearest mean of each sample
 
 
 def mode_coverage(points: np.ndarray, means: np.ndarray, sigma: float, within: float = 3.0) -> Coverage:
-    """Modes covered and share of high quality, as Srivastava et al. 2017 (arXiv:1705.07761), section 4, count them.
+    """Modes covered and share of high quality, as defined by Srivastava et al. 2017 (arXiv:1705.07761), section 4.
 
-    Of the mixture's own points 1 - exp(-within^2 / 2) are of high quality: 0.989 within 3 sigma.
+    For the mixture's own points 1 - exp(-within^2 / 2) are of high quality: 0.989 within 3 sigma.
 
     Args:
         points: (n, d), n >= 1, finite.
-        means: (k, d), of round Gaussians that all have the standard deviation `sigma` in each direction.
+        means: (k, d), of isotropic Gaussians with standard deviation `sigma`.
     """
     points, means = np.asarray(points, np.float64), np.asarray(means, np.float64)
     if points.ndim != 2 or points.shape[1:] != means.shape[1:] or not len(points):
@@ -34,14 +34,14 @@ def mode_coverage(points: np.ndarray, means: np.ndarray, sigma: float, within: f
 
 
 def source_identified(reached: np.ndarray, sources: np.ndarray) -> float:
-    """The share of points whose source mode can be told from the mode that they reach, in [0, 1].
+    """The share of points whose source mode can be identified from the mode that they reach, in [0, 1].
 
-    Of each mode reached the guess is the source that most of its points come from. It is 1 where no mode is reached
-    from two sources, and one over the number of sources, equally frequent, where all reach the same mode.
+    The guess for each reached mode is the source of most of its points. The share is 1 if no mode is reached from two
+    sources, and one over the number of sources, if equally frequent, if all reach the same mode.
 
     Args:
         reached: (n,) int, n >= 1, the modes that points were translated to.
-        sources: (n,) int, those that they come from.
+        sources: (n,) int, their source modes.
     """
     reached, sources = np.asarray(reached), np.asarray(sources)
     if reached.ndim != 1 or reached.shape != sources.shape or not len(reached):

@@ -1,6 +1,6 @@
-"""How far generated images are from real ones, as distances between their features. Computed by TensorFlow GAN.
+"""Distances between the features of generated and real images. Computed by TensorFlow GAN.
 
-Every function takes NumPy arrays of shape (n, d), one row an image, and works in float64.
+All functions take NumPy arrays of shape (n, d), one row per image, and work in float64.
 """
 
 import logging
@@ -14,7 +14,7 @@ from tfgans.metrics.tfgan_bridge import classifier_metrics
 
 
 def _rows(name: str, array: np.ndarray) -> np.ndarray:
-    """`array` as float64 of shape (n, d), n >= 2 and finite; anything else would give a number that means nothing."""
+    """`array` as float64 of shape (n, d), n >= 2 and finite; raises ValueError otherwise."""
     array = np.asarray(array, np.float64)
     if array.ndim != 2 or len(array) < 2:
         raise ValueError(f"{name} must have shape (n, d) with n >= 2, not {array.shape}")
@@ -32,7 +32,7 @@ def _pair(real: np.ndarray, fake: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps TensorFlow from advising on TF-GAN's own code, which we cannot change, in the middle of a table."""
+    """Silences TensorFlow's advice on TF-GAN's code, which we cannot change, in the middle of a table."""
     logger = tf.get_logger()
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -45,7 +45,7 @@ def _quiet() -> Iterator[None]:
 def frechet_distance(real_features: np.ndarray, fake_features: np.ndarray) -> float:
     """Frechet distance between the Gaussians fitted to both sets: |m - m'|^2 + Tr(C + C' - 2 (C C')^(1/2)), 0 at best.
 
-    Heusel et al. 2017 (arXiv:1706.08500), eq. 6. Biased: it falls as n grows, so compare scores of equal n only.
+    Heusel et al. 2017 (arXiv:1706.08500), eq. 6. Biased: it falls as n grows, so compare only scores of equal n.
 
     Args:
         real_features: (n, d).
@@ -56,13 +56,13 @@ def frechet_distance(real_features: np.ndarray, fake_features: np.ndarray) -> fl
 
 
 def frechet_floor(train_features: np.ndarray, test_features: np.ndarray) -> float:
-    """What perfect images would score: the Frechet distance of as many training images to the test images.
+    """The score of perfect images: the Frechet distance of as many training images from the test images.
 
-    Takes the first len(test) training images, because the bias of the distance depends on n.
+    Uses the first len(test) training images, because the bias of the distance depends on n.
 
     Args:
         train_features: (n, d), in no particular order; n >= len(test_features).
-        test_features: (m, d), the images that generated ones are compared with.
+        test_features: (m, d), of the images that generated ones are compared with.
     """
     if len(train_features) < len(test_features):
         raise ValueError(
@@ -72,8 +72,8 @@ def frechet_floor(train_features: np.ndarray, test_features: np.ndarray) -> floa
 
 
 def frechet_bias(features: np.ndarray, n: int, seed: int = 0) -> float:
-    """The Frechet distance of two samples of `n` of one Gaussian, that of `features` (m, d), from each other: what a
-    perfect generator would score. It falls with n, and grows with d.
+    """The Frechet distance between two samples of `n` from one Gaussian, fitted to `features` (m, d): the score of a
+    perfect generator. It falls with n and grows with d.
     """
     spread = np.sqrt(np.maximum(np.linalg.eigvalsh(np.cov(_rows("features", features), rowvar=False)), 0.0))
     one, other = np.random.default_rng(seed).normal(size=(2, n, len(spread))) * spread
@@ -92,7 +92,7 @@ def kernel_distance(
         real_features: (n, d).
         fake_features: (m, d).
         block: the largest block; the cost grows with its square.
-        seed: of the shuffle. The block estimator wants both sets in random order, and folders come sorted by class.
+        seed: of the shuffle. The block estimator needs both sets in random order, but folders are sorted by class.
     """
     real, fake = _pair(real_features, fake_features)
     rng = np.random.default_rng(seed)
@@ -105,8 +105,8 @@ def kernel_distance(
 def classifier_score(logits: np.ndarray) -> float:
     """exp(E[KL(p(y|x) || p(y))]) of a classifier's logits: 1 at worst, the number of classes at best.
 
-    Salimans et al. 2016 (arXiv:1606.03498), section 4. With Inception's logits it is the Inception score. It never
-    looks at real images: one sharp image of each class has the best score.
+    Salimans et al. 2016 (arXiv:1606.03498), section 4. With Inception's logits it is the Inception score. It ignores
+    real images: one sharp image of each class has the best score.
 
     Args:
         logits: (n, classes), before the softmax.

@@ -1,5 +1,5 @@
-"""How close restored images are to the originals: PSNR and SSIM as super-resolution papers compute them, and how much
-of the originals' fine detail there is, right or wrong; holes."""
+"""Closeness of restored images to the originals: PSNR and SSIM as in super-resolution papers, the amount of fine
+detail, correct or not, and errors in holes."""
 
 import numpy as np
 from skimage.metrics import structural_similarity
@@ -18,7 +18,7 @@ def luma(images: np.ndarray) -> np.ndarray:
 
 
 def _prepare(images: np.ndarray, border: int, y_channel: bool) -> np.ndarray:
-    """uint8 or float images -> float64 in [0, 1], without the border, Y only if asked for."""
+    """uint8 or float images -> float64 in [0, 1], without the border, and only Y if requested."""
     images = np.asarray(images)
     if images.ndim != 4:
         raise ValueError(f"images must have shape (n, h, w, c), not {images.shape}")
@@ -56,7 +56,7 @@ def ssim(images: np.ndarray, originals: np.ndarray, *, border: int = 0, y_channe
     """Structural similarity of each image, (n,) in [-1, 1], 1 if equal; colour is the mean over channels.
 
     Wang et al. 2004 (doi:10.1109/TIP.2003.819861), section III-B: Gaussian window of 11 x 11 with sigma 1.5, K = 0.01
-    and 0.03. Images need at least 11 pixels a side after the border is gone. Arguments as for `psnr`.
+    and 0.03. Images need at least 11 pixels a side after removing the border. Arguments as for `psnr`.
     """
     a, b = _pair(images, originals, border, y_channel)
     options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 1.0}
@@ -71,7 +71,7 @@ def spectrum(images: np.ndarray, bins: int = 32) -> np.ndarray:
     window = np.hanning(height)[:, None] * np.hanning(width)
     power = np.abs(np.fft.rfft2((gray - gray.mean(axis=(1, 2), keepdims=True)) * window)) ** 2 / (window**2).sum()
     radius = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width))
-    ring = np.minimum((radius * 2 * bins).astype(int), bins)  # the corners, beyond 1/2, go into a last ring, left out
+    ring = np.minimum((radius * 2 * bins).astype(int), bins)  # the corners, beyond 1/2, go into a last ring, dropped
     counts = np.bincount(ring.ravel(), minlength=bins + 1)
     sums = np.stack([np.bincount(ring.ravel(), each.ravel(), minlength=bins + 1) for each in power])
     return (sums / np.maximum(counts, 1))[:, :bins]
@@ -79,7 +79,7 @@ def spectrum(images: np.ndarray, bins: int = 32) -> np.ndarray:
 
 def high_frequency(images: np.ndarray, originals: np.ndarray, factor: int) -> np.ndarray:
     """The power of each image at the frequencies that shrinking by `factor` removes (above 1 / (2 factor) cycles per
-    pixel), over the original's, (n,): 1 is as much detail as the original has, whether or not it is the right one."""
+    pixel), divided by the original's, (n,): 1 is as much detail as in the original, whether or not it is correct."""
     bins = 8 * factor
     made, real = spectrum(images, bins)[:, bins // factor :], spectrum(originals, bins)[:, bins // factor :]
     rings = np.arange(bins // factor, bins) + 0.5  # a ring's number of frequencies grows with its radius
@@ -87,9 +87,9 @@ def high_frequency(images: np.ndarray, originals: np.ndarray, factor: int) -> np
 
 
 def _differences(images: np.ndarray, originals: np.ndarray, holes: np.ndarray) -> list[np.ndarray]:
-    """Of each image its differences from the original inside its hole, (pixels, c), of values in [0, 1].
+    """The differences of each image from the original inside its hole, (pixels, c), for values in [0, 1].
 
-    `holes` is boolean (n, h, w). Raises ValueError where one of them is empty.
+    `holes` is boolean (n, h, w). Raises ValueError if one of them is empty.
     """
     a, b = _pair(images, originals, 0, False)
     holes = np.asarray(holes, bool)
@@ -109,9 +109,9 @@ def hole_l2(images: np.ndarray, originals: np.ndarray, holes: np.ndarray) -> np.
 
 
 def hole_psnr(images: np.ndarray, originals: np.ndarray, holes: np.ndarray) -> np.ndarray:
-    """PSNR of each image inside its hole alone, (n,) in dB, over the channels together.
+    """PSNR of each image inside its hole only, (n,) in dB, over all channels.
 
-    `holes` is boolean (n, h, w). Raises ValueError where one of them is empty.
+    `holes` is boolean (n, h, w). Raises ValueError if one of them is empty.
     """
     with np.errstate(divide="ignore"):
         return -10 * np.log10(hole_l2(images, originals, holes))
@@ -120,15 +120,14 @@ def hole_psnr(images: np.ndarray, originals: np.ndarray, holes: np.ndarray) -> n
 def hole_detail(images: np.ndarray, holes: np.ndarray) -> np.ndarray:
     """The energy of fine detail of each image inside its hole, boolean (n, h, w), in levels of 255, (n,).
 
-    It is the root of the mean square of what remains of each pixel's brightness without the mean of its four
-    neighbours. Pixels count whose neighbours lie in the hole, too, so that its border does not; nan where there are
-    none.
+    It is the root mean square of each pixel's brightness minus the mean of its four neighbours. Only pixels whose
+    neighbours also lie in the hole count, so that its border does not; NaN if there are none.
     """
     images = np.asarray(images)
     gray = 255.0 * _prepare(images, 0, images.shape[-1] == 3).mean(axis=-1)
     moves = [(axis, step) for axis in (1, 2) for step in (-1, 1)]
     rest = gray - sum(np.roll(gray, step, axis) for axis, step in moves) / 4
-    holes = np.pad(np.asarray(holes, bool), ((0, 0), (1, 1), (1, 1)))  # the image's border is one of the hole
+    holes = np.pad(np.asarray(holes, bool), ((0, 0), (1, 1), (1, 1)))  # the image's border is a border of the hole
     inner = np.logical_and.reduce([holes, *(np.roll(holes, step, axis) for axis, step in moves)])[:, 1:-1, 1:-1]
     return np.array(
         [(x[hole] ** 2).mean() ** 0.5 if hole.any() else np.nan for x, hole in zip(rest, inner, strict=True)]
@@ -136,13 +135,13 @@ def hole_detail(images: np.ndarray, holes: np.ndarray) -> np.ndarray:
 
 
 def fill_with_mean(image: np.ndarray, hole: np.ndarray) -> np.ndarray:
-    """uint8 (h, w, c) with the pixels of `hole`, boolean (h, w), at the mean colour of the others."""
+    """Fill `hole`, boolean (h, w), of a uint8 image (h, w, c) with the mean colour of the other pixels."""
     filled = image.copy()
     filled[hole] = np.round(image[~hole].mean(axis=0))
     return filled
 
 
 def fill_biharmonic(image: np.ndarray, hole: np.ndarray) -> np.ndarray:
-    """uint8 (h, w, c) with the pixels of `hole`, boolean (h, w), from scikit-image's biharmonic inpainting."""
+    """Fill `hole`, boolean (h, w), of a uint8 image (h, w, c) by scikit-image's biharmonic inpainting."""
     filled = inpaint_biharmonic(image / 255.0, hole, channel_axis=-1)
     return np.where(hole[..., None], np.round(255.0 * filled.clip(0.0, 1.0)), image).astype(np.uint8)

@@ -1,14 +1,14 @@
-"""Can small writing be read after a restoration? A page of random letters is spoilt, restored and read."""
+"""Legibility of small letters after a restoration: a page of random letters is degraded, restored and read."""
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-LETTERS = "ABCDEFGHJKLMNPRSTUVXYZ23456789"  # none that look alike
-HEIGHTS = (8, 12, 16, 24)  # of capitals, in pixels of the original
+LETTERS = "ABCDEFGHJKLMNPRSTUVXYZ23456789"  # without similar ones
+HEIGHTS = (8, 12, 16, 24)  # of capital letters, in pixels of the original
 ROWS, COLUMNS = 12, 20
-SHIFTS = 4  # a letter stands at one of so many places each way: shrinking by 4 meets it in every phase
+SHIFTS = 4  # positions of a letter in each direction: all phases of shrinking by 4
 
 
 def page(height: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -25,12 +25,12 @@ def page(height: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray
 
 
 def cell_of(height: int) -> int:
-    """The side of the square that a letter stands in: a multiple of 4."""
+    """The side of a letter's square: a multiple of 4."""
     return -(-(height * 3 // 2 + SHIFTS) // 4) * 4
 
 
 def templates(height: int) -> np.ndarray:
-    """Every letter at every shift, uint8 (SHIFTS, SHIFTS, letters, cell, cell): Pillow's own font."""
+    """Every letter at every shift, uint8 (SHIFTS, SHIFTS, letters, cell, cell), in Pillow's font."""
     font = ImageFont.load_default(height / 0.7)  # capitals are about 0.7 of the font's size
     cell = cell_of(height)
     drawn = np.empty((SHIFTS, SHIFTS, len(LETTERS), cell, cell), np.uint8)
@@ -42,8 +42,8 @@ def templates(height: int) -> np.ndarray:
 
 
 def read(image: np.ndarray, height: int, shifts: np.ndarray) -> np.ndarray:
-    """The letters of a page as an ideal reader sees them, who knows where each one stands: of all letters at that place
-    the one whose picture correlates best. (h, w, c), any range -> indices (ROWS, COLUMNS)."""
+    """The letters of a page as read by an ideal observer who knows their positions: at each position, the letter whose
+    template correlates best. (h, w, c), any range -> indices (ROWS, COLUMNS)."""
     cell, found = cell_of(height), np.empty((ROWS, COLUMNS), int)
     gray, drawn = image.astype(np.float64).mean(axis=-1), _standard(templates(height).astype(np.float64))
     for i, j in np.ndindex(ROWS, COLUMNS):
@@ -58,6 +58,6 @@ def _standard(pictures: np.ndarray) -> np.ndarray:
 
 
 def letters_read(versions: Callable[[np.ndarray], Sequence[np.ndarray]], height: int) -> list[float]:
-    """The share of letters of that height that are read right, in each of the versions of a page (uint8, its size)."""
+    """The share of letters of that height read correctly in each version of a page (uint8, of its size)."""
     sheet, letters, shifts = page(height)
     return [float(np.mean(read(version, height, shifts) == letters)) for version in versions(sheet)]

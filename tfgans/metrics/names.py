@@ -1,4 +1,4 @@
-"""What measurements are called, and numbers as text, where people read them."""
+"""Names of measurements, and numbers as text, for reports."""
 
 import itertools
 import statistics
@@ -9,15 +9,15 @@ MEASURES = {
     "kernel_distance": "Kernel distance (0 is best)",
     "frechet_distance": "Fréchet distance (0 is best)",
     "classifier_score": "Classifier score",
-    "precision": "Precision: samples that look like real ones",
-    "recall": "Recall: real ones that samples cover",
-    "label_accuracy": "Label accuracy: the share of labels that are read right",
-    "category_accuracy": "Category accuracy: the judge reads the digit that best matches the category asked for",
-    "recognition_accuracy": "Recognition accuracy: test images, by the category that the model reads",
+    "precision": "Precision: samples that look like real images",
+    "recall": "Recall: real images that samples cover",
+    "label_accuracy": "Label accuracy: share of samples that the judge assigns to their label",
+    "category_accuracy": "Category accuracy: share of samples that the judge assigns to the digit of their category",
+    "recognition_accuracy": "Recognition accuracy: test images, by the category that the model predicts",
     "nll_bound": "Bound on -log p of binarized test images (nats)",
     "canvas_sharpness": "Sharpness of the canvas after each tenth of the glimpses",
-    "seam_contrast": "Step of colour across the borders of parts, over that elsewhere",
-    "ms_ssim_within": "MS-SSIM of pairs of each class (1: all alike)",
+    "seam_contrast": "Colour step across the borders of parts, divided by that elsewhere",
+    "ms_ssim_within": "MS-SSIM of pairs within each class (1: all alike)",
     "code_turns": "Rank correlation of each continuous code with the slant of the strokes",
     "code_thickens": "Rank correlation of each continuous code with the width of the strokes",
     "code_widens": "Rank correlation of each continuous code with the width of the digit",
@@ -25,16 +25,16 @@ MEASURES = {
     "quality_change_correlation": "The same of their changes from checkpoint to checkpoint",
     "quality_change_correlation_detrended": "The same of the changes, without their trend in time",
     "judge_accuracy": "Accuracy of the judge on restored images",
-    "coarse_accuracy": "Accuracy of a classifier that learnt on coarse images",
+    "coarse_accuracy": "Accuracy of a classifier trained on coarse images",
     "psnr": "PSNR (dB)",
     "ssim": "SSIM",
     "squeezenet_distance": "Distance in SqueezeNet features (0 is best)",
-    "squeezenet_distance_floored": "Distance in SqueezeNet features that are not enlarged on flat surfaces (0 is best)",
-    "high_frequency": "Power at the frequencies that were lost, over that of the originals",
+    "squeezenet_distance_floored": "Distance in SqueezeNet features not amplified on flat surfaces (0 is best)",
+    "high_frequency": "Power at the lost frequencies, divided by that of the originals",
     "letters_read": "Share of small letters that can be read",
     "colourfulness": "Colourfulness",
     "green_blue": "Share of green and blue among the coloured pixels",
-    "class_share": "Share of each class, as the judge reads it",
+    "class_share": "Share of each class, by the judge",
     "smallest_class": "Smallest share of a class",
     "kl_to_uniform": "KL divergence of the classes from uniform (nats)",
     "modes": "Modes covered",
@@ -46,21 +46,21 @@ MEASURES = {
     "neighbour_largest_class": "Largest share of a class among them",
     "neighbour_distance": "Distance to the nearest training image (pixels in [0, 1])",
     "l1": "L1 (images in [0, 1])",
-    "coarse_l1": "L1 of images that were averaged over blocks of 16 pixels",
+    "coarse_l1": "L1 of images averaged over blocks of 16 pixels",
     "l2": "L2: mean squared difference (images in [0, 1])",
     "detail": "Energy of fine detail (levels of 255)",
     "pixel_accuracy": "Accuracy per pixel",
     "class_accuracy": "Accuracy per class",
     "mean_iou": "Mean IoU of the classes",
     "instances_found": "Share of the instances that have a component of their own",
-    "class_kept": "Share of images in which the judge reads the class of what they were made of",
+    "class_kept": "Share of images that the judge assigns to the class of their source",
     "partner_rank": "Rank of the true partner among the test images (1 is best)",
-    "same_class": "Share of pairs in which the judge reads the same class",
+    "same_class": "Share of pairs to which the judge assigns the same class",
     "pixel_agreement": "Share of pixels that are light in both or dark in both",
 }
 OF = {
     "model": "",
-    "input": "of the input itself",
+    "input": "of the input",
     "bicubic": "of bicubic enlargement",
     "mean_fill": "of filling with the mean",
     "biharmonic": "of biharmonic filling",
@@ -71,11 +71,11 @@ OF = {
     "g_loss": "of the generator's loss",
 }
 WHERE = {"hole": "in the hole", "touching": "of those that touch another"}  # of `where`
-PARTS = ("class", "code", "tenth")  # of which a line lists all
+PARTS = ("class", "code", "tenth")  # listed together in one line
 
 
 def label(row: Row, test: bool = False) -> str:
-    """A row's name: "PSNR (dB), in the hole, of biharmonic filling"; with `test`, the test set's behind it."""
+    """A row's name: "PSNR (dB), in the hole, of biharmonic filling"; with `test`, followed by the test set."""
     words = [MEASURES.get(row.measure, row.measure.replace("_", " ").capitalize())]
     if row.where and row.where.split()[0] not in PARTS:
         words.append(WHERE.get(row.where, row.where))
@@ -85,9 +85,9 @@ def label(row: Row, test: bool = False) -> str:
 
 
 def lines(rows: list[Row]) -> list[tuple[str, str]]:
-    """(label, numbers) of each measurement; those of all classes, codes or tenths share a line.
+    """(label, numbers) of each measurement; all classes, codes or tenths share a line.
 
-    Codes are listed for each training seed, as another training has other ones.
+    Codes are listed for each training seed, because they differ between trainings.
     """
     named = len({row.test for row in rows}) > 1
     found = []
@@ -111,12 +111,12 @@ def _line(row: Row) -> tuple[str | None, ...]:
 
 
 def summary(values: list[float]) -> tuple[float, float | None]:
-    """Mean and standard deviation over training seeds (n - 1); no deviation of a single one."""
+    """Mean and standard deviation over training seeds (n - 1); no deviation for a single one."""
     return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None
 
 
 def cell(values: list[float], digits: int = 2, scale: float = 1.0) -> str:
-    """The values of a row as "1.23 ± 0.04"; a blank where there are none."""
+    """The values of a row as "1.23 ± 0.04"; empty if there are none."""
     if not values:
         return ""
     mean, deviation = summary(values)

@@ -1,8 +1,8 @@
-"""The way to TensorFlow GAN's metrics and losses on a TensorFlow that no longer has `tf.estimator`.
+"""Access to TensorFlow GAN's metrics and losses on a TensorFlow without `tf.estimator`.
 
 `import tensorflow_gan` fails since TensorFlow 2.16: its two outermost `__init__` files import the estimator API, which
-is gone. The modules that hold the mathematics never needed it. So the two outer packages are entered into `sys.modules`
-as empty modules that only know their folder; what lies below them then imports as usual.
+was removed. The modules with the mathematics do not need it. So the two outer packages are entered into `sys.modules`
+as empty modules that only know their folder, and modules below them are imported as usual.
 """
 
 import importlib
@@ -30,13 +30,13 @@ def _outer_package(name: str, folder: Path) -> None:
 
 
 def tfgan_module(path: str) -> ModuleType:
-    """A module of TensorFlow GAN, e.g. `tfgan_module("eval.classifier_metrics")`; asking again gives the same module.
+    """A module of TensorFlow GAN, e.g. `tfgan_module("eval.classifier_metrics")`; cached.
 
     Raises:
         UserError: `tensorflow-gan` is not installed.
     """
     if "tensorflow_gan" not in sys.modules:
-        spec = importlib.util.find_spec("tensorflow_gan")  # finds the folder and runs nothing
+        spec = importlib.util.find_spec("tensorflow_gan")  # finds the folder without running anything
         if spec is None or not spec.submodule_search_locations:
             raise UserError("TensorFlow GAN is not installed: run `pip install tensorflow-gan==2.1.0`.")
         folder = Path(spec.submodule_search_locations[0])

@@ -1,13 +1,13 @@
-"""What kinds of things models do. A task is a file here, with the functions
+"""The tasks of models. Each task is a module here with the functions
 
 * `measure(model, subject) -> Measured`: an exported model on test data;
-* `measure_run(run, model, subject) -> list[Row]`: what only checkpoints can tell;
-* `sheet(model, subject, run) -> uint8 picture`: what the model makes, not selected, for its card;
+* `measure_run(run, model, subject) -> list[Row]`: measurements that need checkpoints;
+* `sheet(model, subject, run) -> uint8 picture`: samples for the card, not selected;
 * `preview(model, examples, recipe) -> () -> uint8 picture`: the same inputs at each call, for samples/ of a run;
-* `features_of(card) -> str | None`: the features to measure in again, where none are named;
-* `table(cards) -> lines of Markdown`: its columns of the README; `SHOWS_ALL` whether also of cards without a model.
+* `features_of(card) -> str | None`: the features to measure in again if none are given;
+* `table(cards) -> lines of Markdown`: its table of the README; `SHOWS_ALL`: whether it includes cards without a model.
 
-`task_of` decides the task of a model when it is trained; config.yaml, SavedModel and card keep it.
+`task_of` determines the task of a model when it is trained; config.yaml, SavedModel and card store it.
 """
 
 import dataclasses
@@ -36,8 +36,8 @@ TASKS = (
     "joint_generation",
 )
 STACKED = "stacked_mnist"
-JUDGED_BY = {"mnist5k": "mnist", STACKED: "mnist"}  # data sets that another one's judge scores
-SAMPLE_SEED = 1  # of the samples that are measured; training and previews never use it
+JUDGED_BY = {"mnist5k": "mnist", STACKED: "mnist"}  # data sets scored by the judge of another one
+SAMPLE_SEED = 1  # of the measured samples; never used in training or previews
 PREVIEW_SEED = 20140610  # of the fixed inputs in the sample grids
 FEWEST = 16  # images whose features can be compared as a set
 
@@ -45,7 +45,7 @@ Examples = Callable[[int], dict[str, tf.Tensor]]  # n -> a batch of n training e
 
 
 class Measured(NamedTuple):
-    """What was measured, and under which protocol."""
+    """Measurements and their protocol."""
 
     protocol: dict[str, Any]
     rows: list[Row]
@@ -53,12 +53,12 @@ class Measured(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Subject:
-    """On what a model is measured: the data of its recipe, or `tests` in their place."""
+    """The data that a model is measured on: those of its recipe, or `tests`."""
 
     recipe: Recipe
     data_dir: str | None = None
     tests: list[str] | None = None  # folder:PATH or names of data sets
-    features: str | None = None  # None: what the task takes by default
+    features: str | None = None  # None: the task's default
     n: int = 10_000
 
     @property
@@ -68,17 +68,17 @@ class Subject:
 
     @property
     def label(self) -> str:
-        """What the test data are called in rows."""
+        """The name of the test data in rows."""
         return label(self.tests[0] if self.tests else self.recipe.dataset)
 
     def without_tests(self) -> None:
-        """Raises UserError where test sets were named, for tasks that measure on their own data alone."""
+        """Raises UserError if test sets are given, for tasks that are only measured on their own data."""
         if self.tests:
-            raise UserError("this model restores nothing: leave --test out; it is measured on its own data")
+            raise UserError("this model is not a restoration; leave --test out")
 
 
 def label(dataset: str) -> str:
-    """A data set's name in rows: the last part of its path, or its name; of domains:ONE,OTHER those of both."""
+    """The name of a data set in rows: the last part of its path, or its name; both names for domains:ONE,OTHER."""
     return ",".join(Path(part.split(":")[-1]).name.lower() for part in dataset.split(","))
 
 
@@ -90,7 +90,7 @@ def row(measure: str, value: float, of: str = "model", **place: Any) -> Row:
 
 
 def get(name: str) -> Any:
-    """The module of a task. Raises UserError for a name that is not there."""
+    """The module of a task. Raises UserError for an unknown name."""
     if name not in TASKS:
         raise UserError(f"there is no task '{name}'; there are: {', '.join(TASKS)}")
     return importlib.import_module(f"tfgans.tasks.{name}")
@@ -115,10 +115,10 @@ def task_of(endpoints: dict[str, Endpoint], recipe: Recipe) -> str:
 
 
 def judge_of(dataset: str) -> str:
-    """The judge that scores a data set's images. Raises UserError for a folder, of which there is none."""
+    """The judge that scores a data set's images. Raises UserError for a folder, which has none."""
     if ":" in dataset:
         raise UserError(
-            f"{dataset} has no judge; compare in another network: 'tfgans evaluate RUN --features squeezenet:PATH', "
+            f"{dataset} has no judge; use another network: 'tfgans evaluate RUN --features squeezenet:PATH', "
             "or inception"
         )
     return f"judge:{JUDGED_BY.get(dataset, dataset)}"

@@ -1,4 +1,4 @@
-"""Images from noise: samples beside real images, in the features of a judge or another frozen network."""
+"""Generation from noise: samples compared with real images in the features of a judge or another frozen network."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,9 +20,9 @@ from tfgans.run import Run
 from tfgans.tasks import FEWEST, PREVIEW_SEED, SAMPLE_SEED, Examples, Measured, Subject, judge_of, row
 from tfgans.tasks.set_distances import FEW, frechet_rows, kernel_rows
 
-NEIGHBOURS = 1_000  # samples whose nearest training images are looked up
-CANVASES = 500  # samples of which each stage of the drawing is measured
-SHOWS_ALL = True  # in the README, also cards without a model
+NEIGHBOURS = 1_000  # samples whose nearest training images are searched
+CANVASES = 500  # samples whose drawing stages are measured
+SHOWS_ALL = True  # the README also shows cards without a model
 
 
 def features_of(card: Card) -> str | None:
@@ -30,9 +30,9 @@ def features_of(card: Card) -> str | None:
 
 
 def measure(model: Exported, subject: Subject) -> Measured:
-    """Every metric of `n` samples against as many test images; as the floor, training images in the samples' place.
+    """All metrics of `n` samples against as many test images; the floor uses training images as samples.
 
-    Of few images there is no Frechet distance, or a warning of its bias: see `set_distances`.
+    For few images there is no Frechet distance, or a warning about its bias: see `set_distances`.
     """
     subject.without_tests()
     dataset, shape = subject.recipe.dataset, subject.image_shape
@@ -42,12 +42,12 @@ def measure(model: Exported, subject: Subject) -> Measured:
     n = min(subject.n, len(test))
     if n < FEWEST:
         raise UserError(
-            f"{n} samples against {dataset}, which has {len(test)} test images: fewer than {FEWEST} cannot be scored"
+            f"{n} samples against {dataset}, which has {len(test)} test images; scores need at least {FEWEST}"
         )
     real, real_labels = test.images[:n], None if test.labels is None else test.labels[:n]
-    asked = real_labels if model.conditional else None  # the test images' own labels, so that their shares agree
+    asked = real_labels if model.conditional else None  # the labels of the test images, so that class shares agree
     fake = model.sample(n=n, labels=asked, seed=SAMPLE_SEED)
-    # a judge has not seen the first training images of its data set: then unseen are compared with unseen ones
+    # a judge was not trained on the first training images of its data set: compare unseen images with each other
     unseen = getattr(network, "dataset", None) == dataset
     order = np.arange(held_out(len(train))) if unseen else np.random.default_rng(0).permutation(len(train))
     picked = order[:n]
@@ -81,7 +81,7 @@ def measure(model: Exported, subject: Subject) -> Measured:
 def _as_read(
     model: Exported, network: Any, fake: np.ndarray, real: np.ndarray, asked: np.ndarray | None, name: str
 ) -> list[Row]:
-    """What a judge reads in samples: classes and their shares, labels that were asked for, categories and codes."""
+    """A judge's predictions for samples: classes and their shares, accuracy of labels, categories and codes."""
     n = len(fake)
     logits = network.logits(fake)
     read = logits.argmax(axis=1)
@@ -100,7 +100,7 @@ def _as_read(
                 within = metrics.ms_ssim_within(images, asked)
                 rows += [row("ms_ssim_within", v, of, test=name, where=f"class {k}") for k, v in enumerate(within)]
     if model.categories:
-        codes = model.prior(n, SAMPLE_SEED)  # that `sample` drew
+        codes = model.prior(n, SAMPLE_SEED)  # those that `sample` used
         categories = codes[:, : model.categories].argmax(axis=1)
         rows.append(row("category_accuracy", metrics.category_accuracy(categories, read), test=name))
         effects = metrics.code_effects(codes[:, model.categories :], categories, fake)
@@ -110,7 +110,7 @@ def _as_read(
 
 
 def _neighbours(fake: np.ndarray, train: data.ImageSet, test: data.ImageSet, name: str) -> list[Row]:
-    """The nearest training image of each of the first samples, in pixels; copies lie nearer than test images do."""
+    """The nearest training image of each of the first samples, in pixels; copies are nearer than test images."""
     flat = train.images.reshape(len(train), -1).astype(np.float32) / 255
     queries = fake[:NEIGHBOURS].reshape(min(NEIGHBOURS, len(fake)), -1)
     own = test.images[: len(queries)].reshape(len(queries), -1).astype(np.float32) / 255
@@ -127,11 +127,11 @@ def _neighbours(fake: np.ndarray, train: data.ImageSet, test: data.ImageSet, nam
 
 
 def measure_run(run: Run, model: Exported, subject: Subject, batch: int = 500) -> list[Row]:
-    """What a model can say of all test images beyond its endpoints.
+    """Measurements on all test images with methods of the model that are not endpoints.
 
-    `bound(images)`, nats of binary images: each pixel is drawn once, by its brightness, with a fixed seed;
-    `recognize(images)`, the category that each image is of; `canvases(n, seed)`, the stages of a drawing, of which the
-    sharpness is measured after each tenth.
+    `bound(images)`, nats of binary images: each pixel is binarized once by its brightness, with a fixed seed;
+    `recognize(images)`, the category of each image; `canvases(n, seed)`, the stages of a drawing, whose sharpness is
+    measured after each tenth.
     """
     trained = run.load(run.latest() or 0)
     can = {ability: getattr(trained, ability, None) for ability in ("bound", "canvases", "recognize")}
@@ -157,15 +157,15 @@ def measure_run(run: Run, model: Exported, subject: Subject, batch: int = 500) -
 
 
 def tenths(canvases: np.ndarray) -> np.ndarray:
-    """Ten of (glimpses, n, h, w, c) canvases, the last one the last."""
+    """Ten of (glimpses, n, h, w, c) canvases, ending with the last one."""
     return canvases[np.linspace(0, len(canvases), 11).round().astype(int)[1:] - 1]
 
 
 def sheet(model: Exported, subject: Subject, run: Run | None = None) -> np.ndarray:
-    """Ten rows of ten samples, a column per label or category, where there are any.
+    """Ten rows of ten samples, with a column per label or category if there are any.
 
-    Of continuous codes a block each, the code going from -2 to 2 down the rows (figure 2 of the InfoGAN paper). Of a
-    model that draws on a canvas, ten samples and how they came about, from left to right.
+    Each continuous code gets a block in which it goes from -2 to 2 down the rows (figure 2 of the InfoGAN paper). A
+    model that draws on a canvas gets ten samples with their stages, from left to right.
     """
     if model.codes:
         codes = range(model.codes - model.categories)
@@ -180,20 +180,20 @@ def sheet(model: Exported, subject: Subject, run: Run | None = None) -> np.ndarr
 
 
 def preview(model: Adversarial, examples: Examples, recipe: Recipe) -> Callable[[], np.ndarray]:
-    """A grid of samples of the same latents: labels as columns, or categories, the first continuous code rising."""
+    """A grid of samples of fixed latents: labels or categories as columns, the first continuous code rising."""
     columns, draw = preview_samples(model, 10)
     return lambda: grid(draw(), columns)
 
 
 def preview_samples(model: Adversarial, rows: int) -> tuple[int, Callable[[], np.ndarray]]:
-    """Columns, and a function that draws `rows` rows of as many samples, the same latents at each call."""
+    """The number of columns, and a function that draws `rows` rows of samples from the same latents at each call."""
     seed = tf.constant(PREVIEW_SEED)
     inputs = model.endpoints()["sample"].inputs
     if "codes" in inputs:
         size, categories = inputs["codes"].shape[-1] or 0, inputs["codes"].categories
         columns = min(categories, 10)
         blocks = [tf.constant(codes[:columns]) for codes in traversal(categories, size - categories, rows)]
-        sample = tf.function(model.sample)  # one seed for all rows: a column differs in its code alone
+        sample = tf.function(model.sample)  # one seed for all rows: only the code varies in a column
         return columns, lambda: np.concatenate([sample(codes, seed).numpy() for codes in blocks])
     if "labels" in inputs:
         classes = int(inputs["labels"].high)

@@ -1,4 +1,4 @@
-"""What training without pairs found of them: classes that a judge reads, ranks of true partners, hidden signals."""
+"""Hidden pairs in unpaired training: classes predicted by a judge, ranks of true partners, hidden signals."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,15 +13,15 @@ from tfgans.images import to_uint8
 from tfgans.tasks import row
 from tfgans.tasks.small_restoration import coarse
 
-AMONG = 500  # images at most among which a partner is looked for
+AMONG = 500  # images, at most, among which a partner is ranked
 BATCH = 8
-CHANGES = ("noise:0.01", "noise:0.03", "noise:0.1", "jpeg:75")  # of the image between both ways
+CHANGES = ("noise:0.01", "noise:0.03", "noise:0.1", "jpeg:75")  # of the intermediate image
 
 Translate = Callable[[np.ndarray], np.ndarray]
 
 
 def through(translate: Translate, images: np.ndarray) -> np.ndarray:
-    """uint8 images, or float32 ones in [0, 1], through an endpoint: float32 in [0, 1]."""
+    """Apply an endpoint to uint8 images, or float32 ones in [0, 1]: float32 in [0, 1]."""
     parts = []
     for first in range(0, len(images), BATCH):
         part = images[first : first + BATCH]
@@ -38,10 +38,10 @@ def l1(made: np.ndarray, images: np.ndarray) -> float:
 def read_classes(
     judge: Any, made: np.ndarray, back: np.ndarray, source: ImageSet, direction: str, degradation: str, **place: Any
 ) -> Iterator[Row]:
-    """The share of images in which a judge of a's classes reads the class of their source, uint8 (n, h, w, c).
+    """The share of images for which a judge of a's classes predicts the class of their source, uint8 (n, h, w, c).
 
-    `made` of `source` by way of `direction`, and `back` of that; images of b are read after the degradation that made
-    b is undone, where it can be.
+    `made` is the translation of `source` by `direction`, and `back` the translation of that; for images of b, the
+    degradation that made b is undone first if possible.
     """
     if judge is None or not judge.n_classes or source.labels is None or made.shape[1:] != judge.image_shape:
         return
@@ -56,9 +56,9 @@ def read_classes(
 
 
 def partner_rank(made: np.ndarray, targets: np.ndarray) -> float:
-    """The median rank, from 1 on, of image i of `targets` among all of them, the nearest in L1 to `made[i]` first.
+    """The median rank, from 1, of image i of `targets` when all are sorted by L1 distance from `made[i]`.
 
-    Both uint8 (n, h, w, c); the first AMONG at most. Where several are as near, their middle counts.
+    Both uint8 (n, h, w, c); the first AMONG at most. Ties count as their middle rank.
     """
     flat = [each[:AMONG].reshape(min(len(each), AMONG), -1).astype(np.int16) for each in (made, targets)]
     ranks = []
@@ -69,11 +69,11 @@ def partner_rank(made: np.ndarray, targets: np.ndarray) -> float:
 
 
 def hidden_signal(back: Translate, between: np.ndarray, source: np.ndarray, where: str, **place: Any) -> Iterator[Row]:
-    """L1 of round trips of `source`, uint8, whose image `between` both ways, float32 in [0, 1], is slightly changed.
+    """L1 of round trips of `source`, uint8, whose intermediate image `between`, float32 in [0, 1], is slightly changed.
 
-    A translation may hide its source in what looks like noise (Chu et al. 2017, arXiv:1712.02950). A little noise, or
-    JPEG, then spoils the way back. `where` is the domain that the trip begins in, and the change; "exact" is none at
-    all, not even the rounding to 8 bits.
+    A translation may hide its source in a signal that looks like noise (Chu et al. 2017, arXiv:1712.02950). A little
+    noise, or JPEG, then spoils the way back. `where` is the domain in which the trip begins, and the change; "exact" is
+    no change at all, not even rounding to 8 bits.
     """
     yield row("l1", l1(through(back, between), source), direction="round_trip", where=f"{where} exact", **place)
     for change in CHANGES:

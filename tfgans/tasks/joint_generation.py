@@ -1,4 +1,4 @@
-"""Pairs from noise: samples of each domain beside real images of it, and whether a pair shows the same."""
+"""Generation of pairs from noise: samples of each domain compared with real images, and agreement within pairs."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,7 +24,7 @@ from tfgans.tasks.translation import between, between_sets, coloured, domains_of
 COLUMNS = 10
 BATCH = 500
 LIGHT = 128  # of 255 levels: half
-SHOWS_ALL = False  # in the README, also cards without a model
+SHOWS_ALL = False  # the README also shows cards without a model
 
 
 def features_of(card: Card) -> str | None:
@@ -32,17 +32,17 @@ def features_of(card: Card) -> str | None:
 
 
 def measure(model: Exported, subject: Subject) -> Measured:
-    """Distances of `n` samples of each domain from its test images, and how well the two images of a pair agree.
+    """Distances of `n` samples of each domain from its test images, and the agreement of the two images of a pair.
 
-    Where b is a degradation of a, the degradation of a sample's a is compared with its b: L1, PSNR and SSIM (`where` is
-    agreement), and `pixel_agreement`, the share of pixels that are light in both or dark in both, light being half of
-    white or more (arXiv:1606.07536, section 4, counts "agreed pixels" and has no threshold). `of` shuffled: the same
+    If b is a degradation of a, the degraded a of a sample is compared with its b: L1, PSNR and SSIM (`where` is
+    agreement), and `pixel_agreement`, the share of pixels that are light in both or dark in both, light being at least
+    half of white (arXiv:1606.07536, section 4, counts "agreed pixels" without a threshold). `of` shuffled: the same
     with the b of another sample.
 
-    With a judge, `same_class`: the share of pairs in which it reads the same class; `of` real: of test images and their
-    degradations. A rotation or a negative is undone before b is read: the judge knows upright light digits alone.
+    With a judge, `same_class` is the share of pairs with the same predicted class; `of` real: for test images and their
+    degradations. Rotations and negatives are undone first, because the judge knows only upright light digits.
 
-    Of a model that classifies, `label_accuracy` in all test images of a and of b. The labels of b serve nothing else.
+    For a model that classifies, `label_accuracy` on all test images of a and of b. The labels of b have no other use.
     """
     subject.without_tests()
     test, train = domains_of(subject, "test"), domains_of(subject, "train")
@@ -98,12 +98,12 @@ def measure_run(run: Run, model: Exported, subject: Subject) -> list[Row]:
 
 
 def sheet(model: Exported, subject: Subject, run: Run | None = None) -> np.ndarray:
-    """Rows of samples of a, below each the same latents as b."""
+    """Rows of samples of a, each followed by the same latents as b."""
     return _rows(model.sample(5 * COLUMNS, seed=SAMPLE_SEED))
 
 
 def preview(model: Adversarial, examples: Examples, recipe: Recipe) -> Callable[[], np.ndarray]:
-    """Rows of samples of a, below each the same latents as b."""
+    """Rows of samples of a, each followed by the same latents as b."""
     draw = tf.function(lambda: model.sample(tf.constant(5 * COLUMNS), tf.constant(PREVIEW_SEED)))
     return lambda: _rows({side: images.numpy() for side, images in draw().items()})
 
@@ -129,7 +129,7 @@ def table(cards: dict[str, Card]) -> list[str]:
         counts = f"{len(card.training_seeds)} | {card.protocol['n_fake']:,}"
         lines.append(f"| [{name}](saved_models/{name}/card.json) | {' | '.join(columns)} | {counts} |")
     head = (
-        "| model | same class % | pixel agreement of f(a) and b | of others | label accuracy % of a | of b "
+        "| model | same class % | pixel agreement of f(a) and b | shuffled | label accuracy % of a | of b "
         "| kernel distance of a | floor | of b | floor | seeds | n |"
     )
     return [head, "|---" * 12 + "|", *lines] if lines else []

@@ -1,4 +1,4 @@
-"""Data whose modes are known and many: which of them the samples cover. Mixtures of Gaussians, and stacked MNIST."""
+"""Coverage of many known modes by the samples, for mixtures of Gaussians and stacked MNIST."""
 
 from collections.abc import Callable
 from typing import Any
@@ -22,10 +22,10 @@ from tfgans.run import Run
 from tfgans.tasks import FEWEST, SAMPLE_SEED, STACKED, Examples, Measured, Subject, judge_of, row
 from tfgans.tasks.generation import preview_samples
 
-SURE = 0.9  # probability from which a judge's reading of a digit counts as sure
-WITHIN = 3.0  # sigma: a sample that lies nearer to a mean is of high quality
+SURE = 0.9  # probability from which a judge's prediction counts as sure
+WITHIN = 3.0  # sigma: samples nearer to a mean are of high quality
 POINTS = 1_000  # in a preview
-SHOWS_ALL = True  # in the README, also cards without a model
+SHOWS_ALL = True  # the README also shows cards without a model
 
 
 def features_of(card: Card) -> str | None:
@@ -33,15 +33,15 @@ def features_of(card: Card) -> str | None:
 
 
 def measure(model: Exported, subject: Subject) -> Measured:
-    """Modes that `n` samples cover; beside each value what as many test examples give."""
+    """Modes covered by `n` samples, with the same measurements of as many test examples."""
     subject.without_tests()
     if subject.n < FEWEST:
-        raise UserError(f"{subject.n} samples: fewer than {FEWEST} cannot be scored")
+        raise UserError(f"{subject.n} samples; scores need at least {FEWEST}")
     return measure_points(model, subject) if subject.recipe.dataset in MIXTURES else measure_stacked(model, subject)
 
 
 def measure_points(model: Exported, subject: Subject) -> Measured:
-    """Modes covered and share of high quality of `n` samples; beside each what as many test points give."""
+    """Modes covered and share of high quality of `n` samples, with those of as many test points."""
     dataset, n = subject.recipe.dataset, subject.n
     mixture, test = MIXTURES[dataset], data.load(dataset, "test", limit=n)
     classes = len(mixture.means)
@@ -66,16 +66,16 @@ def _coverage(mixture: Any, samples: np.ndarray) -> metrics.Coverage:
 
 
 def measure_stacked(model: Exported, subject: Subject) -> Measured:
-    """Modes of `n` samples, of 1,000, as a judge of MNIST reads each channel, and their KL divergence from uniform.
+    """Modes of `n` samples, of 1,000, predicted by a judge of MNIST for each channel, and their KL from uniform.
 
-    Metz et al. 2016 (arXiv:1611.02163), section 3.3.1. Both depend on n, so beside them stands what `n` test images
-    give, or as many as there are. The judge reads a digit into anything: `sure_modes` are those of images all of whose
-    channels it is sure of, and `sure` their share.
+    Metz et al. 2016 (arXiv:1611.02163), section 3.3.1. Both depend on n, so they are also measured on `n` test images,
+    or as many as there are. The judge predicts a digit for any image: `sure_modes` counts only images for which the
+    judge is sure of all channels, and `sure` is their share.
     """
     n = subject.n
     judge: Any = load_features(subject.features or judge_of(STACKED))
     if judge.n_classes != 10:
-        raise UserError(f"the modes of {STACKED} are read by a judge of digits, not by {judge.name}")
+        raise UserError(f"the modes of {STACKED} need a judge of digits, not {judge.name}")
     test = data.load(STACKED, "test", data_dir=subject.data_dir, image_shape=subject.image_shape, limit=n)
     asked = np.arange(n, dtype=np.int32) % 1_000 if model.conditional else None
     drawn, rows = read_stacked(judge, model.sample(n=n, labels=asked, seed=SAMPLE_SEED)), []
@@ -113,8 +113,8 @@ def _protocol(dataset: str, n: int, n_real: int, modes: int) -> dict[str, Any]:
 
 
 def measure_run(run: Run, model: Exported, subject: Subject) -> list[Row]:
-    """Of points: modes and high quality after each tenth of the training, of as many samples, where the recipe keeps
-    those checkpoints. A GAN that rotates from mode to mode shows it there, not in its last checkpoint."""
+    """For points: modes and high quality after each tenth of the training, of as many samples, if the recipe keeps
+    those checkpoints. This shows GANs that rotate from mode to mode, which the last checkpoint does not."""
     dataset, steps = subject.recipe.dataset, subject.recipe.steps
     if dataset not in MIXTURES or "labels" in model.endpoints["sample"].inputs:
         return []
@@ -125,11 +125,11 @@ def measure_run(run: Run, model: Exported, subject: Subject) -> list[Row]:
             found = _coverage(MIXTURES[dataset], drawn)
             rows.append(row("modes", found.modes, test=dataset, where=f"tenth {tenth}"))
             rows.append(row("high_quality", found.high_quality, test=dataset, where=f"tenth {tenth}"))
-    return rows if len(rows) > 2 else []  # the last checkpoint alone says nothing more
+    return rows if len(rows) > 2 else []  # the last checkpoint alone adds nothing
 
 
 def sheet(model: Exported, subject: Subject, run: Run | None = None) -> np.ndarray:
-    """2,000 points over as many test points; of stacked MNIST ten rows of ten samples."""
+    """2,000 points over as many test points; for stacked MNIST, ten rows of ten samples."""
     columns, rows, real = min(model.classes or 10, 10), 10, None
     if subject.recipe.dataset in MIXTURES:
         real = (data.load(subject.recipe.dataset, "test", limit=2_000).images + 1) / 2
@@ -139,7 +139,7 @@ def sheet(model: Exported, subject: Subject, run: Run | None = None) -> np.ndarr
 
 
 def preview(model: Adversarial, examples: Examples, recipe: Recipe) -> Callable[[], np.ndarray]:
-    """Many points over real ones; of images a grid."""
+    """Many points over real ones; for images, a grid."""
     if recipe.dataset not in MIXTURES:
         columns, draw = preview_samples(model, 10)
         return lambda: grid(draw(), columns)
@@ -160,6 +160,6 @@ def table(cards: dict[str, Card]) -> list[str]:
         for name, card in own.items()
     ]
     head = (
-        f"| model | modes | of |{' read surely |' if read else ''} high quality % | KL to uniform (nats) | seeds | n |"
+        f"| model | modes | of |{' with a sure judge |' if read else ''} high quality % | KL to uniform (nats) | seeds | n |"
     )
     return [head, "|---" * (8 if read else 7) + "|", *lines] if lines else []

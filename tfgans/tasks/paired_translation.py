@@ -1,4 +1,4 @@
-"""Paired translation: how near translated test images come to their targets, beside the input itself."""
+"""Paired translation: distances of translated test images, and of the input, from their targets."""
 
 from collections.abc import Callable
 
@@ -31,8 +31,8 @@ from tfgans.tasks.translation import (
     translated,
 )
 
-BLOCK = 16  # pixels a side of what is large in an image
-SHOWS_ALL = False  # in the README, also cards without a model
+BLOCK = 16  # pixels a side of a coarse block
+SHOWS_ALL = False  # the README also shows cards without a model
 
 
 def features_of(card: Card) -> str | None:
@@ -40,20 +40,20 @@ def features_of(card: Card) -> str | None:
 
 
 def measure(model: Exported, subject: Subject) -> Measured:
-    """L1, PSNR and SSIM of translated test images, of label maps accuracies and IoU; with features, distances as sets
-    and, with squeezenet:PATH, in its features.
+    """L1, PSNR and SSIM of translated test images, accuracies and IoU of label maps; with features, distances of sets
+    and, with squeezenet:PATH, of images in its features.
 
-    `of` input: the source in the place of its translation, where both are images of one size. The floor of the
-    distances between sets is that of training targets. Targets that are images of the recipe's `image_palette` are
-    measured as label maps, too: the nearest colours in them and in what was made. A segmenter scores
-    photographs of label maps, where there is one: `segmented.read_segments`. L1 of blocks says how right an image is at
-    large, the energy of fine detail how sharp it is.
+    `of` input: the source instead of its translation, if both are images of one size. The floor of the distances
+    between sets is that of training targets. Targets that are images of the recipe's `image_palette` are also measured
+    as label maps, by the nearest colours in target and translation. Photographs of label maps are scored by a segmenter
+    if there is one: `segmented.read_segments`. L1 of blocks measures large structures, the energy of fine detail
+    sharpness.
 
-    Raises UserError where the test images are no pairs.
+    Raises UserError if the test images are not pairs.
     """
     test = domains_of(subject, "test", subject.n)
     if not test.aligned:
-        raise UserError(f"the test images of {subject.recipe.dataset} are no pairs: file names do not agree")
+        raise UserError(f"the test images of {subject.recipe.dataset} are not pairs: file names do not match")
     sources, target = list(test.by_role["source"].values()), one(test, "target")
     made = _made(model, sources)
     name = subject.label
@@ -94,7 +94,7 @@ def measure(model: Exported, subject: Subject) -> Measured:
 
 
 def _made(model: Exported, sources: list[ImageSet]) -> np.ndarray:
-    """Translations of the sources; a model with noise gets the seed of samples."""
+    """Translations of the sources; a model with noise uses the seed of samples."""
     seed = [SAMPLE_SEED] if "seed" in model.need("translate").inputs else []
     return translated(lambda *each: model.call("translate", *each, *seed), *sources)
 
@@ -102,7 +102,7 @@ def _made(model: Exported, sources: list[ImageSet]) -> np.ndarray:
 def coarse_l1(made: np.ndarray, target: np.ndarray) -> float:
     """The L1 distance, in [0, 1], of images (n, h, w, c), uint8, averaged over blocks of BLOCK x BLOCK pixels.
 
-    What is left over at the right and below does not count.
+    Incomplete blocks at the right and at the bottom are ignored.
     """
     n, height, width, channels = made.shape
     rows, columns = max(1, height // BLOCK), max(1, width // BLOCK)

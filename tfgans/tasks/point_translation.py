@@ -1,4 +1,4 @@
-"""Two-way translation between two mixtures of Gaussians, whose modes can be counted: is the relation one to one?"""
+"""Two-way translation between mixtures of Gaussians with countable modes: is the learned mapping one to one?"""
 
 import functools
 from collections.abc import Callable
@@ -24,7 +24,7 @@ from tfgans.tasks.translation import domains_of, one
 
 DIRECTIONS = (("a_to_b", "a", "b"), ("b_to_a", "b", "a"))
 POINTS = 1_000  # in a preview and on a sheet
-SHOWS_ALL = True  # in the README, also cards without a model
+SHOWS_ALL = True  # the README also shows cards without a model
 
 
 def features_of(card: Card) -> str | None:
@@ -32,11 +32,11 @@ def features_of(card: Card) -> str | None:
 
 
 def measure(model: Exported, subject: Subject) -> Measured:
-    """Of up to `n` test points in each direction: the modes that they reach, and whether these tell where they began.
+    """For up to `n` test points in each direction: the modes they reach, and whether these identify their sources.
 
-    `modes`, `high_quality` and `kl_to_uniform` are those of `mode_coverage`, of the target's modes; `of` real stand the
-    target's own points. `source_identified` is `metrics.source_identified`; where the target has fewer modes than the
-    source it cannot be above their ratio. `l1` of the round trip is in [0, 1], as in unpaired translation.
+    `modes`, `high_quality` and `kl_to_uniform` are those of `mode_coverage` for the target's modes; `of` real: of the
+    target's own points. `source_identified` is `metrics.source_identified`; if the target has fewer modes than the
+    source, it cannot exceed their ratio. `l1` of the round trip is in [0, 1], as in unpaired translation.
     """
     subject.without_tests()
     test, name = domains_of(subject, "test", subject.n), subject.label
@@ -75,7 +75,7 @@ def measure(model: Exported, subject: Subject) -> Measured:
 
 def _mixture(points: ImageSet) -> Any:
     if points.name not in MIXTURES:
-        raise UserError(f"'{points.name}' holds points of which no modes are known; there are: {', '.join(MIXTURES)}")
+        raise UserError(f"'{points.name}' has points of unknown modes; the known mixtures are {', '.join(MIXTURES)}")
     return MIXTURES[points.name]
 
 
@@ -84,7 +84,7 @@ def measure_run(run: Run, model: Exported, subject: Subject) -> list[Row]:
 
 
 def sheet(model: Exported, subject: Subject, run: Run | None = None) -> np.ndarray:
-    """Test points in six panels: a, a as b, and back; below them b, b as a, and back."""
+    """Test points in six panels: a, a as b, and back; below, b, b as a, and back."""
     test = domains_of(subject, "test", POINTS)
     ways = {name: functools.partial(model.call, name) for name in ("a_to_b", "b_to_a")}
     sets = [one(test, side) for side in ("a", "b")]
@@ -94,7 +94,7 @@ def sheet(model: Exported, subject: Subject, run: Run | None = None) -> np.ndarr
 
 
 def preview(model: Adversarial, examples: Examples, recipe: Recipe) -> Callable[[], np.ndarray]:
-    """Panels as on the sheet."""
+    """The panels of the sheet."""
     batch = examples(POINTS)
     a, b = (batch["a"] + 1.0) / 2.0, (batch["b"] + 1.0) / 2.0
 
@@ -117,7 +117,7 @@ def _panels(
     from_a: np.ndarray | None,
     from_b: np.ndarray | None,
 ) -> np.ndarray:
-    """Points over the real ones of the domain that they are in, in the colours of the modes that they come from."""
+    """Points over the real ones of their domain, in the colours of their source modes."""
     panels = [scatter(each, real, labels=from_a) for each, real in ((a, None), (made_b, b), (back_a, a))]
     panels += [scatter(each, real, labels=from_b) for each, real in ((b, None), (made_a, a), (back_b, b))]
     return grid(np.stack(panels) / np.float32(255), 3)

@@ -1,4 +1,4 @@
-"""Pictures restored: how close they come to the originals, beside plain enlargement or what was given."""
+"""Restoration: closeness of restored pictures to the originals, compared with bicubic enlargement or the input."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -25,37 +25,37 @@ from tfgans.tasks import FEWEST, Examples, Measured, Subject, label, row
 from tfgans.tasks.restoration_scores import Place, Scores, colour_scores, hole_scores, image_scores
 from tfgans.tasks.set_distances import frechet_rows, kernel_rows
 
-CROP = 128  # pixels a side, on the sheet
-SHOWN = 5  # images of each test set on the sheet, spread over it
+CROP = 128  # pixels a side on the sheet
+SHOWN = 5  # evenly spaced images of each test set on the sheet
 SEAMS = 200  # images whose seams are measured
 
 Test = tuple[str, str]  # the name of a data set and its split
 Size = tuple[int, int] | None  # height and width to which images are scaled; None: their own
-SHOWS_ALL = False  # in the README, also cards without a model
+SHOWS_ALL = False  # the README also shows cards without a model
 
 
 def features_of(card: Card) -> str | None:
-    """None: the weights' place is not on the card. Raises UserError where the card's test sets are not its own data."""
+    """None, because cards do not hold the path of weights. Raises UserError if the test sets are not its own data."""
     if card.protocol["tests"] != [label(card.dataset)]:
-        raise UserError("say on which images to measure this model: --test folder:PATH")
+        raise UserError("choose the images to measure this model on: --test folder:PATH")
     return None
 
 
 def tests_of(subject: Subject) -> list[Test]:
-    """All images of each of the subject's tests; without them the test split of what was trained on."""
+    """All images of each of the subject's tests; by default the test split of the training data."""
     if subject.tests:
         return [(name, "all" if name.startswith("folder:") else "test") for name in subject.tests]
     return [(subject.recipe.dataset, "test")]
 
 
 def scaled_size(recipe: Recipe) -> Size:
-    """The size to which a recipe scales whole images; None where it crops them."""
+    """The size to which a recipe scales whole images; None if it crops them."""
     height, width, _ = recipe.model["image_shape"]
     return None if recipe.crop else (height, width)
 
 
 def test_images(model: Exported, test: Test, data_dir: str | None, scaled: Size) -> data.ImageSet:
-    """The images of a test set at their own sizes, or scaled and cropped to the size at which they were trained on."""
+    """The images of a test set at their own sizes, or scaled and cropped to the size of the training images."""
     name, split = test
     shape = (*(scaled or (8, 8)), model.made_channels or 3)
     return data.load(name, split, data_dir=data_dir, image_shape=shape, keep_size=scaled is None, minimum=1)
@@ -64,8 +64,8 @@ def test_images(model: Exported, test: Test, data_dir: str | None, scaled: Size)
 def restoration(
     model: Exported, image: np.ndarray, degradation: str, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(before, restored, original) of an image, uint8 (h, w, c); before is the source, enlarged bicubically, and the
-    original is without what the degradation crops off."""
+    """(before, restored, original) of an image, uint8 (h, w, c). `before` is the source, enlarged bicubically; the
+    original is without the parts that the degradation crops off."""
     example = pair(degradation)({"image": tf.constant(image, tf.float32) / 127.5 - 1.0}, tf.constant([0, seed]))
     poor = example["source"]
     if "fill" in model.endpoints:
@@ -78,24 +78,24 @@ def restoration(
 
 
 def hole_of(degradation: str, image: np.ndarray, seed: int) -> np.ndarray:
-    """The pixels of a uint8 image of which the degradation leaves nothing, boolean (h, w)."""
+    """The pixels of a uint8 image that the degradation removes, boolean (h, w)."""
     _, mask = degrade(degradation).with_mask(tf.constant(image, tf.float32) / 127.5 - 1.0, tf.constant([0, seed]))
     return mask.numpy()[..., 0]
 
 
 def measure(model: Exported, subject: Subject) -> Measured:
-    """PSNR, SSIM and, with the features "squeezenet:PATH", the squeezenet distance with and without a floor: the mean
-    over each test set.
+    """PSNR, SSIM and, with the features "squeezenet:PATH", the squeezenet distance with and without a floor: means over
+    each test set.
 
-    Enlarged images are compared on Y, without as many border pixels as the factor, as papers do, beside bicubic
-    enlargement; also by the power at the frequencies that were lost (`high_frequency`) and by the letters that can be
-    read (`legibility`). Others are compared in all channels, beside the input. These, and images scaled to one size,
-    are compared as sets, too (`set_distances`), with training images as the floor. What is coloured also gets
-    `colour_scores`, what has a hole `hole_scores`. Scores that an image does not have (the PSNR of a gray original and
-    its equal source, the hues of a gray image) are left out of the means.
+    Enlarged images are compared on Y, without as many border pixels as the factor, as in papers, and with bicubic
+    enlargement as the baseline; also by the power at the lost frequencies (`high_frequency`) and by readable letters
+    (`legibility`). Others are compared in all channels, with the input as the baseline. These, and images scaled to one
+    size, are also compared as sets (`set_distances`), with training images as the floor. Colourizations also get
+    `colour_scores`, images with a hole `hole_scores`. Undefined scores of an image (the PSNR of a gray original and its
+    equal source, the hues of a gray image) are left out of the means.
 
-    Raises UserError for test sets that are not there or carry the same name, for other features, and for a degradation
-    that leaves other images than the model takes.
+    Raises UserError for absent test sets or several of the same name, for other features, and for a degradation whose
+    images do not fit the model.
     """
     degradation, scaled = subject.recipe.degradation, scaled_size(subject.recipe)
     check_degradation(model, degradation)
@@ -114,7 +114,7 @@ def measure(model: Exported, subject: Subject) -> Measured:
     if subject.features:
         kind, _, path = subject.features.partition(":")
         if kind != "squeezenet" or not path:
-            raise UserError(f"restorations are compared in the features squeezenet:PATH, not '{subject.features}'")
+            raise UserError(f"restorations take the features squeezenet:PATH, not '{subject.features}'")
         distances["squeezenet_distance"] = squeezenet_distance(path)
         distances["squeezenet_distance_floored"] = squeezenet_distance(path, floor=FLOOR)
         network = None if enlarges and not scaled else SqueezeNetFeatures(path)
@@ -165,14 +165,14 @@ def measure(model: Exported, subject: Subject) -> Measured:
 
 
 def check_degradation(model: Exported, spec: str) -> None:
-    """Raises UserError where a degradation leaves images of another size or of other channels than the model takes."""
+    """Raises UserError if a degradation makes images of another size or other channels than the model takes."""
     degradation, name = degrade(spec), model.path.name
     if degradation.factor != model.main.scale:
         raise UserError(f"'{spec}' shrinks by {degradation.factor}, but {name} enlarges by {model.main.scale}")
     given = tf.TensorSpec((None, None, model.made_channels or 3)), tf.TensorSpec((2,), tf.int32)
     left = tf.function(degradation).get_concrete_function(*given).output_shapes[-1]
     if left != (model.channels or left):
-        raise UserError(f"'{spec}' leaves images of {left} channels, but {name} is given {model.channels}")
+        raise UserError(f"'{spec}' makes images of {left} channels, but {name} takes {model.channels}")
 
 
 def _of_training_images(model: Exported, subject: Subject, network: SqueezeNetFeatures, n: int) -> np.ndarray:
@@ -196,7 +196,7 @@ def _signed(image: np.ndarray) -> tf.Tensor:
 
 
 def measure_run(run: Run, model: Exported, subject: Subject) -> list[Row]:
-    """Of a model that works on parts of images, how visible their borders are in test images of the size of training;
+    """For a model that works on parts of images, the visibility of their borders in test images of the training size;
     without partition, at the middle."""
     part = subject.recipe.model.get("part")
     if not part:
@@ -221,8 +221,8 @@ def measure_run(run: Run, model: Exported, subject: Subject) -> list[Row]:
 
 
 def sheet(model: Exported, subject: Subject, run: Run | None = None) -> np.ndarray:
-    """Some images of each test set: a row of enlarged sources, one of restored images, one of originals; of each image
-    the crop of CROP pixels in which the original varies most, or all of what is scaled to less."""
+    """Some images of each test set: rows of enlarged sources, restored images and originals. Each image is cropped to
+    the CROP pixels in which the original varies most, or shown whole if it was scaled to less."""
     scaled = scaled_size(subject.recipe)
     cell = min(CROP, *(scaled or (CROP,)))
     columns: list[list[np.ndarray]] = []
@@ -230,7 +230,7 @@ def sheet(model: Exported, subject: Subject, run: Run | None = None) -> np.ndarr
         source = test_images(model, test, subject.data_dir, scaled)
         for i in sorted(set(np.linspace(0, len(source) - 1, SHOWN).astype(int).tolist())):
             images = restoration(model, source.image(i), subject.recipe.degradation, i)
-            if min(images[2].shape[:2]) >= cell:  # the cells of a sheet are alike
+            if min(images[2].shape[:2]) >= cell:  # all cells of a sheet have the same size
                 top, left = _liveliest(images[2], cell)
                 columns.append([image[top : top + cell, left : left + cell] for image in images])
     if not columns:
@@ -264,7 +264,7 @@ def preview(model: Adversarial, examples: Examples, recipe: Recipe) -> Callable[
     return picture
 
 
-# (title, measure, of, where, digits) of each column; those in which no card has a number are left out
+# (title, measure, of, where, digits) of each column; columns without numbers are left out
 Column = tuple[str, str, str, str | None, int]
 ENLARGED: list[Column] = [
     ("PSNR dB", "psnr", "model", None, 2),
@@ -297,7 +297,7 @@ REPAIRED: list[Column] = [
 
 
 def table(cards: dict[str, Card]) -> list[str]:
-    """The README's tables, a line for each model and test set: what enlarges, then what colourizes or fills holes."""
+    """The README's tables, a line per model and test set: first enlargement, then colourization and inpainting."""
     own = {name: card for name, card in cards.items() if card.task == "restoration"}
     enlarged = {name: card for name, card in own.items() if _measured(card, "bicubic")}
     repaired = {name: card for name, card in own.items() if _measured(card, "input")}
@@ -327,6 +327,6 @@ def _cell(card: Card, test: str, column: Column) -> str:
         return cell(card.per_seed(measure, of, test, where), digits)
     try:
         value = models.recipe(card.gan, card.recipe).reported_value(measure, test)
-    except UserError:  # a GAN or a recipe that this installation does not have
+    except UserError:  # a GAN or a recipe missing from this installation
         return ""
     return "" if value is None else f"{value:.{digits}f}"

@@ -1,4 +1,4 @@
-"""The scores of one restored picture beside its original: of the whole, of its colours, of its hole."""
+"""Scores of a restored picture compared with its original: of all of it, its colours, its hole."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ Scores = dict[Place, float]
 
 
 def image_scores(image: np.ndarray, original: np.ndarray, factor: int) -> dict[str, float]:
-    """PSNR and SSIM of a uint8 image (h, w, c) by measure; of one enlarged by `factor` on Y, and `high_frequency`."""
-    border = min(factor, (min(image.shape[:2]) - 11) // 2)  # SSIM looks at 11 pixels a side
+    """PSNR and SSIM of a uint8 image (h, w, c) by measure; if enlarged by `factor`, on Y, and `high_frequency`."""
+    border = min(factor, (min(image.shape[:2]) - 11) // 2)  # SSIM needs 11 pixels a side
     options: dict[str, Any] = dict(border=max(0, border), y_channel=image.shape[-1] == 3) if factor > 1 else {}
     scores = {
         "psnr": float(metrics.psnr(image[None], original[None], **options)[0]),
@@ -24,7 +24,7 @@ def image_scores(image: np.ndarray, original: np.ndarray, factor: int) -> dict[s
 
 
 def colour_scores(restored: np.ndarray, original: np.ndarray) -> Scores:
-    """How colourful uint8 images (h, w, 3) are, and how much of that is green or blue; beside the original's."""
+    """Colourfulness of uint8 images (h, w, 3) and the share of green and blue, with those of the original."""
     measures = {"colourfulness": metrics.colourfulness, "green_blue": metrics.green_blue_share}
     pairs = (("model", restored), ("real", original))
     return {(name, of, None): float(by(image[None])[0]) for name, by in measures.items() for of, image in pairs}
@@ -33,7 +33,7 @@ def colour_scores(restored: np.ndarray, original: np.ndarray) -> Scores:
 def hole_scores(before: np.ndarray, restored: np.ndarray, original: np.ndarray, missing: np.ndarray) -> Scores:
     """L1, L2 and PSNR inside the hole, boolean (h, w), of uint8 images, and the energy of fine detail there.
 
-    Beside those of filling it with the mean and smoothly, and the originals' detail.
+    Also those of filling it with the mean and smoothly, and the detail of the original.
     """
     filled = {
         "model": restored,

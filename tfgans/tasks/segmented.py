@@ -1,4 +1,4 @@
-"""Photographs that were made of label maps, read by a segmenter: the FCN score of arXiv:1611.07004, section 4."""
+"""Photographs generated from label maps, scored by a segmenter: the FCN score of arXiv:1611.07004, section 4."""
 
 import dataclasses
 import sys
@@ -19,7 +19,7 @@ KIND = "segmenter:"
 
 
 def without_segmenter(features: str | None) -> tuple[str | None, str | None]:
-    """What `--features` names: the network to compare images in, and the segmenter's name; None for what it does not.
+    """Split `--features` into the network for comparing images and the segmenter's name, or None for a missing one.
 
     "squeezenet:PATH,segmenter:NAME" names both.
     """
@@ -32,21 +32,21 @@ def without_segmenter(features: str | None) -> tuple[str | None, str | None]:
 def read_segments(
     subject: Subject, sources: dict[str, ImageSet], sets: dict[str, np.ndarray], **place: Any
 ) -> tuple[list[Row], dict[str, Any]]:
-    """Whether a segmenter finds in photographs (n, h, w, c), uint8, by what they are `of`, the label maps of `sources`.
+    """Compare the segmentation of photographs (n, h, w, c), uint8, by the kind `of`, with the label maps of `sources`.
 
-    The segmenter is the one that the features or the recipe name, or else that of the data set's name. Rows:
-    accuracies and IoU, and where there is an instance map, the share of its instances that come apart. `of` real is the
-    ceiling: true photographs. Coloured sources are read anew, each pixel as the nearest colour of the nearest pixel.
+    The segmenter is that of the features, of the recipe, or of the data set's name. Rows: accuracies and IoU, and, if
+    there is an instance map, the share of its instances that are separated. `of` real is the upper bound: true
+    photographs. Coloured sources are converted again, each pixel to the nearest colour of the nearest pixel.
 
-    No rows where the sources are no label maps: they are where they have a palette or a segmenter is named. None
-    either where the recipe's or the data set's is not trained yet; a line on stderr names it.
+    Returns no rows if the sources are not label maps, which have a palette or a named segmenter, or if the recipe's or
+    the data set's segmenter is not trained yet, which is reported on stderr.
 
-    Raises UserError where the features name one that cannot be had, or that has other classes.
+    Raises UserError if the features name an unavailable segmenter, or one with other classes.
     """
     recipe = subject.recipe
     _, named = without_segmenter(subject.features)
     if named is not None and recipe.image_palette and not recipe.segmenter:
-        raise UserError(f"{KIND}{named} reads photographs, and the targets of this recipe are label maps")
+        raise UserError(f"{KIND}{named} segments photographs, but the targets of this recipe are label maps")
     own = recipe.segmenter
     if not own and "label_map" in sources and label(recipe.dataset) in SEGMENTERS:
         own = label(recipe.dataset)
@@ -83,8 +83,8 @@ def _label_maps(subject: Subject, sources: dict[str, ImageSet], segmenter: Segme
         read = domains_of(dataclasses.replace(subject, recipe=recipe), "test", subject.n)
         maps = read.by_role["source"].get("label_map")
         if maps is None:
-            raise UserError(f"{segmenter.name} reads label maps, and the source of {recipe.dataset} is none")
+            raise UserError(f"{segmenter.name} needs label maps, but the source of {recipe.dataset} is not one")
     assert maps.palette is not None
     if maps.palette.names != segmenter.palette.names:
-        raise UserError(f"{segmenter.name} reads other classes than those of the palette {maps.palette.name}")
+        raise UserError(f"{segmenter.name} has other classes than the palette {maps.palette.name}")
     return maps.images

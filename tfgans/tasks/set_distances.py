@@ -1,8 +1,8 @@
-"""Sets of images compared by their features, and how far a number of images carries.
+"""Comparing sets of images by their features, and the reliability of the results for small sets.
 
-A Frechet distance is biased: sets of n images of the same kind have one above 0, the larger the fewer there are of
-them. So all sets, the floor's too, are brought to the same n; fewer than TIMES n features get none; and fewer than FEW
-times as many are warned of, with how large the bias is. A kernel distance has no bias.
+The Frechet distance is biased: two sets of n images of the same kind have a distance above 0, which is larger for
+smaller n. So all sets, including the floor's, are reduced to the same n. Sets with fewer than TIMES n images per
+feature get no distance, and sets with fewer than FEW get a warning with the bias. A kernel distance is unbiased.
 """
 
 import sys
@@ -14,20 +14,20 @@ from tfgans import metrics
 from tfgans.card import Row
 from tfgans.tasks import row
 
-TIMES = 2  # images for each feature, at least: with fewer than one, the covariance has not even full rank
-FEW = 10  # images for each feature, below which the bias is told
+TIMES = 2  # least images per feature: below one, the covariance does not even have full rank
+FEW = 10  # images per feature, below which a warning gives the bias
 
 
 def frechet_rows(real: np.ndarray, sets: dict[str, np.ndarray], what: str, **place: Any) -> list[Row]:
     """The Frechet distance of each set of features (m, d) from the real ones (n, d), all of as many images.
 
-    None where the smallest set has fewer than TIMES d; that, and the bias of few, is said on stderr.
+    It is None if the smallest set has fewer than TIMES d images; this, and the bias of small sets, go to stderr.
     """
     d, least = real.shape[1], min(len(each) for each in (real, *sets.values()))
     if least < TIMES * d:
         print(
-            f"{what}: {least} images are too few for a Frechet distance in {d} features, which takes {TIMES * d}; "
-            "the kernel distance can be read",
+            f"{what}: {least} images are too few for a Frechet distance in {d} features, which needs {TIMES * d}; "
+            "use the kernel distance",
             file=sys.stderr,
         )
         return []
@@ -38,7 +38,7 @@ def frechet_rows(real: np.ndarray, sets: dict[str, np.ndarray], what: str, **pla
         share = bias / np.trace(np.cov(real, rowvar=False))
         print(
             f"{what}: two sets of {least} images of the same kind have a Frechet distance of about {bias:.3g} in {d} "
-            f"features ({100 * share:.0f}% of their variance); read it beside the floor, and the kernel distance first",
+            f"features ({100 * share:.0f}% of their variance); prefer the kernel distance",
             file=sys.stderr,
         )
     return [row("frechet_distance", value, of, **place) for of, value in found.items()]
@@ -50,7 +50,7 @@ def kernel_rows(real: np.ndarray, sets: dict[str, np.ndarray], **place: Any) -> 
 
 
 def some(features: np.ndarray, n: int) -> np.ndarray:
-    """`n` rows, drawn at random where there are more: sets may be sorted by class."""
+    """`n` rows, drawn at random if there are more, because sets may be sorted by class."""
     if n == len(features):
         return features
     return features[np.sort(np.random.default_rng(0).permutation(len(features))[:n])]

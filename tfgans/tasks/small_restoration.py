@@ -1,7 +1,7 @@
-"""What small restored images are worth to a judge: a classifier that was trained on real images, not on restored ones.
+"""Restoration of small images, scored by a judge: a classifier that was trained on real images, not on restored ones.
 
-Beside it stands a reader of the coarse images themselves. Restoring adds no information, so nobody can be expected to
-read restored images better than a good reader of what they were made from.
+For comparison, a classifier is trained on the coarse images themselves. Restoration adds no information, so restored
+images cannot be expected to be classified better than by a good classifier of the coarse images.
 """
 
 from collections.abc import Callable
@@ -27,8 +27,8 @@ from tfgans.tasks.set_distances import FEW, frechet_rows, kernel_rows
 
 BATCH = 250
 COLUMNS = 10  # of the sheet
-COARSE = 64  # numbers in a coarse image, at most, for it to be read by a network without convolutions
-SHOWS_ALL = False  # in the README, also cards without a model
+COARSE = 64  # values in a coarse image, at most, for classification without convolutions
+SHOWS_ALL = False  # the README also shows cards without a model
 
 
 def features_of(card: Card) -> str | None:
@@ -36,7 +36,7 @@ def features_of(card: Card) -> str | None:
 
 
 def coarse(images: np.ndarray, degradation: str) -> np.ndarray:
-    """uint8 (n, h, w, c) -> what the degradation makes of each, uint8; image i with the seed i."""
+    """Degrade uint8 images (n, h, w, c) to uint8; image i with the seed i."""
     transform = pair(degradation)
 
     @tf.function
@@ -52,13 +52,13 @@ def coarse(images: np.ndarray, degradation: str) -> np.ndarray:
 
 
 def restored(model: Exported, sources: np.ndarray) -> np.ndarray:
-    """uint8 (n, h, w, c) -> what the model makes of them, uint8."""
+    """Restore uint8 images (n, h, w, c) with the model, to uint8."""
     parts = [model.restore(sources[i : i + BATCH].astype(np.float32) / 255) for i in _starts(sources)]
     return to_uint8(np.concatenate(parts))
 
 
 def enlarged(sources: np.ndarray, factor: int) -> np.ndarray:
-    """uint8 (n, h, w, c) -> bicubically enlarged, uint8."""
+    """Enlarge uint8 images (n, h, w, c) bicubically, to uint8."""
     return to_uint8((bicubic_up(sources.astype(np.float32) / 127.5 - 1.0, factor).numpy() + 1) / 2)
 
 
@@ -67,14 +67,14 @@ def _starts(images: np.ndarray) -> range:
 
 
 def measure(model: Exported, subject: Subject) -> Measured:
-    """PSNR, SSIM, power at the frequencies that were lost, the judge's accuracy and the Frechet distance in its
-    features, of `n` restored test images; beside them those of bicubic enlargement, or of the input where nothing is
-    enlarged, and the accuracy on originals. Of few images kernel distances, too.
+    """PSNR, SSIM, power at the lost frequencies, the judge's accuracy and the Frechet distance in its features, of `n`
+    restored test images. Baselines are bicubic enlargement, or the input if nothing is enlarged, and the accuracy on
+    originals. For few images also kernel distances.
 
-    `coarse_accuracy` is that of a network that learnt to read coarse images. On other test sets, or in the features
-    of SqueezeNet, this is a `restoration` like any other.
+    `coarse_accuracy` is the accuracy of a network trained on coarse images. On other test sets, or in the features of
+    SqueezeNet, this is a `restoration` like any other.
 
-    Raises UserError where there is no such judge, or one of images of another size.
+    Raises UserError if there is no such judge, or it takes images of another size.
     """
     dataset, degradation = subject.recipe.dataset, subject.recipe.degradation
     if subject.tests not in (None, [], [dataset]) or (subject.features or "").startswith("squeezenet"):
@@ -82,7 +82,7 @@ def measure(model: Exported, subject: Subject) -> Measured:
     features = subject.features or judge_of(dataset)
     judge: Any = load_features(features)
     if not judge.n_classes:
-        raise UserError(f"restored images are read by a judge: --features judge:NAME, not {features}")
+        raise UserError(f"restored images are scored by a judge: --features judge:NAME, not {features}")
     test = data.load(dataset, "test", data_dir=subject.data_dir, image_shape=judge.image_shape)
     n = min(subject.n, len(test))
     original = test.images[:n]
@@ -98,7 +98,7 @@ def measure(model: Exported, subject: Subject) -> Measured:
             row("psnr", np.mean(metrics.psnr(images, original)), of, test=name),
             row("ssim", np.mean(metrics.ssim(images, original)), of, test=name),
         ]
-        if factor > 1:  # else no frequencies were lost
+        if factor > 1:  # otherwise no frequencies were lost
             power = metrics.high_frequency(images, original, factor)
             rows.append(row("high_frequency", np.mean(power), of, test=name))
     train = data.load(dataset, "train", data_dir=subject.data_dir, image_shape=judge.image_shape)
@@ -128,7 +128,7 @@ def measure(model: Exported, subject: Subject) -> Measured:
 
 
 def coarse_accuracy(train: np.ndarray, train_labels: Any, test: np.ndarray, test_labels: np.ndarray) -> float:
-    """How many coarse images, uint8 (n, h, w, c), a network of two hidden layers reads that learnt on coarse images."""
+    """The accuracy of a network of two hidden layers trained on coarse images, uint8 (n, h, w, c)."""
     from sklearn.neural_network import MLPClassifier
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -144,7 +144,7 @@ def measure_run(run: Run, model: Exported, subject: Subject) -> list[Row]:
 
 
 def sheet(model: Exported, subject: Subject, run: Run | None = None) -> np.ndarray:
-    """Of test images, COLUMNS a row: coarse ones in squares, below them restored, below them the originals."""
+    """Test images, COLUMNS per row: coarse ones as squares, below them restored ones, below them the originals."""
     recipe = subject.recipe
     test = data.load(
         recipe.dataset, "test", data_dir=subject.data_dir, image_shape=subject.image_shape, limit=3 * COLUMNS
@@ -163,7 +163,7 @@ def preview(model: Adversarial, examples: Examples, recipe: Recipe) -> Callable[
 
 
 def table(cards: dict[str, Card]) -> list[str]:
-    """The lines of the README's table of models whose restorations a judge reads; none without cards."""
+    """The lines of the README's table of restorations scored by a judge; none without cards."""
     lines = []
     for name, card in cards.items():
         if card.task != "small_restoration":
@@ -176,7 +176,7 @@ def table(cards: dict[str, Card]) -> list[str]:
         columns += [str(len(card.training_seeds)), f"{card.protocol['n_images'][test]:,}"]
         lines.append(f"| [{name}](saved_models/{name}/card.json) | {' | '.join(columns)} |")
     head = (
-        "| model | of | PSNR dB | bicubic | read % | bicubic | originals | coarse, by a reader of its own "
+        "| model | degradation | PSNR dB | bicubic | accuracy % | bicubic | originals | trained on coarse images "
         "| Fréchet distance | seeds | n |"
     )
     return [head, "|---" * 11 + "|", *lines] if lines else []

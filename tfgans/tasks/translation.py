@@ -1,4 +1,4 @@
-"""What paired and unpaired translation share: test pairs, and what is measured of two images or two sets of them."""
+"""Shared by paired and unpaired translation: test pairs, and measurements of two images or two sets of images."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,12 +17,12 @@ from tfgans.tasks import FEWEST, Subject, row
 from tfgans.tasks.set_distances import frechet_rows, kernel_rows
 
 BATCH = 8
-SSIM_SIDE = 11  # pixels a side at least: the window of SSIM
+SSIM_SIDE = 11  # least pixels a side: the window of SSIM
 SHOWN = 6  # examples on a sheet or in a preview
 
 
 def domains_of(subject: Subject, split: str, limit: int | None = None) -> Domains:
-    """The test or training sets of a recipe, at the size of training. Raises UserError where they are not there."""
+    """The test or training sets of a recipe, at the size of training. Raises UserError if they are absent."""
     recipe = subject.recipe
     return data.load_domains(
         subject.tests[0] if subject.tests else recipe.dataset,
@@ -40,18 +40,18 @@ def domains_of(subject: Subject, split: str, limit: int | None = None) -> Domain
 
 
 def one(sets: Domains, role: str) -> ImageSet:
-    """The set of a role that has a single one."""
+    """The set of a role that has only one."""
     return next(iter(sets.by_role[role].values()))
 
 
 def given(images: ImageSet, first: int, last: int) -> np.ndarray:
-    """Images `first` to `last` as an endpoint takes them: float32 in [0, 1], or int32 ids of a map."""
+    """Images `first` to `last` in the form that endpoints take: float32 in [0, 1], or int32 ids of a map."""
     part = images.images[first:last]
     return part.astype(np.int32) if images.encoding in ("classes", "instances") else part.astype(np.float32) / 255
 
 
 def translated(translate: Callable[..., np.ndarray], *sources: ImageSet) -> np.ndarray:
-    """What an endpoint makes of sets of images, BATCH at a time: uint8 (n, h, w, c), or int32 ids."""
+    """Apply an endpoint to sets of images, BATCH at a time: uint8 (n, h, w, c), or int32 ids."""
     parts = []
     for first in range(0, len(sources[0]), BATCH):
         made = translate(*(given(each, first, first + BATCH) for each in sources))
@@ -72,20 +72,20 @@ def coloured(images: np.ndarray) -> np.ndarray:
 
 
 def between(made: np.ndarray, target: np.ndarray, of: str, **place: Any) -> Iterator[Row]:
-    """How near images are to their targets, both uint8 (n, h, w, c): L1 in [0, 1], PSNR in dB, SSIM; means over n."""
+    """Distances of images from their targets, both uint8 (n, h, w, c): L1 in [0, 1], PSNR in dB, SSIM; means over n."""
     difference = np.abs(made.astype(np.float32) - target.astype(np.float32)) / 255
     yield row("l1", difference.mean(), of, **place)
     psnr = metrics.psnr(made, target)
-    if np.isfinite(psnr).any():  # of equal images it is infinite
+    if np.isfinite(psnr).any():  # it is infinite for equal images
         yield row("psnr", psnr[np.isfinite(psnr)].mean(), of, **place)
     if min(made.shape[1:3]) >= SSIM_SIDE:
         yield row("ssim", np.mean(metrics.ssim(made, target)), of, **place)
 
 
 def of_labels(made: np.ndarray, target: np.ndarray, palette: Palette, **place: Any) -> Iterator[Row]:
-    """Accuracy per pixel and per class, and mean IoU, of label maps: ids, or colours that are taken to the nearest.
+    """Accuracy per pixel and per class, and mean IoU, of label maps: ids, or colours mapped to the nearest class.
 
-    Pixels whose true class the palette marks as ignored do not count.
+    Pixels whose true class is ignored by the palette do not count.
     """
 
     def ids(maps: np.ndarray) -> np.ndarray:
@@ -102,7 +102,7 @@ def of_labels(made: np.ndarray, target: np.ndarray, palette: Palette, **place: A
 def perceptual(features: str | None, made: np.ndarray, target: np.ndarray, of: str, **place: Any) -> Iterator[Row]:
     """The squeezenet distance of images from their targets, both uint8 (n, h, w, c); the mean over n.
 
-    None without the features squeezenet:PATH, nor of images that the network is too large for.
+    No rows without the features squeezenet:PATH, or for images too small for the network.
     """
     kind, _, path = (features or "").partition(":")
     if kind == "squeezenet" and min(made.shape[1:3]) >= SMALLEST:
@@ -120,8 +120,8 @@ def between_sets(
     """Kernel and Frechet distance of each set of uint8 images from the real ones, in a network's features.
 
     The kernel distance comes first, because it is unbiased: test sets are small, and small ones get no Frechet distance
-    (`set_distances`). Returns no rows without `features`, or for fewer than FEWEST images; and what a protocol says of
-    the network.
+    (`set_distances`). Returns no rows without `features` or for fewer than FEWEST images; and the description of the
+    network for the protocol.
     """
     if features is None or len(real) < FEWEST:
         return [], {}

@@ -1,4 +1,4 @@
-"""Two-way translation between domains: as sets in both directions, round trips, and pairs where file names agree."""
+"""Two-way translation between domains: distances of sets in both directions, round trips, and pairs by file name."""
 
 import dataclasses
 import functools
@@ -23,7 +23,7 @@ from tfgans.tasks.segmented import read_segments, without_segmenter
 from tfgans.tasks.translation import SHOWN, between, between_sets, coloured, domains_of, of_labels, one
 
 DIRECTIONS = (("a_to_b", "a", "b"), ("b_to_a", "b", "a"))
-SHOWS_ALL = False  # in the README, also cards without a model
+SHOWS_ALL = False  # the README also shows cards without a model
 
 
 def features_of(card: Card) -> str | None:
@@ -34,12 +34,12 @@ def measure(model: Exported, subject: Subject) -> Measured:
     """Kernel and Frechet distance in both directions (with features), L1 of the round trip and of the identity.
 
     `of` input: the untranslated images ("do nothing"); `of` train: the other domain's training images, the floor. L1
-    is in [0, 1]. The round trip's `where` is the domain it begins in, the identity's that of the image that a
-    generator of its own domain is given; identities need domains of as many channels. Further round trips are those of
-    `hidden_pairs.hidden_signal`. Where file names agree, L1, PSNR and SSIM beside the hidden partner, and its rank.
+    is in [0, 1]. The round trip's `where` is the domain in which it begins. The identity is measured by translating an
+    image into its own domain (`where`), which needs domains with as many channels. Further round trips are those of
+    `hidden_pairs.hidden_signal`. If file names match, also L1, PSNR and SSIM to the hidden partner, and its rank.
 
-    Where the recipe has an `image_palette`, b holds its label maps: what is made of a is measured as those, too, and a
-    segmenter reads what is made of b. With a judge, the share of images that keep their class.
+    If the recipe has an `image_palette`, b holds its label maps: translations of a are also measured as label maps, and
+    a segmenter scores translations of b. With a judge, the share of images that keep their class.
     """
     test, train = domains_of(subject, "test", subject.n), domains_of(subject, "train", subject.n)
     name, recipe = subject.label, subject.recipe
@@ -95,7 +95,7 @@ def measure_run(run: Run, model: Exported, subject: Subject) -> list[Row]:
 
 
 def sheet(model: Exported, subject: Subject, run: Run | None = None) -> np.ndarray:
-    """Test images, not selected: rows of a, a as b and back; below them of b, b as a and back."""
+    """Test images, not selected: rows of a, a as b and back; below, rows of b, b as a and back."""
     test = domains_of(subject, "test", SHOWN)
     ways = {name: functools.partial(model.call, name) for name in ("a_to_b", "b_to_a")}
     rows = []
@@ -110,7 +110,7 @@ def sheet(model: Exported, subject: Subject, run: Run | None = None) -> np.ndarr
 
 
 def preview(model: Adversarial, examples: Examples, recipe: Recipe) -> Callable[[], np.ndarray]:
-    """Rows of a, a as b and back; below them of b, b as a and back."""
+    """Rows of a, a as b and back; below, rows of b, b as a and back."""
     batch = examples(SHOWN)
     a, b = (batch["a"] + 1.0) / 2.0, (batch["b"] + 1.0) / 2.0
 
