@@ -39,7 +39,7 @@ def test_values_are_found_by_their_key() -> None:
     assert found.values("l1") == [] == found.values("psnr", "real") and found.values("l1", direction="a_to_b") == [8, 9]
     assert found.parts("share", "class") == [[0.1, 0.9], [0.2, 0.8]]
     assert found.parts("share", "class", "real") == [[0.5], [0.5]] and found.parts("share", "code") == []
-    with pytest.raises(ValueError, match="set5, set14: name one"):
+    with pytest.raises(ValueError, match="set5, set14: choose one"):
         found.values("psnr")
 
 
@@ -62,7 +62,7 @@ def test_a_card_is_read_as_it_was_written(tmp_path: Path) -> None:
         ("{", "not readable JSON"),
         ("[]", "not readable JSON"),
         ('{"gan": "dcgan"}', "lacks recipe, task, dataset"),
-        ("row", "a measurement that is no row"),
+        ("row", "a measurement that is not a row"),
     ],
 )
 def test_a_damaged_card_is_one_line(tmp_path: Path, text: str, said: str) -> None:

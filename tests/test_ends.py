@@ -116,7 +116,7 @@ FULL = "{{function_node __wrapped__SaveV2}} runs/x/part; No space left on device
         (tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor"), "there is not enough memory"),
         (MemoryError("Unable to allocate 9 TiB"), "there is not enough memory"),
         (OSError(errno.EIO, "Input/output error", b"disk/\xff"), "disk/\\udcff: Input/output error"),
-        (FileNotFoundError(errno.ENOENT, "No such file or directory"), "the working folder is no more"),
+        (FileNotFoundError(errno.ENOENT, "No such file or directory"), "the working folder no longer exists"),
         (UserError("bad"), "bad"),
     ],
 )
@@ -149,8 +149,8 @@ def test_places_where_nothing_can_be_made(tmp_path: Path) -> None:
     for place, kind, says in (
         ("/proc/x.png", UserError, "/proc/x.png cannot be written"),
         ("/proc/x/y.png", UserError, "/proc/x/y.png cannot be written"),
-        ("/dev/null", UserError, "/dev/null is not a file that could be replaced"),
-        (tmp_path / "folder", UserError, "folder is not a file"),
+        ("/dev/null", UserError, "/dev/null is not a regular file"),
+        (tmp_path / "folder", UserError, "folder is not a regular file"),
         (tmp_path / "file/x", OSError, "file"),
         (tmp_path / ("x" * 300), OSError, "xxx"),
     ):

@@ -8,10 +8,10 @@ if TYPE_CHECKING:
     from tfgans.inference.door import Model
     from tfgans.run import Run
 
-# TensorFlow's C++ side reports absent accelerators as errors; real ones reach Python as exceptions
+# TensorFlow's C++ side logs absent accelerators as errors; real errors reach Python as exceptions
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-# Keras reads its variable once; the rest of what it may be configured to is set in tfgans.training.keras_defaults
+# Keras reads this variable once; tfgans.training.keras_defaults sets its other options
 if "keras" not in sys.modules:
     os.environ["KERAS_BACKEND"] = "tensorflow"
 
@@ -19,11 +19,11 @@ __version__ = "0.1.0"
 
 
 def load(name: "str | os.PathLike[str]") -> "Model":
-    """An exported model: a folder, or a name from `tfgans list`; see `tfgans.inference.door.Model`.
+    """Open an exported model: a folder, or a name from `tfgans list`; see `tfgans.inference.door.Model`.
 
         tfgans.load("cdcgan-mnist").sample(labels=[3, 1, 4])
         tfgans.load("srgan-photos").restore(PIL.Image.open("holiday.jpg"))
-        tfgans.load("upscale").restore(PIL.Image.open("holiday.jpg"))  # with the enlarger that suits the file
+        tfgans.load("upscale").restore(PIL.Image.open("holiday.jpg"))  # with a model that suits the file
 
     Raises:
         tfgans.errors.UserError: there is no such model.
@@ -49,19 +49,19 @@ def train(
     download: bool = False,
     **settings: Any,
 ) -> "Run":
-    """Train a GAN, a name from `tfgans list` or the path of a Python file; returns its run, `tfgans.run.Run`.
+    """Train a GAN, a name from `tfgans list` or the path of a Python file; returns the run, a `tfgans.run.Run`.
 
         tfgans.train("dcgan", dataset="folder:flowers", steps=2000)
         tfgans.train("cdcgan", recipe="mnist5k", width=32, d_optimizer={"learning_rate": 1e-4})
 
     `settings` are those of the recipe: `steps`, `batch_size`, arguments of the model, and of each player's optimizer.
-    What else there is goes by the same name on the command line: `tfgans train --help`. `run` is the new run's folder.
+    The other arguments are named as on the command line: `tfgans train --help`. `run` is the folder of the new run.
 
     Raises:
-        tfgans.errors.UserError: bad settings, an absent data set, a run folder that exists.
+        tfgans.errors.UserError: bad settings, an absent data set, an existing run folder.
         tfgans.errors.Diverged: a loss became NaN or infinite.
     """
-    import tfgans.training.keras_defaults  # noqa: F401  (the first to import Keras)
+    import tfgans.training.keras_defaults  # noqa: F401  (before Keras)
     from tfgans.training.train import train as begin
 
     flat: dict[str, Any] = {}
@@ -81,5 +81,5 @@ def train(
         every=every,
         minutes=minutes,
     )
-    assert made is not None, "only a dry run makes none"
+    assert made is not None, "only a dry run returns None"
     return made

@@ -1,7 +1,7 @@
-"""The base class: what every GAN needs and no paper is about.
+"""The base class of all GANs, with everything that is not specific to a paper.
 
-One optimizer per player, loss tracking, random state, saving with exact resume. Losses, penalties and the order of
-updates are the algorithm: each model's own file shows them.
+It provides one optimizer per player, loss tracking, random state, and saving with exact resume. Losses, penalties and
+the order of updates are the algorithm, and are in each model's own file.
 """
 
 import inspect
@@ -18,9 +18,9 @@ from tfgans.errors import UserError
 
 Stages = tuple[tuple[str, int | None], ...]
 
-# TensorFlow's automatic control dependencies come in an order that differs from one tracing to the next, and its
-# dependency pass makes of each order another one of sums: without it the same step gives the same bits everywhere.
-# The remapper stumbles over graphs that the other has not been through, and prints errors.
+# TensorFlow's automatic control dependencies are ordered differently at each tracing, and its dependency pass turns
+# each order into another order of sums: without the pass, the same step gives the same bits everywhere. The remapper
+# fails on graphs that the dependency pass has not processed, and prints errors.
 tf.config.optimizer.set_experimental_options({"dependency_optimization": False, "remapping": False})
 
 
@@ -29,13 +29,13 @@ Fall = tuple[float, float, float]
 
 @keras.saving.register_keras_serializable(package="tfgans")
 class HoldThenLinear(keras.optimizers.schedules.LearningRateSchedule):
-    """A learning rate that holds and then falls linearly, as a function of the number of a player's own updates.
+    """A learning rate that is constant and then falls linearly, as a function of the number of a player's own updates.
 
     `falls` are `(end, length, to)`: over the `length` steps before step `end` the rate falls linearly to `to` times
-    what it was, and it stays there. With a length of 0 it drops at once. Several falls are multiplied.
+    its value, and stays there. With a length of 0 it drops at once. Several falls are multiplied.
 
-    `updates` are `(first, times)` in ascending order: from step `first` on the player is updated `times` times a step,
-    and before the first of these never. All updates of one step have the same rate.
+    `updates` are `(first, times)` in ascending order: from step `first` on the player is updated `times` times per
+    step, and never before the first of these. All updates of one step have the same rate.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class HoldThenLinear(keras.optimizers.schedules.LearningRateSchedule):
         self.updates = [tuple(phase) for phase in updates if phase[1] > 0]
 
     def steps_before(self, updates: tf.Tensor) -> tf.Tensor:
-        """The step, counted from 0, that the update after so many others belongs to."""
+        """The step, counted from 0, that contains the update after this many others."""
         step, begun = tf.zeros_like(updates), 0
         for i, (first, times) in enumerate(self.updates):
             if i:
@@ -56,7 +56,7 @@ class HoldThenLinear(keras.optimizers.schedules.LearningRateSchedule):
         return step
 
     def __call__(self, step: Any) -> tf.Tensor:
-        # in 64 bits: of a rate near its end 32 leave few digits
+        # in 64 bits: with 32, a rate near its end has few digits
         at = tf.cast(self.steps_before(tf.cast(tf.convert_to_tensor(step), tf.int64)), tf.float64)
         factor = tf.constant(1.0, tf.float64)
         for end, length, to in self.falls:
@@ -69,41 +69,41 @@ class HoldThenLinear(keras.optimizers.schedules.LearningRateSchedule):
 
 
 class Adversarial(keras.Model):
-    """A model with one or more players, each a group of networks with an optimizer of its own.
+    """A model with one or more players, each a group of networks with its own optimizer.
 
     A subclass declares
 
     * `players`: optimizer name -> names of the attributes (networks) whose trainable weights it moves;
-    * `terms`: the names of everything that is logged: loss terms and what `track` is given;
-    * `estimate`: the term that is supposed to fall as the samples get better, if any;
-    * `group`: how many fresh batches a step takes (None: one batch, without the extra leading axis);
-    * `batch_spec(n)`: what a batch holds, and `endpoints()`: what the trained model does, methods of those names;
-    * `updates(player)` and `falls(player)`, where a player is not updated once a step, or its learning rate falls;
+    * `terms`: the names of everything that is logged: loss terms and values passed to `track`;
+    * `estimate`: the term that should fall as the samples get better, if any;
+    * `group`: the number of fresh batches in a step (None: one batch, without the extra leading axis);
+    * `batch_spec(n)`: the contents of a batch, and `endpoints()`: the methods of the trained model for users;
+    * `updates(player)` and `falls(player)`, if a player is not updated once per step, or its learning rate falls;
 
     builds its networks in `__init__`, which stores each argument under its own name (`get_config` reads them back),
-    and writes `train_step` with `minimize`. `compile` takes one optimizer per player, by name. Networks never have the
-    name of an endpoint, which would hide the method.
+    and implements `train_step` with `minimize`. `compile` takes one optimizer per player, by name. A network must not
+    have the name of an endpoint, because it would hide the method.
 
     A model that trains in stages passes them to `super().__init__`, `(("pretrain", 1000), ("compete", None))`: names of
-    methods that take a batch, and how many steps each takes; the last stage takes the rest. It has no `train_step` of
-    its own. `steps_done` counts its steps and is saved with the weights; a resumed run goes on in its stage.
+    methods that take a batch, and the number of steps of each; the last stage takes the rest. It has no `train_step` of
+    its own. `steps_done` counts its steps and is saved with the weights, so a resumed run continues in its stage.
     """
 
-    players: dict[str, tuple[str, ...]] = {}  # of an instance, where it depends on the arguments
+    players: dict[str, tuple[str, ...]] = {}  # an instance may set it, depending on its arguments
     terms: ClassVar[tuple[str, ...]] = ()
     estimate: ClassVar[str] = ""
     group: int | None = None
 
     def __init__(self, seed: int = 0, stages: Stages = (), **kwargs: Any) -> None:
         # layers get the same names whatever was built before: TensorFlow orders some sums by the names of operations,
-        # so that conv2d_99 and conv2d_100 in the place of conv2d_1 and conv2d_2 change the last bit
+        # so that conv2d_99 and conv2d_100 instead of conv2d_1 and conv2d_2 would change the last bit
         naming.reset_uids()
         super().__init__(**kwargs)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.trackers = {term: keras.metrics.Mean(name=term) for term in self.terms}
         self.stages = stages
-        if stages:  # other models have no counter, and their files hold none
+        if stages:  # other models have no counter, nor do their files
             self.steps_done = self.add_weight(
                 shape=(), dtype="int32", initializer="zeros", trainable=False, name="steps_done"
             )
@@ -112,25 +112,25 @@ class Adversarial(keras.Model):
     # -- declarations -----------------------------------------------------------------------------------------------
 
     def batch_spec(self, n: int) -> dict[str, Array]:
-        """The arrays of a batch of `n` examples, without the leading axis of `group`; every dimension is known."""
-        raise UserError(f"{type(self).__name__} has no method batch_spec(n), which declares what a batch holds")
+        """The arrays of a batch of `n` examples, without the leading axis of `group`; all dimensions are known."""
+        raise UserError(f"{type(self).__name__} has no method batch_spec(n), which declares the contents of a batch")
 
     def endpoints(self) -> dict[str, Endpoint]:
-        """What the trained model does: the methods of these names, the main one first."""
-        raise UserError(f"{type(self).__name__} has no method endpoints(), which declares what the trained model does")
+        """The endpoints of the trained model: its methods of these names, the main one first."""
+        raise UserError(f"{type(self).__name__} has no method endpoints(), which declares what it offers")
 
     def updates(self, player: str) -> dict[int, int]:
-        """How many times a step a player is updated: from step -> times. Before the first of these steps never."""
+        """The number of updates of a player per step: from step -> times. It is never updated before the first step."""
         return {0: 1}
 
     def falls(self, player: str) -> tuple[Fall, ...]:
-        """Where a player's learning rate falls, besides the recipe's decay: see `HoldThenLinear`."""
+        """The falls of a player's learning rate besides the recipe's decay: see `HoldThenLinear`."""
         return ()
 
     # -- training ---------------------------------------------------------------------------------------------------
 
     def compile(self, jit_compile: bool = False, **optimizers: Any) -> None:
-        """Give each player its optimizer: `compile(g_optimizer=Adam(2e-4), d_optimizer=Adam(1e-4))`.
+        """Set the optimizer of each player: `compile(g_optimizer=Adam(2e-4), d_optimizer=Adam(1e-4))`.
 
         Raises:
             ValueError: the names are not exactly those of `players`.
@@ -139,7 +139,7 @@ class Adversarial(keras.Model):
             raise ValueError(
                 f"{type(self).__name__} takes the optimizers {sorted(self.players)}, not {sorted(optimizers)}"
             )
-        # optimizer=None: Keras would otherwise add an RMSprop that nothing uses and callbacks tune
+        # optimizer=None: Keras would otherwise add an unused RMSprop that callbacks tune
         super().compile(optimizer=None, jit_compile=jit_compile)
         for player, optimizer in optimizers.items():
             optimizer = keras.optimizers.get(optimizer)
@@ -150,18 +150,18 @@ class Adversarial(keras.Model):
             setattr(self, player, optimizer)
 
     def weights_of(self, player: str) -> list[keras.Variable]:
-        """The trainable weights that this player's optimizer moves; one that networks share is listed once."""
+        """The trainable weights that this player's optimizer updates; a weight shared by networks is listed once."""
         weights = [w for network in self.players[player] for w in getattr(self, network).trainable_variables]
         return list({id(w): w for w in weights}.values())
 
     def begin(self) -> None:
-        """Called once on a fresh, compiled model, before its first step; not on one that was loaded."""
+        """Called once on a new, compiled model before its first step, but not on a loaded one."""
 
     def minimize(self, player: str, losses: Callable[[], Any]) -> Any:
-        """One update of one player: minimize the sum of its terms, and track each of them.
+        """Update one player once: minimize the sum of its loss terms, and track each of them.
 
-        `losses()` returns the terms, a dict of scalars, or `(terms, made)`. Returns `made`, such as a generated image
-        that the next player is shown.
+        `losses()` returns the terms, a dict of scalars, or `(terms, made)`. Returns `made`, such as generated images
+        for the next player.
         """
         optimizer, weights = getattr(self, player), self.weights_of(player)
         with tf.GradientTape() as tape:
@@ -173,13 +173,13 @@ class Adversarial(keras.Model):
         return made
 
     def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """One step of the stage that is on. Terms of the other stages are logged as 0."""
+        """One step of the current stage. Terms of other stages are logged as 0."""
         self._step_of(self.stages, 0, batch)
         self.steps_done.assign_add(1)
         return self.logs()
 
     def _step_of(self, stages: Stages, first: int, batch: dict[str, tf.Tensor]) -> tf.Tensor:
-        """A step of one of these stages, the first of which begins with step `first`."""
+        """A step of one of these stages, the first of which begins at step `first`."""
         (name, steps), *later = stages
 
         def this() -> tf.Tensor:
@@ -197,7 +197,7 @@ class Adversarial(keras.Model):
             self.trackers[term].update_state(tf.cast(value, tf.float32))
 
     def logs(self) -> dict[str, tf.Tensor]:
-        """The mean of every term since the last reset: what `train_step` returns."""
+        """The mean of every term since the last reset: the result of `train_step`."""
         return {term: tracker.result() for term, tracker in self.trackers.items()}
 
     @property
@@ -234,12 +234,12 @@ class Adversarial(keras.Model):
         return [v for v in self.variables if v.name == "seed_generator_state"]
 
     def save_own_variables(self, store: Any) -> None:
-        # Keras leaves the state of seed generators (latents, dropout) out of a .keras file; an exact resume needs it
+        # .keras files omit the state of seed generators (latents, dropout), but an exact resume needs it
         for i, state in enumerate(self._seed_states()):
             store[f"seed_state_{i}"] = state.numpy()
-        for i, variable in enumerate(self._non_trainable_variables):  # of `add_weight`, such as a step counter
+        for i, variable in enumerate(self._non_trainable_variables):  # from `add_weight`, such as a step counter
             store[f"own_{i}"] = variable.numpy()
-        for i, variable in enumerate(self.metrics_variables):  # means that a row of the history has begun with
+        for i, variable in enumerate(self.metrics_variables):  # means of the current row of the history
             store[f"tracked_{i}"] = variable.numpy()
 
     def load_own_variables(self, store: Any) -> None:

@@ -1,4 +1,4 @@
-"""Contract: cards, what was measured of a saved model and how it came about. A measurement is a row."""
+"""Contract: cards, the measurements of a saved model and how it was made. A measurement is a row."""
 
 import dataclasses
 import json
@@ -9,18 +9,18 @@ from typing import Any
 from tfgans.errors import UserError
 from tfgans.files import ROOT, write_text
 
-SAMPLES = 10_000  # that scores rest on where nothing else is said
+SAMPLES = 10_000  # default number of samples for scores
 REMEDY = "restore it, or delete it and write it again with 'tfgans evaluate'"
-WIDTH = 240  # characters of a line of card.json: a row stays on one
+WIDTH = 240  # characters of a line of card.json: a row fits on one
 
 
 @dataclasses.dataclass(frozen=True)
 class Row:
     """A measurement: one number for each training seed, in the order of `Card.training_seeds`.
 
-    `test` is the test set, `of` what was measured: model, or what stands beside it, input, bicubic, mean_fill,
-    biharmonic, train (training images: the floor) or real. What no training changes has a single value. `where` is the
-    part ("hole", "class 3", "8 px", "code 1", "tenth 4"), `direction` that of a translation: a_to_b, b_to_a, round_trip
+    `test` is the test set, `of` what was measured: model, or a reference: input, bicubic, mean_fill, biharmonic, train
+    (training images: the floor) or real. Values that do not depend on the training are single. `where` is a part
+    ("hole", "class 3", "8 px", "code 1", "tenth 4"), `direction` that of a translation: a_to_b, b_to_a, round_trip
     or identity.
     """
 
@@ -38,12 +38,12 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class Card:
-    """What was measured of the trainings of one recipe, under which protocol, and how they were made.
+    """The measurements of all trainings of one recipe, their protocol, and how they were made.
 
-    `settings` is the resolved recipe: dataset, model, optimizers, batch_size, steps, decay and what else it has.
+    `settings` is the resolved recipe: dataset, model, optimizers, batch_size, steps, decay and its other fields.
     `commands`, `train_seconds` and `cores` have an entry for each training seed. `losses` maps each term and statistic
-    to the value of each training seed. `kernels` is the type of the kernels that were measured, or the types where
-    seeds were added later. `class_names` are those of the labels, where they say more than the numbers.
+    to the value of each training seed. `kernels` is the type of the measured kernels, or the types if seeds were added
+    later. `class_names` are those of the labels, if they are not just numbers.
     """
 
     gan: str
@@ -78,21 +78,21 @@ class Card:
         where: str | None = None,
         direction: str | None = None,
     ) -> list[float]:
-        """The values of a row, [] where there is none. `test` may be left out where one test set has such a row."""
+        """The values of a row, [] if there is none. `test` may be omitted if only one test set has such a row."""
         wanted = (measure, of, where, direction)
         found = [row for row in self.measurements if row.key[1:] == wanted and test in (None, row.test)]
         if len(found) > 1:
-            raise ValueError(f"{measure} of {of} was measured on {', '.join(row.test for row in found)}: name one")
+            raise ValueError(f"{measure} of {of} was measured on {', '.join(row.test for row in found)}: choose one")
         return found[0].values if found else []
 
     def per_seed(
         self, measure: str, of: str = "model", test: str | None = None, where: str | None = None
     ) -> list[float]:
-        """The same for each training seed: what no training changes is repeated."""
+        """The same for each training seed; values that do not depend on the training are repeated."""
         return self._repeated(self.values(measure, of, test, where))
 
     def parts(self, measure: str, kind: str, of: str = "model", test: str | None = None) -> list[list[float]]:
-        """Of what has a row for each class, code or tenth (`kind`): for each training seed the list of them."""
+        """For measurements with a row for each class, code or tenth (`kind`): their list for each training seed."""
         rows = [
             self._repeated(row.values)
             for row in self.measurements
@@ -103,11 +103,11 @@ class Card:
         return [list(values) for values in zip(*rows, strict=True)]
 
     def loss(self, term: str, statistic: str) -> list[float]:
-        """A statistic of a logged term for each training seed, [] where there is none."""
+        """A statistic of a logged term for each training seed, or []."""
         return self.losses.get(term, {}).get(statistic, [])
 
     def headline(self) -> str:
-        """The first measurement of the model, over its trainings, and what a training took: for a list."""
+        """The first measurement of the model over its trainings, and the time of a training, for lists."""
         first = next((row for row in self.measurements if row.of == "model"), None)
         said = []
         if first is not None:
@@ -123,7 +123,7 @@ class Card:
 
 
 def read_card(folder: str | Path) -> Card | None:
-    """The card of a saved model. None where it has none yet, and of a judge, whose card has another form.
+    """The card of a saved model, or None. Judges have cards of another form, for which it also returns None.
 
     Raises:
         UserError: the card is damaged.
@@ -140,7 +140,7 @@ def read_card(folder: str | Path) -> Card | None:
     try:
         rows = [Row(**row) for row in stored["measurements"]]
     except TypeError:
-        raise UserError(f"{path} has a measurement that is no row; {REMEDY}") from None
+        raise UserError(f"{path} has a measurement that is not a row; {REMEDY}") from None
     return Card(**{each.name: stored[each.name] for each in fields if each.name in stored} | {"measurements": rows})
 
 
@@ -160,7 +160,7 @@ def write_card(folder: str | Path, card: Card) -> Path:
 
 
 def _json(value: Any, indent: int = 0) -> str:
-    """JSON in which a list or dictionary that fits on a line has one."""
+    """JSON in which lists and dictionaries that fit on a line are on one line."""
     line = json.dumps(value, ensure_ascii=False)
     if not isinstance(value, (dict, list)) or (indent and len(line) + indent <= WIDTH):
         return line
@@ -178,7 +178,7 @@ def saved() -> dict[str, Card]:
 
 
 def measured() -> dict[str, Card]:
-    """The same of everything that has a card there: also of what was measured and not kept."""
+    """The same for every card there, including those of models that were not kept."""
     return _cards("card.json")
 
 
@@ -188,13 +188,13 @@ def _cards(file: str) -> dict[str, Card]:
 
 
 def judges() -> dict[str, dict[str, Any]]:
-    """Name -> card of every judge there: these cards name the judge and are dictionaries of another form."""
+    """Name -> card of every judge there: these cards are dictionaries of another form."""
     found = {name: _stored(folder / "card.json") for name, folder in folders("card.json").items()}
     return {name: card for name, card in found.items() if "judge" in card}
 
 
 def folders(file: str) -> dict[str, Path]:
-    """Name -> folder of everything in saved_models/, of the working folder before the checkout, that holds `file`."""
+    """Name -> folder of everything in saved_models/, of the working folder before the checkout, with `file`."""
     found: dict[str, Path] = {}
     for place in (Path("saved_models"), ROOT / "saved_models"):
         for folder in sorted(place.glob("*/")) if place.is_dir() else []:
@@ -204,5 +204,5 @@ def folders(file: str) -> dict[str, Path]:
 
 
 def _natural(name: str) -> list[str | int]:
-    """A key to sort by: 5 before 10."""
+    """A sort key that puts 5 before 10."""
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]

@@ -1,4 +1,4 @@
-"""Contract: what a model does for its users and what arrays that takes; declared by the model, kept in its export."""
+"""Contract: the endpoints of a model and their arrays, declared by the model and stored in its export."""
 
 import dataclasses
 import json
@@ -11,11 +11,11 @@ Shape = tuple[int | None, ...]
 
 @dataclasses.dataclass(frozen=True)
 class Array:
-    """An array by name in a batch or at an endpoint.
+    """A named array in a batch or at an endpoint.
 
-    `encoding` says what its numbers are:
+    `encoding` is the meaning of its numbers:
 
-    | encoding | what |
+    | encoding | array |
     |---|---|
     | image | (n, h, w, c), in [-1, 1] in a batch and in [0, 1] at an endpoint |
     | points | (n, 1, 1, 2), in the same ranges: points of the plane |
@@ -26,7 +26,7 @@ class Array:
     | probabilities | (n, k) of k classes |
     | latents | (n, d) |
     | codes | (n, c): a category, one-hot in the first `categories` entries, then continuous codes |
-    | number | a scalar, such as how many to draw, or a seed |
+    | number | a scalar, such as a number of images or a seed |
 
     Integers lie in [low, high), floats in [low, high].
     """
@@ -39,7 +39,7 @@ class Array:
     categories: int = 0
 
     def noise(self, rng: np.random.Generator) -> np.ndarray:
-        """Values within the bounds; the shape must be known."""
+        """Random values within the bounds; the shape must be known."""
         shape = [side for side in self.shape if side is not None]
         if self.dtype == "bool":
             return rng.random(shape) < 0.5
@@ -50,18 +50,18 @@ class Array:
 
 @dataclasses.dataclass(frozen=True)
 class Endpoint:
-    """A function of an exported model: inputs by name and in order, outputs by name (a single one is returned bare).
+    """A function of an exported model: inputs by name, in order, and outputs by name (a single one is returned bare).
 
-    The rest says what the host may do with pictures, whose input is the one of encoding "image" or "classes":
+    The other fields control how the host processes pictures, the input of encoding "image" or "classes":
 
-    * `scale`: the output's sides are so many times the input's;
-    * `multiple`: sides must be multiples of it; the host mirrors pictures up to that and cuts the result;
+    * `scale`: the ratio of the output's sides to the input's;
+    * `multiple`: sides must be multiples of it; the host mirrors pictures up to them and crops the result;
     * `size`: the only (height, width) that it takes;
-    * `largest`: pixels a side at most; a larger picture is shrunk, and what is made of it enlarged, with a warning;
-    * `tiles`: large pictures may be cut into tiles of `tile` pixels that share `margin` pixels on each side with what
-      fades into the next one;
-    * `hole`: pixels a side of the largest hole that it fills; known pixels are copied;
-    * `keeps_lightness`: the picture's own L (of Lab) stays, and only the colours come from the model.
+    * `largest`: the largest side; a larger picture is shrunk and the result enlarged, with a warning;
+    * `tiles`: large pictures may be cut into tiles of `tile` pixels, with `margin` pixels on each side beyond the
+      region that fades into the next tile;
+    * `hole`: the side of the largest hole that it fills; known pixels are copied;
+    * `keeps_lightness`: the picture's own L (of Lab) is kept, and only the colours come from the model.
     """
 
     inputs: dict[str, Array]
@@ -78,7 +78,7 @@ class Endpoint:
 
 
 def image(n: int, shape: tuple[int, int, int]) -> Array:
-    """Images of a batch: (n, h, w, c) in [-1, 1]; those of two channels are points."""
+    """Images of a batch: (n, h, w, c) in [-1, 1]; images of two channels are points."""
     return Array((n, *shape), encoding="points" if shape[2] == 2 else "image")
 
 
@@ -88,7 +88,7 @@ def label(n: int, classes: int) -> Array:
 
 
 def latents(*shape: int, normal: bool = False) -> Array:
-    """Latents of an endpoint: (n, *shape), uniform in [-1, 1] or normal, which nearly always lie in [-4, 4]."""
+    """Latents of an endpoint: (n, *shape), uniform in [-1, 1], or normal, which nearly always lie in [-4, 4]."""
     bound = 4.0 if normal else 1.0
     return Array((None, *shape), low=-bound, high=bound, encoding="latents")
 
@@ -99,14 +99,14 @@ def images(channels: int, shape: Shape = (None, None, None)) -> Array:
 
 
 def number(high: float = 2**31) -> Array:
-    """A scalar of an endpoint, int32 from 0: how many, or a seed."""
+    """A scalar of an endpoint, int32 from 0: a number of images, or a seed."""
     return Array((), "int32", 0, high, "number")
 
 
 def generator(
     image_shape: tuple[int, int, int], latents: Array, *, classes: int = 0, codes: Array | None = None
 ) -> dict[str, Endpoint]:
-    """The endpoints of what draws images from noise: `sample`, and `generate`, in which nothing is random.
+    """The endpoints of a model that draws images from noise: `sample`, and `generate`, which is deterministic.
 
     `sample(n, seed)`, with `classes` `sample(labels, seed)`, with `codes` `sample(codes, seed)`;
     `generate(latents[, labels | codes])`.
@@ -128,7 +128,7 @@ def generator(
 
 
 def to_json(declaration: dict[str, Any]) -> str:
-    """A declaration as one string: `endpoints` become dictionaries, the rest stays."""
+    """A declaration as a string: `endpoints` become dictionaries, other entries stay."""
     endpoints = {name: dataclasses.asdict(each) for name, each in declaration["endpoints"].items()}
     return json.dumps({**declaration, "endpoints": endpoints})
 

@@ -1,4 +1,4 @@
-"""The errors that the command line prints as one line, and how a command ends."""
+"""Errors that the command line prints as one line, and how a command ends."""
 
 import codecs
 import errno
@@ -13,7 +13,7 @@ from typing import Any
 
 
 class UserError(Exception):
-    """Bad input: the message is one line that says what is wrong and what to do.
+    """Bad input: the message is one line that states the problem and what to do.
 
     The command line prints it without a traceback and exits with code 2.
     """
@@ -27,14 +27,14 @@ class Diverged(Exception):
 
 
 UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-# files in the place of folders, names that are too long
+# files instead of folders, names that are too long
 NO_PLACE = (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP)
 SYSTEM = (errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE, errno.EBUSY, errno.EMFILE, errno.ENFILE, errno.ENOTEMPTY)
 TOO_LARGE = "there is not enough memory; make the batches (--batch-size), tiles (--tile) or pictures smaller"
 
 
 def line_of(error: BaseException) -> str | None:
-    """One line for what is wrong with the input or the system; None for a fault of this program."""
+    """One line for an error of the input or the system; None for a fault of this program."""
     if isinstance(error, (UserError, Diverged)):
         return str(error)
     if isinstance(error, MemoryError):
@@ -43,17 +43,17 @@ def line_of(error: BaseException) -> str | None:
         where, reason = error.filename or "standard output or a file", error.strerror
         where = os.fsdecode(where) if isinstance(where, (str, bytes)) else where
         if error.errno in NO_PLACE:
-            return f"{where} cannot be used ({reason}); name another place"
+            return f"{where} cannot be used ({reason}); choose another place"
         if error.errno in UNWRITABLE:
             return f"{where} cannot be written: {reason}"
         if error.errno == errno.ENOENT and not error.filename:
-            return "the working folder is no more; go to another one"
+            return "the working folder no longer exists; change to another one"
         return f"{where}: {reason}" if error.errno in SYSTEM or error.errno == errno.ENOMEM else None
     return _of_tensorflow(error)
 
 
 def _of_tensorflow(error: BaseException) -> str | None:
-    """The same of TensorFlow's own errors, which stand for the system's where it reads and writes files."""
+    """The same for TensorFlow's own errors, which replace the system's when it reads and writes files."""
     errors = getattr(sys.modules.get("tensorflow"), "errors", None)
     if errors is None or not isinstance(error, errors.OpError):
         return None
@@ -74,7 +74,7 @@ def _of_tensorflow(error: BaseException) -> str | None:
 
 
 def _as_bytes(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Of a character that a stream cannot take: the byte of a file's name that it stands for, else its number."""
+    """For a character that a stream cannot encode: the byte of a file name that it represents, or its number."""
     assert isinstance(error, UnicodeEncodeError)
     error.end = error.start + 1
     kind = "surrogateescape" if "\udc80" <= error.object[error.start] <= "\udcff" else "backslashreplace"
@@ -82,13 +82,13 @@ def _as_bytes(error: UnicodeError) -> tuple[str | bytes, int]:
 
 
 def open_streams() -> None:
-    """Make standard output take any text, as standard error does, and both be there where they were closed."""
+    """Make standard output accept any text, as standard error does, and open both if they are closed."""
     codecs.register_error("tfgans", _as_bytes)
     for number in (0, 1, 2):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number
     for name in ("stdout", "stderr"):
         stream: Any = getattr(sys, name)
         if stream is None:
@@ -98,7 +98,7 @@ def open_streams() -> None:
 
 
 def abandon_stdout() -> None:
-    """After an error in writing to it: what is left in its buffer goes nowhere when the process ends."""
+    """After an error in writing to it, discard the rest of its buffer."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.close(nowhere)
@@ -106,7 +106,7 @@ def abandon_stdout() -> None:
 
 @contextmanager
 def ending_on_signals() -> Iterator[None]:
-    """While this is entered, SIGTERM and SIGHUP end the process as an exception does: unfinished files are removed."""
+    """In this context, SIGTERM and SIGHUP end the process by an exception, so that unfinished files are removed."""
     numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
     before = {number: signal.getsignal(number) for number in numbers}
 

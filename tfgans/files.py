@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Writing files and folders completely or not at all."""
 
 import json
 import os
@@ -15,26 +15,26 @@ import yaml
 
 from tfgans.errors import UserError
 
-ROOT = Path(__file__).resolve().parent.parent  # of the checkout, whose saved_models/ come after the working folder's
+ROOT = Path(__file__).resolve().parent.parent  # of the checkout; its saved_models/ come after the working folder's
 
 
 @contextmanager
 def whole(path: str | Path) -> Iterator[Path]:
-    """A temporary path in the same folder and with the same suffix; renamed to `path` when the block ends well."""
+    """A temporary path in the same folder with the same suffix; renamed to `path` when the block succeeds."""
     path = Path(path)
-    # named before it is made: a signal in between leaves nothing behind
+    # named before it is created, so that a signal in between leaves nothing behind
     temporary = path.parent / f".tmp-{secrets.token_hex(6)}{path.suffix}"
     try:
         with _place(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.exists() and not path.is_file():
-                raise UserError(f"{path} is not a file that could be replaced; name another place")
-            open(temporary, "xb").close()  # with the permissions that the umask leaves
+                raise UserError(f"{path} is not a regular file and cannot be replaced; choose another path")
+            open(temporary, "xb").close()  # with the permissions of the umask
         yield temporary
         with open(temporary, "rb") as file:
-            os.fsync(file.fileno())  # a rename may reach the disk before the bytes do
+            os.fsync(file.fileno())  # a rename may reach the disk before the data
         if path.is_file():
-            os.chmod(temporary, path.stat().st_mode & 0o777)  # a file that is replaced keeps its own
+            os.chmod(temporary, path.stat().st_mode & 0o777)  # a replaced file keeps its permissions
         os.replace(temporary, path)
     except OSError as error:
         if error.errno is not None and error.filename in (None, str(temporary)):
@@ -47,7 +47,7 @@ def whole(path: str | Path) -> Iterator[Path]:
 
 @contextmanager
 def unfinished_folder(place: Path) -> Iterator[Path]:
-    """A new folder beside `place`, to be renamed to it; removed when the block ends and it is still there."""
+    """A new folder beside `place`, to be renamed to it; removed if it still exists when the block ends."""
     temporary = place.parent / f".tmp-{secrets.token_hex(6)}"
     try:
         with _place(place):
@@ -59,11 +59,11 @@ def unfinished_folder(place: Path) -> Iterator[Path]:
 
 @contextmanager
 def _place(path: Path) -> Iterator[None]:
-    """UserError where nothing can be made at all, as in /proc. Other errors name the path, not what is temporary."""
+    """Raises UserError if nothing can be created, as in /proc. Other errors name the path, not a temporary one."""
     try:
         yield
     except FileNotFoundError as error:
-        raise UserError(f"{path} cannot be written ({error.strerror}); name another place") from error
+        raise UserError(f"{path} cannot be written ({error.strerror}); choose another path") from error
     except OSError as error:
         error.filename = str(path) if ".tmp-" in str(error.filename) else error.filename
         raise
@@ -71,7 +71,7 @@ def _place(path: Path) -> Iterator[None]:
 
 @contextmanager
 def utf8(path: str | Path) -> Iterator[str]:
-    """The path for TensorFlow, which takes UTF-8 alone: where the name is not, that of a link to the same place."""
+    """A path in UTF-8, which TensorFlow requires: the path itself, or a link to it."""
     if not any("\ud800" <= character <= "\udfff" for character in str(path)):
         yield str(path)
         return

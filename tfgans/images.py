@@ -1,4 +1,4 @@
-"""Images as arrays: to 8 bits, in grids, as PNG files."""
+"""Images as arrays: conversion to 8 bits, grids, PNG files."""
 
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ def grid(images: np.ndarray, columns: int, gap: int = 2) -> np.ndarray:
 
 
 BLUE, ORANGE, GRAY = (31, 78, 160), (255, 178, 102), (205, 205, 205)
-COLOURS = np.array(  # of modes; neighbours are told apart
+COLOURS = np.array(  # of modes; neighbours differ
     [
         (31, 119, 180),
         (255, 127, 14),
@@ -47,9 +47,9 @@ COLOURS = np.array(  # of modes; neighbours are told apart
 def scatter(
     samples: np.ndarray, real: np.ndarray | None = None, size: int = 320, labels: np.ndarray | None = None
 ) -> np.ndarray:
-    """Points (n, 1, 1, 2) in [0, 1] -> a picture (size, size, 3) in uint8: the samples blue, on top of real ones.
+    """Points (n, 1, 1, 2) in [0, 1] -> a picture (size, size, 3) in uint8: samples in blue over real points.
 
-    With `labels`, int (n,), the samples have ten colours in turn, and the real ones are gray.
+    With `labels`, int (n,), the samples have ten colours in turn, and real points are gray.
     """
     picture = np.full((size, size, 3), 255, np.uint8)
     above: Any = BLUE if labels is None else COLOURS[labels % len(COLOURS)]
@@ -62,7 +62,7 @@ def scatter(
 
 
 def sheet(images: np.ndarray, columns: int, real: np.ndarray | None = None) -> np.ndarray:
-    """Samples (n, h, w, c) in [0, 1] as one picture: a grid of images, or points as a scatter plot."""
+    """Samples (n, h, w, c) in [0, 1] as one picture: a grid of images, or a scatter plot of points."""
     return scatter(images, real) if images.shape[1:] == (1, 1, 2) else grid(images, columns)
 
 

@@ -1,4 +1,4 @@
-"""Layers that several GANs use alike."""
+"""Layers shared by several GANs."""
 
 from collections.abc import Callable
 from typing import Any
@@ -32,10 +32,10 @@ class Maxout(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="tfgans")
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Batch normalization over (n, h, w, c) with TensorFlow's fused kernel in training; otherwise that of Keras.
+    """Batch normalization over (n, h, w, c) with TensorFlow's fused kernel in training; otherwise Keras's.
 
-    The same values in about half the time on a CPU (benchmarks/batch_norm.py), where a small GAN spends much of its
-    time here.
+    It gives the same values in about half the time on a CPU (benchmarks/batch_norm.py), where small GANs spend much of
+    their time in it.
     """
 
     def call(self, x: Any, training: bool | None = None, mask: Any = None) -> Any:
@@ -49,7 +49,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
             is_training=True,
         )
         count = ops.cast(ops.size(x) // ops.shape(x)[-1], variance.dtype)
-        variance *= (count - 1.0) / count  # the kernel's is that of a sample, Keras keeps that of the batch
+        variance *= (count - 1.0) / count  # the kernel gives the sample variance, Keras the batch variance
         for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
             moving.assign(moving * self.momentum + value * (1.0 - self.momentum))
         return y
@@ -57,7 +57,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
 @keras.saving.register_keras_serializable(package="tfgans")
 class Bilinear(keras.layers.Layer):
-    """(n, h, w, c) -> (n, scale h, scale w, c), of any h and w: Keras's own takes images of a known size alone."""
+    """(n, h, w, c) -> (n, scale h, scale w, c), for any h and w: Keras's own layer needs a known size."""
 
     def __init__(self, scale: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -75,11 +75,11 @@ class Bilinear(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="tfgans")
 class ImagePool(keras.layers.Layer):
-    """The last generated images, some of which a discriminator is shown in place of new ones.
+    """A buffer of generated images, some of which replace new ones as a discriminator's input.
 
     Shrivastava et al. 2016, arXiv:1612.07828, section 2.3, as in the CycleGAN authors' code. The pool is state of the
     model: it is saved and resumed. Build it in the model's `__init__`: `pool.build((None, height, width, channels))`.
-    `dtype` is what images are kept in.
+    `dtype` is the type of the stored images.
     """
 
     def __init__(self, size: int, dtype: str = "float32", **kwargs: Any) -> None:
@@ -92,10 +92,10 @@ class ImagePool(keras.layers.Layer):
         self.count = self.add_weight(shape=(), dtype="int32", name="count", **own)
 
     def exchange(self, images: tf.Tensor, seed: keras.random.SeedGenerator) -> tf.Tensor:
-        """Images (n, h, w, c), n known, one after the other: the same or, in their places, earlier ones.
+        """Exchange images (n, h, w, c), n known, one by one; returns the same images or earlier ones.
 
-        Until the pool is full it takes each image, which is also returned. Then every second one, on average, takes
-        the place of a random one in the pool, which is returned. A pool of size 0 changes nothing.
+        Until the pool is full, it stores each image and returns it. Then, with probability 1/2, an image replaces a
+        random one in the pool, which is returned. A pool of size 0 changes nothing.
         """
         if not self.size:
             return images
@@ -109,7 +109,7 @@ class ImagePool(keras.layers.Layer):
             old = tf.gather(tf.convert_to_tensor(self.images), place)
             new = tf.cast(image, old.dtype)
             taken = tf.logical_or(tf.logical_not(full), swaps[i])
-            # in place: to assign would copy the whole pool
+            # in place: an assignment would copy the whole pool
             self.images.value.scatter_nd_update([[place]], [tf.where(taken, new, old)])
             self.count.assign_add(tf.cast(tf.logical_not(full), tf.int32))
             shown.append(tf.where(tf.logical_and(full, swaps[i]), tf.cast(old, image.dtype), image))
@@ -120,10 +120,10 @@ class ImagePool(keras.layers.Layer):
 
 
 def halvings(image_shape: tuple[int, int, int]) -> int:
-    """How often both sides of an image halve until the shorter is at most 7: 28 -> 2, 32 -> 3, 64 -> 4.
+    """How often the sides of an image can be halved until the shorter is at most 7: 28 -> 2, 32 -> 3, 64 -> 4.
 
     Raises:
-        UserError: a side does not halve that often, so that a convolutional generator could not give this size.
+        UserError: a side cannot be halved that often, so no convolutional generator has this output size.
     """
     height, width, _ = image_shape
     times = 0
@@ -131,26 +131,26 @@ def halvings(image_shape: tuple[int, int, int]) -> int:
         times += 1
     if height % (1 << times) or width % (1 << times) or min(height, width) < 4:
         raise UserError(
-            f"images of {height}x{width} do not halve down to 4-7 pixels; take sides such as 28, 32, 48, 64, 96 or 128"
+            f"images of {height}x{width} do not halve down to 4-7 pixels; use sides such as 28, 32, 48, 64, 96 or 128"
         )
     return times
 
 
 def mirror(images: tf.Tensor, axis: int, before: int | tf.Tensor, after: int | tf.Tensor) -> tf.Tensor:
-    """Pads by mirroring with the edge pixel repeated (c b a | a b c), as often as it takes.
+    """Pad by mirroring with the edge pixel repeated (c b a | a b c), repeatedly if needed.
 
-    `tf.pad(mode="SYMMETRIC")` refuses to pad by more than the image's size, which a small image needs.
+    `tf.pad(mode="SYMMETRIC")` cannot pad by more than the image's size, which small images need.
     """
     n = tf.shape(images)[axis]
     index = tf.math.floormod(tf.range(-before, n + after), 2 * n)
     return tf.gather(images, tf.minimum(index, 2 * n - 1 - index), axis=axis)
 
 
-# --- networks of one size on images of any size, in overlapping windows inside the graph ------------------------------
+# --- networks of a fixed size on images of any size, in overlapping windows inside the graph --------------------------
 
 
 def window_starts(size: tf.Tensor, window: int) -> tf.Tensor:
-    """Where windows begin that cover `size` pixels, at least `window`, evenly spaced; neighbours share half or more."""
+    """The starts of windows that cover `size` pixels, at least `window`, evenly spaced, overlapping by half or more."""
     last = size - window
     count = 1 + -(-last // (window // 2))
     return tf.range(count) * last // tf.maximum(1, count - 1)
@@ -159,9 +159,9 @@ def window_starts(size: tf.Tensor, window: int) -> tf.Tensor:
 def in_windows(
     network: Callable[[tf.Tensor], tf.Tensor], images: tf.Tensor, size: tuple[int, int], channels: int
 ) -> tf.Tensor:
-    """What `network`, (n, *size, c) -> (n, *size, channels) float32, makes of (n, h, w, c) of any h and w.
+    """Apply `network`, (n, *size, c) -> (n, *size, channels) float32, to (n, h, w, c) of any h and w.
 
-    Where windows overlap, pixels near the middle of one count most. Smaller images are mirrored outwards.
+    In overlaps, pixels near the middle of a window have the largest weights. Smaller images are mirrored outwards.
     """
     (tall, wide), (height, width) = size, tf.unstack(tf.shape(images)[1:3])
     padded = mirror(mirror(images, 1, 0, tf.maximum(0, tall - height)), 2, 0, tf.maximum(0, wide - width))

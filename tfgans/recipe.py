@@ -1,4 +1,4 @@
-"""A recipe: what reproduces a result. Read from `recipes/<gan>.yaml`, checked, changed by settings."""
+"""Recipes: all settings that reproduce a result, read from `recipes/<gan>.yaml`, checked, changed by settings."""
 
 import dataclasses
 import re
@@ -23,8 +23,8 @@ CHANGEABLE = (
     "shrink_jpeg",
     "image_palette",
     "segmenter",
-)  # where a recipe has them
-# counts that may be 0: training works without them
+)  # if a recipe has them
+# numbers that may be 0: training works without them
 ZERO = (
     "pretrain_steps",
     "early_steps",
@@ -37,14 +37,14 @@ ZERO = (
     "curriculum_steps",
 )
 
-# arguments of models that count steps of the training
+# arguments of models that are numbers of training steps
 STEPS = ("pretrain_steps", "early_steps", "coarse_steps", "enhance_steps", "drop_at", "curriculum_steps")
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML with numbers as people write them; `on`, `off`, `yes`, `no` and dates are text.
+    """YAML with numbers as people write them; `on`, `off`, `yes`, `no` and dates are strings.
 
-    PyYAML follows YAML 1.1, where `2e-4` is text, `off` is False and `1:30` is 90.
+    PyYAML follows YAML 1.1, where `2e-4` is a string, `off` is False and `1:30` is 90.
     """
 
     yaml_implicit_resolvers = {
@@ -65,30 +65,30 @@ for _tag, _pattern, _first in (
 
 
 def load(text: str) -> Any:
-    """What a YAML text holds. Raises yaml.YAMLError where it is none."""
+    """Parse a YAML text. Raises yaml.YAMLError if it is invalid."""
     return yaml.load(text, _Loader)
 
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """Everything that `tfgans train NAME` needs.
+    """All settings of `tfgans train NAME`.
 
     `model` holds the arguments of the model's class. `optimizers` maps each player to the arguments of a Keras
-    optimizer, its class under "name" (Adam if absent).
+    optimizer, with its class as "name" (by default Adam).
     `decay` is the share of the run, at its end, over which all learning rates fall linearly to zero.
-    `keep` is how many checkpoints are kept, the newest ones; a run makes 20.
-    `degradation` (`tfgans.data.degrade`) makes the source of a restoration: batches are then random crops of the
-    model's `image_shape`, flipped at random, as `target`, and what the degradation leaves of them as `source`. Without
-    `crop` whole images are scaled to `image_shape`; without `flip` none is flipped, as digits must not be.
-    By `shrink_jpeg`, where it is set, JPEG files are shrunk before they are cropped: what is to undo compression must
-    not find it in its targets.
-    `precision` is what the result was trained in; "" leaves it to the machine.
+    `keep` is the number of newest checkpoints that are kept; a run writes 20.
+    `degradation` (`tfgans.data.degrade`) makes the source of a restoration: batches contain random crops of the model's
+    `image_shape`, flipped at random, as `target`, and their degradations as `source`. Without `crop` whole images are
+    scaled to `image_shape`; without `flip` none is flipped, as for digits.
+    `shrink_jpeg` is the factor by which JPEG files are shrunk before they are cropped: targets for removing compression
+    must not contain it.
+    `precision` is the precision in which the result was trained; "" leaves it to the machine.
     `pairing`, `sets` (roles), `palette`, `load_shape` (a side) and `shapes` are arguments of `data.load_domains`.
-    `image_palette` is that of label maps which are taken for coloured images: targets, or images of b, are measured as
-    label maps, too. With `segmenter`, a name, the sources, or images of b, are label maps, also where they are
-    coloured images: it scores what is made of them.
+    `image_palette` is the palette of label maps that are treated as coloured images: targets, or images of b, are also
+    measured as label maps. With `segmenter`, a name, the sources, or images of b, are label maps, even if they are
+    coloured images, and the segmenter scores their translations.
     `reported` is what the paper reports, in rows: {"measure": "psnr", "test": "set5", "value": 29.40}.
-    `deviations` are the differences from the paper, a fact each. `notes` say why the numbers are what they are.
+    `deviations` are the differences from the paper, one fact each. `notes` explain the choice of the numbers.
     """
 
     dataset: str
@@ -117,16 +117,16 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, fields: Any, model: Any = None) -> "Recipe":
-        """The recipe of these fields, as a YAML file or a config.yaml holds them.
+        """The recipe of these fields, as in a YAML file or a config.yaml.
 
-        With a class of `model`, names and types are checked against its signature and those of the optimizers
+        With a `model` class, names and types are checked against its signature and those of the optimizers
         (`checked`).
 
         Raises:
-            UserError: a field that is unknown, absent or of another type.
+            UserError: a field that is unknown, absent or of the wrong type.
         """
         if not isinstance(fields, dict):
-            raise UserError(f"a recipe is a mapping, not {fields!r}")
+            raise UserError(f"a recipe must be a mapping, not {fields!r}")
         known = {field.name: field for field in dataclasses.fields(cls)}
         refuse_unknown(fields, known, "key")
         for name, field in known.items():
@@ -138,11 +138,11 @@ class Recipe:
         values |= {name: tuple(_flat(values[name])) for name in ("deviations", "notes") if name in values}
         for name, choices in (("precision", PRECISIONS), ("pairing", PAIRINGS)):
             if values.get(name) and values[name] not in choices:
-                raise UserError(f"'{name}' is one of {', '.join(choices)}, not '{values[name]}'")
+                raise UserError(f"'{name}' must be {', '.join(choices)}, not '{values[name]}'")
         for row in values.get("reported", ()):
             refuse_unknown(row, ("measure", "test", "value", "deviation"), "key of 'reported'")
             if not {"measure", "value"} <= row.keys():
-                raise UserError(f"a row of 'reported' has a measure and a value, not {row}")
+                raise UserError(f"a row of 'reported' needs a measure and a value, not {row}")
         recipe = cls(**values)
         recipe._check_numbers()
         return recipe if model is None else recipe.checked(model)
@@ -152,19 +152,19 @@ class Recipe:
             if getattr(self, name) < 1:
                 raise UserError(f"'{name}' must be at least 1, not {getattr(self, name)}")
         if not 0 <= self.decay <= 1:
-            raise UserError(f"decay is a share of the run, from 0 to 1, not {self.decay}")
+            raise UserError(f"decay must be a share of the run, from 0 to 1, not {self.decay}")
         if self.shrink_jpeg and self.shrink_jpeg < 1:
-            raise UserError(f"shrink_jpeg is 1 or more, not {self.shrink_jpeg}")
+            raise UserError(f"shrink_jpeg must be at least 1, not {self.shrink_jpeg}")
         for player, settings in self.optimizers.items():
             rate = settings.get("learning_rate", 1.0)
             if not isinstance(rate, (int, float)) or not rate > 0:
                 raise UserError(f"'{player}.learning_rate' must be above 0, not {rate}")
 
     def checked(self, model: Any) -> "Recipe":
-        """The recipe with its numbers in the types that a class of model takes.
+        """The recipe with its numbers in the types that a model class takes.
 
         Raises:
-            UserError: an argument that the class or an optimizer does not have, or of another type; a player that the
+            UserError: an argument that the class or an optimizer does not have, or of the wrong type; a player that the
                 class does not have.
         """
         import keras
@@ -184,15 +184,15 @@ class Recipe:
         return dataclasses.replace(self, model=own, optimizers=optimizers)
 
     def reported_value(self, measure: str, test: str | None = None) -> Any:
-        """What the paper reports of a measure, on a test set where it has several; None where it reports nothing."""
+        """The value that the paper reports of a measure, on a test set if there are several, or None."""
         found = (row["value"] for row in self.reported if row["measure"] == measure and row.get("test") == test)
         return next(found, None)
 
     def override(self, settings: dict[str, Any]) -> "Recipe":
         """A copy with some settings changed.
 
-        A key is `steps`, `batch_size`, `decay`, `keep`, `dataset`, one of CHANGEABLE where the recipe has it, an
-        argument of the model (`width`), or an optimizer's (`d_optimizer.learning_rate`).
+        A key is `steps`, `batch_size`, `decay`, `keep`, `dataset`, one of CHANGEABLE if the recipe has it, an argument
+        of the model (`width`), or of an optimizer (`d_optimizer.learning_rate`).
 
         Raises:
             UserError: an unknown key, or a value of another type than the old one.
@@ -213,13 +213,13 @@ class Recipe:
         return recipe
 
     def scaled(self, steps: int) -> "Recipe":
-        """The recipe with so many steps, and the stages of its model longer or shorter in proportion."""
+        """The recipe with this number of steps, and the stages of its model scaled in proportion."""
         own = {name: value for name, value in self.model.items() if name in STEPS and value}
         own = {name: max(1, round(value * steps / self.steps)) for name, value in own.items()}
         return dataclasses.replace(self, steps=steps, model={**self.model, **own})
 
     def shrunk(self, usual: "Recipe", tiny: "Recipe") -> "Recipe":
-        """The recipe with what `tiny` changes of `usual`; of two numbers the smaller one."""
+        """The recipe with the changes that `tiny` makes to `usual`; of two numbers, the smaller one is used."""
         changes = {
             field.name: _smaller(getattr(self, field.name), getattr(usual, field.name), getattr(tiny, field.name))
             for field in dataclasses.fields(self)
@@ -228,9 +228,9 @@ class Recipe:
         return dataclasses.replace(self, **changes)
 
     def departures(self, training: dict[str, Any]) -> list[str]:
-        """Where the settings of a training (`model`, `optimizers`, `steps`, ... of a card) are others, a sentence each.
+        """Differences between this recipe and the settings of a training (on a card), as sentences.
 
-        Settings that the training does not have came later; their defaults are how it was made.
+        Settings that the training lacks were added later; it used their defaults.
         """
         pairs = [(name, training[name], getattr(self, name)) for name in ("batch_size", "steps", "decay")]
         pairs += [(name, training["model"].get(name, value), value) for name, value in self.model.items()]
@@ -241,10 +241,10 @@ class Recipe:
 
 
 def read_recipes(path: Path) -> dict[str, Recipe]:
-    """The recipes of a YAML file, in its order. Keys that begin with a dot hold what others share.
+    """The recipes of a YAML file, in order. Keys that begin with a dot hold shared parts.
 
     Raises:
-        UserError: not YAML, no recipe, or a recipe that is wrong.
+        UserError: invalid YAML, no recipe, or an invalid recipe.
     """
     try:
         entries = load(path.read_text(encoding="utf-8"))
@@ -259,7 +259,7 @@ def read_recipes(path: Path) -> dict[str, Recipe]:
             except UserError as error:
                 raise UserError(f"{path.name}, recipe '{key}': {error}") from None
     if not recipes:
-        raise UserError(f"{path} holds no recipe; it maps names to recipes")
+        raise UserError(f"{path} contains no recipe; it must map names to recipes")
     return recipes
 
 
@@ -278,14 +278,14 @@ def parse_settings(settings: list[str]) -> dict[str, Any]:
 
 
 def _tuples(value: Any) -> Any:
-    """The value with tuples in the place of lists."""
+    """The value with lists converted to tuples."""
     if isinstance(value, dict):
         return {key: _tuples(one) for key, one in value.items()}
     return tuple(_tuples(one) for one in value) if isinstance(value, (list, tuple)) else value
 
 
 def _flat(values: Any) -> list[str]:
-    """["a", ["b", "c"]] -> ["a", "b", "c"]: YAML shares lists only whole."""
+    """["a", ["b", "c"]] -> ["a", "b", "c"]: YAML can only share whole lists."""
     flat: list[str] = []
     for value in values:
         if isinstance(value, tuple):
@@ -293,7 +293,7 @@ def _flat(values: Any) -> list[str]:
         elif isinstance(value, str):
             flat.append(value)
         else:
-            raise UserError(f"deviations and notes are texts, not {value!r}")
+            raise UserError(f"deviations and notes must be texts, not {value!r}")
     return flat
 
 
@@ -324,6 +324,6 @@ def _like(old: Any, new: Any, key: str) -> Any:
         raise UserError(f"'{key}' takes a value like {old!r}, not {new!r}")
     least = 0 if key in ZERO else 1
     if isinstance(old, int) and not isinstance(old, bool) and old >= 1 and new < least:
-        such = "; take sides such as 28, 32, 48, 64, 96 or 128" if key == "image_shape" else ""
+        such = "; use sides such as 28, 32, 48, 64, 96 or 128" if key == "image_shape" else ""
         raise UserError(f"'{key}' must be at least {least}, not {new}{such}")
     return new

@@ -1,4 +1,4 @@
-"""The run folder: where a training keeps its configuration, checkpoints, history and samples."""
+"""The run folder: the configuration, checkpoints, history and samples of a training."""
 
 import contextlib
 import csv
@@ -22,9 +22,9 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-KEEP = 3  # checkpoints, where the recipe does not say
+KEEP = 3  # checkpoints kept by default
 CONTENT = {"metadata.json", "config.json", "model.weights.h5"}  # of a .keras file
-# what zipfile raises on damaged files, by where the damage is
+# errors of zipfile for damaged files, depending on the position of the damage
 DAMAGED = (zipfile.BadZipFile, OSError, EOFError, RuntimeError, ValueError, zlib.error, struct.error)
 
 
@@ -41,7 +41,7 @@ class Run:
 
     @classmethod
     def create(cls, path: str | Path, config: dict[str, Any]) -> "Run":
-        """A new run. Raises UserError where the folder exists and holds anything, or cannot be written."""
+        """A new run. Raises UserError if the folder is not empty or cannot be written."""
         run = cls(path)
         run.refuse_existing()
         try:
@@ -51,17 +51,17 @@ class Run:
         return run
 
     def refuse_existing(self) -> None:
-        """Raises UserError where the folder exists and holds anything."""
+        """Raises UserError if the folder is not empty."""
         if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             hint = f"continue it with 'tfgans resume {self.path}', or " if (self.path / "config.yaml").exists() else ""
             raise UserError(f"{self.path} exists and is not overwritten; {hint}choose another folder with --run")
 
     @classmethod
     def open(cls, path: str | Path) -> "Run":
-        """A run that exists. Raises UserError where there is none."""
+        """An existing run. Raises UserError if there is none."""
         run = cls(path)
         if not (run.path / "config.yaml").is_file():
-            raise UserError(f"{path} is not a run folder (it has no config.yaml); runs are made by 'tfgans train'")
+            raise UserError(f"{path} is not a run folder (it has no config.yaml); 'tfgans train' makes one")
         try:
             config = run.config
             whole_config = isinstance(config, dict) and {"gan", "recipe", "recipe_key", "seed"} <= config.keys()
@@ -70,7 +70,7 @@ class Run:
         except (yaml.YAMLError, UnicodeDecodeError):
             whole_config = False
         if not whole_config:
-            raise UserError(f"{path}/config.yaml is damaged or no configuration of a run; restore it, or train anew")
+            raise UserError(f"{path}/config.yaml is damaged or no run's configuration; restore it, or start anew")
         return run
 
     @property
@@ -82,16 +82,16 @@ class Run:
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
-        """While this is entered, no other process may enter it; the system lets go when the process ends, however.
+        """A lock that no other process can hold at the same time; the system releases it when the process ends.
 
-        Raises UserError where one has. Windows has no such lock: there, nothing keeps two processes apart.
+        Raises UserError if another process holds it. Windows has no such lock: there, nothing separates two processes.
         """
         with open(self.path / ".lock", "w") as file:
             if fcntl is not None:
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError as error:
-                    raise UserError(f"another process is training {self.path}; stop it or let it end") from error
+                    raise UserError(f"another process is training {self.path}; stop it or wait for it") from error
             yield
 
     # -- checkpoints ------------------------------------------------------------------------------------------------
@@ -100,7 +100,7 @@ class Run:
         return self.checkpoints / f"step-{step:08d}.keras"
 
     def save(self, model: Any, step: int) -> Path:
-        """Write a checkpoint whole, then forget the oldest."""
+        """Write a checkpoint completely, then delete the oldest."""
         path = self.checkpoint(step)
         with whole(path) as temporary:
             model.save(temporary)
@@ -109,12 +109,12 @@ class Run:
         return path
 
     def steps(self) -> list[int]:
-        """The steps of the checkpoints that are there, ascending."""
+        """The steps of the existing checkpoints, ascending."""
         found = (re.fullmatch(r"step-(\d{8})\.keras", p.name) for p in self.checkpoints.glob("step-*.keras"))
         return sorted(int(match[1]) for match in found if match)
 
     def latest(self) -> int | None:
-        """The step of the newest checkpoint that is whole; a damaged one is passed over."""
+        """The step of the newest complete checkpoint; damaged ones are skipped."""
         for step in reversed(self.steps()):
             try:
                 with zipfile.ZipFile(self.checkpoint(step)) as archive:
@@ -125,8 +125,8 @@ class Run:
         return None
 
     def set_aside(self, start: int) -> list[Path]:
-        """Before a continuation from step `start`: rename what is newer and damaged, so that it neither counts among
-        the checkpoints to keep nor is lost; remove what was being written when the run was killed."""
+        """Prepare to continue from step `start`: rename newer, damaged checkpoints, so that they are neither counted
+        nor lost, and remove files that were being written when the run was killed."""
         for folder in (self.path, self.checkpoints, self.samples):
             for unfinished in folder.glob(".tmp-*"):
                 unfinished.unlink()
@@ -138,7 +138,7 @@ class Run:
         return aside
 
     def load(self, step: int) -> Any:
-        """The compiled model of a checkpoint, optimizers and random state included."""
+        """The compiled model of a checkpoint, with optimizers and random state."""
         import keras
 
         from tfgans import models

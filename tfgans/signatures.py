@@ -1,4 +1,4 @@
-"""Names and types held against a signature: what a person wrote, and what a function or a class takes."""
+"""Checking user-supplied names and types against the signature of a function or class."""
 
 import difflib
 import inspect
@@ -11,7 +11,7 @@ from tfgans.errors import UserError
 
 
 def refuse_unknown(names: Iterable[Any], known: Iterable[str], what: str) -> None:
-    """Raises UserError for the first of the names that is not known, with the one that is nearest to it."""
+    """Raises UserError for the first unknown name, suggesting the nearest known one."""
     known = list(known)
     for name in names:
         if name not in known:
@@ -21,7 +21,7 @@ def refuse_unknown(names: Iterable[Any], known: Iterable[str], what: str) -> Non
 
 
 def arguments(called: Any, given: dict[str, Any], what: str, prefix: str = "") -> dict[str, Any]:
-    """The arguments in the types of the signature. Raises UserError for unknown, wrong and absent ones."""
+    """The arguments, converted to the types of the signature. Raises UserError for unknown, wrong and absent ones."""
     signature = inspect.signature(called.__init__).parameters
     own = {
         name: parameter
@@ -34,7 +34,7 @@ def arguments(called: Any, given: dict[str, Any], what: str, prefix: str = "") -
             raise UserError(f"'{prefix}{name}' is missing: an {what}")
     try:
         kinds = typing.get_type_hints(called.__init__)
-    except (NameError, TypeError):  # annotations that cannot be resolved
+    except (NameError, TypeError):  # unresolvable annotations
         kinds = {}
     made = {}
     for name, value in given.items():
@@ -45,9 +45,9 @@ def arguments(called: Any, given: dict[str, Any], what: str, prefix: str = "") -
 
 
 def typed(value: Any, kind: Any, name: str) -> Any:
-    """The value in a type: numbers where floats are wanted as floats. Raises UserError for a value of another type.
+    """The value converted to a type: integers to float where needed. Raises UserError for a value of another type.
 
-    Types that are neither plain ones nor tuples or mappings of those are not checked.
+    Types other than plain ones and tuples or mappings of them are not checked.
     """
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     fits = True
@@ -69,7 +69,7 @@ def typed(value: Any, kind: Any, name: str) -> Any:
         if fits and inner:
             value = {key: typed(one, inner[1], f"{name}.{key}") for key, one in value.items()}
     elif kind is tuple or origin is tuple:
-        # texts may be listed in lists, which share them
+        # texts may be in nested lists, which YAML shares
         fits = isinstance(value, tuple)
         if fits and inner and inner[0] is not str:
             kinds = inner[:1] * len(value) if inner[-1] is Ellipsis else inner

@@ -152,8 +152,8 @@ def test_without_an_adversary_only_the_classifier_of_a_learns() -> None:
 
 def test_arguments_that_make_no_model() -> None:
     for wrong, says in (
-        (dict(shared_generator_layers=5), "shared_generator_layers is from 0 to 4"),
-        (dict(shared_discriminator_layers=4), "shared_discriminator_layers is from 0 to 3"),
+        (dict(shared_generator_layers=5), "shared_generator_layers must be from 0 to 4"),
+        (dict(shared_discriminator_layers=4), "shared_discriminator_layers must be from 0 to 3"),
         (dict(image_shape=(12, 28, 1)), "12x28 are too small"),
         (dict(adversarial=False), "it needs classes"),
         (dict(adversarial=False, classes=10, b_channels=3), "a and b alike"),

@@ -121,7 +121,7 @@ def test_endpoints_take_other_sizes_and_each_image_alone() -> None:
     [
         ({"image_shape": (18, 16, 3)}, "multiples of 4"),
         ({"image_shape": (16, 16, 3), "patch": 70}, "set a smaller patch"),
-        ({"patch": 3}, "patch is 1, 16"),
+        ({"patch": 3}, "patch must be 1, 16"),
     ],
 )
 def test_what_cannot_be(changes: dict[str, Any], message: str) -> None:

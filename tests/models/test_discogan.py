@@ -172,7 +172,7 @@ def test_each_update_has_a_batch_of_its_own(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_arguments_that_make_no_model() -> None:
-    with pytest.raises(UserError, match="reconstruction is both, one, none, not 'two'"):
+    with pytest.raises(UserError, match="reconstruction must be both, one, none, not 'two'"):
         DiscoGAN(**small(reconstruction="two").model)
     with pytest.raises(UserError, match="do not halve"):
         DiscoGAN(**small(image_shape=(18, 18, 3)).model)

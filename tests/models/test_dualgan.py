@@ -74,5 +74,5 @@ def test_levels() -> None:
     assert digits.a_to_b(tf.zeros((1, 28, 28, 1))).shape == (1, 28, 28, 1)
     with pytest.raises(UserError, match="a U-Net of 3 levels needs sides that are multiples of 8"):
         build("dualgan", small(image_shape=(28, 28, 3), levels=3), 0)
-    with pytest.raises(UserError, match="take sides such as"):
+    with pytest.raises(UserError, match="use sides such as"):
         build("dualgan", small(image_shape=(28, 28, 3)), 0)

@@ -58,7 +58,7 @@ def test_the_networks_have_the_papers_size() -> None:
 def test_levels_come_from_the_size() -> None:
     assert [levels_of(*sides) for sides in ((256, 256), (128, 128), (128, 256), (4, 4))] == [8, 7, 7, 2]
     for sides in ((48, 48), (256, 96), (2, 2)):
-        with pytest.raises(UserError, match="take sides such as"):
+        with pytest.raises(UserError, match="use sides such as"):
             levels_of(*sides)
     generator = build_unet(2, 1, 2, levels=3)
     assert generator(noise(2, 8, 24, 2)).shape == (2, 8, 24, 1)
@@ -85,7 +85,7 @@ def test_normalizations() -> None:
     np.testing.assert_allclose(y.mean(axis=(1, 2)), 0, atol=1e-5)
     np.testing.assert_allclose(y.var(axis=(1, 2)), 1, atol=1e-3)
     assert normalized(x, "none") is x
-    with pytest.raises(UserError, match="norm is batch, instance, none, not 'layer'"):
+    with pytest.raises(UserError, match="norm must be batch, instance, none, not 'layer'"):
         normalized(x, "layer")
 
 
@@ -165,7 +165,7 @@ def test_a_loss_that_is_left_out_moves_nothing(
 def test_arguments_that_make_no_model() -> None:
     for wrong, says in (
         (dict(image_shape=(48, 48, 3)), "those of 48x48 do not halve"),
-        (dict(patch=71), "patch is 1, 16, 34, 70, 142, 286, not 71"),
+        (dict(patch=71), "patch must be 1, 16, 34, 70, 142, 286, not 71"),
         (dict(patch=70), "patches of 70 pixels are too large for images of 16x16"),
         (dict(adversarial=False, l1_weight=0.0), "set l1_weight above 0"),
     ):

@@ -263,10 +263,10 @@ def test_without_an_enhancer_g1_makes_the_whole() -> None:
 
 def test_arguments_that_make_no_model() -> None:
     for wrong, says in (
-        (dict(image_shape=(66, 64, 3)), "sides are multiples of 4, from 8 on, not 66x64"),
+        (dict(image_shape=(66, 64, 3)), "sides must be multiples of 4, at least 8, not 66x64"),
         (dict(image_shape=(32, 32, 3), scales=3), "judges images of 4 pixels, too few for patches of 16"),
         (dict(scales=4), "scales 1, 2 or 3"),
-        (dict(label_classes=0), "name their palette"),
+        (dict(label_classes=0), "set their palette"),
         (dict(image_shape=(64, 64, 1), content="squeezenet:x"), "compares colour images"),
     ):
         with pytest.raises(UserError, match=says):

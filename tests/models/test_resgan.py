@@ -115,9 +115,9 @@ def test_without_labels_there_is_no_classifier() -> None:
 def test_settings_that_do_not_fit() -> None:
     with pytest.raises(UserError, match="multiples of the factor 5"):
         ResGAN(factor=5)
-    with pytest.raises(UserError, match="join is concat or add"):
+    with pytest.raises(UserError, match="join must be concat or add"):
         ResGAN(join="times")
-    with pytest.raises(UserError, match="variant is gan, dcgan"):
+    with pytest.raises(UserError, match="variant must be gan, dcgan"):
         CoarseGAN(variant="lsgan")
     recipe = dataclasses.replace(models.recipe("resgan"), degradation="pool:4")
     with pytest.raises(UserError, match="'pool:4' shrinks by 4, but 'resgan' enlarges by 7"):

@@ -1,6 +1,6 @@
-"""The registry: name -> module and recipes. A path of a Python file, with a .yaml beside it, goes in place of a name.
+"""The registry: name -> module and recipes. Instead of a name, the path of a Python file with a .yaml beside it works.
 
-A module holds one `Adversarial` model; it is imported when it is asked for. Recipes are read without it.
+A module holds one `Adversarial` model and is imported on demand. Recipes are read without it.
 """
 
 import difflib
@@ -18,17 +18,17 @@ from tfgans.recipe import Recipe, read_recipes
 
 # name -> (class name, one line, paper)
 MODELS = {
-    "gan": ("GAN", "multilayer perceptrons", "Goodfellow 2014, arXiv:1406.2661"),
-    "dcgan": ("DCGAN", "deep convolutional networks", "Radford 2015, arXiv:1511.06434"),
-    "lsgan": ("LSGAN", "least squares in place of cross-entropy", "Mao 2016, arXiv:1611.04076"),
-    "wgan": ("WGAN", "a critic with clipped weights", "Arjovsky 2017, arXiv:1701.07875"),
-    "wgan_gp": ("WGANGP", "a critic with a gradient penalty", "Gulrajani 2017, arXiv:1704.00028"),
-    "unrolled": ("UnrolledGAN", "a generator that looks some discriminator steps ahead", "Metz 2016, arXiv:1611.02163"),
-    "cgan": ("CGAN", "conditioned on labels, multilayer perceptrons", "Mirza 2014, arXiv:1411.1784"),
-    "cdcgan": ("CDCGAN", "conditioned on labels, convolutional", "Bohnstedt 2020 (report)"),
-    "acgan": ("ACGAN", "the discriminator also classifies", "Odena 2016, arXiv:1610.09585"),
-    "infogan": ("InfoGAN", "finds codes of its own, without labels", "Chen 2016, arXiv:1606.03657"),
-    "draw": ("DRAW", "recurrent autoencoder with attention, no adversary", "Gregor 2015, arXiv:1502.04623"),
+    "gan": ("GAN", "images from noise, by multilayer perceptrons", "Goodfellow 2014, arXiv:1406.2661"),
+    "dcgan": ("DCGAN", "images from noise, by deep convolutional networks", "Radford 2015, arXiv:1511.06434"),
+    "lsgan": ("LSGAN", "images from noise, with a least squares loss", "Mao 2016, arXiv:1611.04076"),
+    "wgan": ("WGAN", "images from noise, with a critic of clipped weights", "Arjovsky 2017, arXiv:1701.07875"),
+    "wgan_gp": ("WGANGP", "images from noise, with a gradient penalty", "Gulrajani 2017, arXiv:1704.00028"),
+    "unrolled": ("UnrolledGAN", "looks some discriminator steps ahead", "Metz 2016, arXiv:1611.02163"),
+    "cgan": ("CGAN", "images of given labels, by multilayer perceptrons", "Mirza 2014, arXiv:1411.1784"),
+    "cdcgan": ("CDCGAN", "images of given labels, convolutional", "Bohnstedt 2020 (report)"),
+    "acgan": ("ACGAN", "images of given labels; the discriminator also classifies", "Odena 2016, arXiv:1610.09585"),
+    "infogan": ("InfoGAN", "images from interpretable codes, learnt without labels", "Chen 2016, arXiv:1606.03657"),
+    "draw": ("DRAW", "recurrent autoencoder with attention, not adversarial", "Gregor 2015, arXiv:1502.04623"),
     "srgan": ("SRGAN", "super-resolution by 4", "Ledig 2016, arXiv:1609.04802"),
     "resgan": (
         "ResGAN",
@@ -37,30 +37,30 @@ MODELS = {
     ),
     "coarse_gan": (
         "CoarseGAN",
-        "GAN, DCGAN, WGAN, CGAN restoring coarse images: baselines",
+        "baselines of ResGAN: GAN, DCGAN, WGAN and CGAN",
         "GAN based on Resnet for Conditional Image Restoration (report)",
     ),
-    "context_encoder": ("ContextEncoder", "inpainting from the context", "Pathak 2016, arXiv:1604.07379"),
+    "context_encoder": ("ContextEncoder", "fills holes from their context", "Pathak 2016, arXiv:1604.07379"),
     "pix2pix": ("Pix2pix", "translates images, learnt from pairs", "Isola 2016, arXiv:1611.07004"),
     "pix2pixhd": (
         "Pix2PixHD",
-        "label maps to large photographs, coarse to fine",
+        "translates label maps into large photographs",
         "Wang 2017, arXiv:1711.11585",
     ),
     "cogan": ("CoGAN", "pairs of images of two domains, learnt without pairs", "Liu 2016, arXiv:1606.07536"),
-    "cyclegan": ("CycleGAN", "translates between two domains, without pairs", "Zhu 2017, arXiv:1703.10593"),
-    "dualgan": ("DualGAN", "the same with Wasserstein critics and U-Nets", "Yi 2017, arXiv:1704.02510"),
-    "discogan": ("DiscoGAN", "relations between two domains, one to one", "Kim 2017, arXiv:1703.05192"),
-    "unet_gan": ("UNetGAN", "colourization and inpainting with a partitioned U-Net", "Zhang and Zhou (report)"),
+    "cyclegan": ("CycleGAN", "translates between two domains, learnt without pairs", "Zhu 2017, arXiv:1703.10593"),
+    "dualgan": ("DualGAN", "the same, with Wasserstein critics and U-Nets", "Yi 2017, arXiv:1704.02510"),
+    "discogan": ("DiscoGAN", "finds one-to-one relations between two domains", "Kim 2017, arXiv:1703.05192"),
+    "unet_gan": ("UNetGAN", "colourizes or fills holes, by a partitioned U-Net", "Zhang and Zhou (report)"),
 }
 RECIPES = Path(__file__).parent.parent / "recipes"
 
 
 def canonical(gan: str) -> str:
-    """The name of a GAN, or the absolute path of its file: the same from every working folder.
+    """The name of a GAN, or the absolute path of its file, which does not depend on the working folder.
 
     Raises:
-        UserError: there is no GAN of that name, or no such file, or no .yaml beside it.
+        UserError: no GAN of that name, no such file, or no .yaml beside it.
     """
     if gan.endswith(".py"):
         path = Path(gan).expanduser().resolve()
@@ -76,7 +76,7 @@ def canonical(gan: str) -> str:
 
 
 def label(gan: str) -> str:
-    """What folders are named after: the name, or the file's without its suffix."""
+    """The name used for folders: the GAN's, or the file's without its suffix."""
     return Path(gan).stem if gan.endswith(".py") else gan
 
 
@@ -85,7 +85,7 @@ def module(gan: str) -> ModuleType:
     gan = canonical(gan)
     if gan in MODELS:
         return importlib.import_module(f"tfgans.models.{gan}")
-    # the name is stable, for checkpoints hold it, and does not hide another module
+    # the name is stable, because checkpoints contain it, and does not hide another module
     name = f"{label(gan)}_{hashlib.sha256(gan.encode()).hexdigest()[:8]}"
     if name not in sys.modules:
         spec = importlib.util.spec_from_file_location(name, gan)
@@ -103,7 +103,7 @@ def module(gan: str) -> ModuleType:
 
 
 def _register(found: ModuleType) -> None:
-    """Make the layers and models of a file known to Keras, which loads no others from checkpoints."""
+    """Register the layers and models of a file with Keras, which only loads registered ones from checkpoints."""
     import keras
 
     for name, each in vars(found).items():
@@ -113,7 +113,7 @@ def _register(found: ModuleType) -> None:
 
 
 def model_class(gan: str) -> Any:
-    """The `Adversarial` subclass of a GAN. Raises UserError for a file that defines none, or several."""
+    """The `Adversarial` subclass of a GAN. Raises UserError if a file does not define exactly one."""
     gan = canonical(gan)
     found = module(gan)
     if gan in MODELS:
@@ -132,12 +132,12 @@ def model_class(gan: str) -> Any:
 
 
 def recipes(gan: str) -> dict[str, Recipe]:
-    """The recipes of a GAN in the order of its file, the default first; without the tiny ones."""
+    """The recipes of a GAN in the order of its file, the default first, without tiny ones."""
     return {key: made for key, made in _read(gan).items() if not _is_tiny(key)}
 
 
 def recipe(gan: str, key: str | None = None) -> Recipe:
-    """A recipe of a GAN; the first one in its file where `key` is None."""
+    """A recipe of a GAN; the first one in its file if `key` is None."""
     found = recipes(gan)
     if key is None:
         key = default(gan)
@@ -150,15 +150,15 @@ def default(gan: str) -> str:
     """The key of the first recipe of a GAN."""
     found = next(iter(recipes(gan)), None)
     if found is None:
-        raise UserError(f"'{label(gan)}' has no recipe but tiny ones")
+        raise UserError(f"'{label(gan)}' has only tiny recipes")
     return found
 
 
 def tiny(gan: str, key: str | None = None) -> Recipe:
     """A recipe of a GAN at a size that trains in a second, for tests.
 
-    The file's `tiny` is the first recipe's, `tiny_KEY` that of KEY. Of the others, what `tiny` changes of the first one
-    is changed.
+    This is `tiny` for the first recipe and `tiny_KEY` for KEY. Otherwise it is the recipe with the changes that `tiny`
+    makes to the first one.
     """
     found, first = _read(gan), default(gan)
     if "tiny" not in found:
@@ -169,7 +169,7 @@ def tiny(gan: str, key: str | None = None) -> Recipe:
 
 
 def has_tiny(gan: str, key: str) -> bool:
-    """Whether the file holds a tiny form of a recipe: what differs from the others enough to be tested always."""
+    """Whether the file has a tiny form of a recipe, because it differs enough from the others to be tested always."""
     return key == default(gan) or f"tiny_{key}" in _read(gan)
 
 

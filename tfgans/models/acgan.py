@@ -1,7 +1,7 @@
 """Auxiliary classifier GAN. Odena, Olah and Shlens 2016, arXiv:1610.09585.
 
-The generator is told a class; the discriminator is not: it says of an image whether it is real and, by a second output,
-of which class it is. Both players want the class to be read correctly, of real and of generated images.
+The generator gets a class; the discriminator does not: one output predicts whether an image is real, another its class.
+Both players maximize the accuracy of the class, for real and for generated images.
 """
 
 from typing import Any
@@ -48,8 +48,8 @@ def build_discriminator(image_shape: tuple[int, int, int], outcomes: int, width:
 class ACGAN(Adversarial):
     """Equations 2 and 3: the discriminator maximizes L_S + L_C, the generator L_C - L_S.
 
-    With `embed` the noise is multiplied by the label's embedding, not concatenated with the label. With `fake_class`
-    the classifier has one class more, which stands for "generated"; the generator still asks for the class it was told.
+    With `embed` the noise is multiplied by the label's embedding instead of concatenated with the label. With
+    `fake_class` the classifier has an additional class for generated images; the generator still aims at its own class.
     """
 
     players = {"g_optimizer": ("generator",), "d_optimizer": ("discriminator",)}
@@ -88,7 +88,7 @@ class ACGAN(Adversarial):
         return self.generator([z, labels], training=True)
 
     def discriminator_loss(self, real: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
-        """-L_S and -L_C, each halved: log-likelihoods of the right source and of the right class, over both."""
+        """-L_S and -L_C, each halved: log-likelihoods of the correct source and of the correct class, for both."""
         on_real, real_class = self.discriminator(real, training=True)
         on_fake, fake_class = self.discriminator(self.fake(labels), training=True)
         read_as = tf.fill(tf.shape(labels), self.classes) if self.fake_class else labels
@@ -97,7 +97,7 @@ class ACGAN(Adversarial):
         return {"d_loss": source / 2, "d_class_loss": category / 2}
 
     def generator_loss(self, labels: tf.Tensor) -> dict[str, tf.Tensor]:
-        """-L_C of the generated images, and -log D(G(c, z)) in place of L_S: the loss that does not saturate."""
+        """-L_C of the generated images, and -log D(G(c, z)) instead of L_S: the non-saturating loss."""
         on_fake, fake_class = self.discriminator(self.fake(labels), training=True)
         asked = self.cross_entropy(labels, fake_class)
         return {"g_loss": self.bce(tf.ones_like(on_fake), on_fake), "g_class_loss": asked}

@@ -1,8 +1,8 @@
-"""Conditional deep convolutional GAN, as Bohnstedt's report "Generation of Real Looking Images Using GANs" has it.
+"""Conditional deep convolutional GAN, as in Bohnstedt's report "Generation of Real Looking Images Using GANs".
 
 Noise and label each pass a dense and a reshape layer and are concatenated before the upsampling; in the discriminator
-the label passes dense layers, is reshaped to a plane, and joins the image. LeakyReLU throughout, dropout in the
-discriminator, and a discriminator that is held back: two generator steps for each of its own.
+the label passes dense layers, is reshaped to a plane, and is concatenated with the image. LeakyReLU throughout, dropout
+in the discriminator, and two generator steps for each discriminator step, which holds the discriminator back.
 """
 
 from typing import Any

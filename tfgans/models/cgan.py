@@ -1,7 +1,7 @@
 """Conditional GAN. Mirza and Osindero 2014, arXiv:1411.1784.
 
-Noise and label enter the generator through layers of their own and meet in a joint layer; image and label meet in the
-same way in a maxout discriminator. Sizes are those of section 4.1 (MNIST).
+Noise and label enter the generator through separate layers, followed by a joint layer; image and label are combined in
+the same way in a maxout discriminator. Sizes are those of section 4.1 (MNIST).
 """
 
 import math

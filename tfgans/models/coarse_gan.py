@@ -1,9 +1,9 @@
-"""What ResGAN is compared with: GAN, DCGAN, WGAN and CGAN that restore the same coarse images.
+"""The baselines of ResGAN: GAN, DCGAN, WGAN and CGAN that restore the same coarse images.
 
-Table 1 of the report on ResGAN (see resgan.py), which does not say how these were made to restore. Here each takes the
-coarse image where it would take noise, and differs from the others as their papers do: GAN has dense layers; the others
-are convolutional; WGAN has a critic with clipped weights and several updates a step; CGAN's discriminator sees the
-coarse image beside the fine one. None has a way past its layers, nor a classifier that guides it.
+They are those of table 1 of the report on ResGAN (see resgan.py), which does not describe how these restore images.
+Here each takes the coarse image as input instead of noise, and they differ as in their papers: GAN has dense layers;
+the others are convolutional; WGAN has a critic with clipped weights and several updates a step; CGAN's discriminator
+also gets the coarse image. None has skip connections, or a classifier in its loss.
 """
 
 import functools
@@ -49,9 +49,9 @@ def build_generator(image_shape: tuple[int, int, int], factor: int, width: int) 
 
 
 def build_judge(image_shape: tuple[int, int, int], width: int, outputs: int, dense: bool, name: str) -> keras.Model:
-    """(n, h, w, c) images -> (n, outputs): discriminator, critic, and the classifier that looks on.
+    """(n, h, w, c) images -> (n, outputs): the discriminator, the critic, or the observing classifier.
 
-    A critic's weights of 0.01 make small activations: the 1e-3 that Keras adds to their variance would drown them.
+    A critic's weights of 0.01 give small activations, which the 1e-3 that Keras adds to their variance would dominate.
     """
     epsilon = 1e-5 if name == "critic" else 1e-3
     image = x = keras.Input(image_shape)
@@ -64,14 +64,14 @@ def build_judge(image_shape: tuple[int, int, int], width: int, outputs: int, den
             x = layers.Conv2D(width << i, 4, 2, "same", use_bias=i == 0)(x)
             x = layers.LeakyReLU(0.2)(x if i == 0 else BatchNormalization(epsilon=epsilon)(x))
         x = layers.Flatten()(x)
-    bias = name != "critic"  # whose gradient would cancel
+    bias = name != "critic"  # the gradient of a critic's bias would cancel
     return keras.Model(image, layers.Dense(outputs, use_bias=bias, dtype="float32")(x), name=name)
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
 class CoarseGAN(Adversarial):
-    """One of four GANs, by `variant`. `classifier` learns from real images and looks on: "accuracy" is the share of
-    restored images whose class it reads right. It guides nobody."""
+    """One of four GANs, chosen by `variant`. `classifier` is trained on real images only to observe: "accuracy" is the
+    share of restored images that it classifies correctly. It influences no other network."""
 
     players = {"g_optimizer": ("generator",), "d_optimizer": ("discriminator",), "c_optimizer": ("classifier",)}
     terms = ("d_loss", "g_loss", "pixel_loss", "class_loss", "accuracy")
@@ -88,9 +88,9 @@ class CoarseGAN(Adversarial):
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
-        """`critic_steps` updates of the discriminator, each with a fresh batch, go with one of the generator."""
+        """`critic_steps` updates of the discriminator, each on a fresh batch, precede one of the generator."""
         if variant not in VARIANTS:
-            raise UserError(f"variant is {', '.join(VARIANTS)}, not '{variant}'")
+            raise UserError(f"variant must be {', '.join(VARIANTS)}, not '{variant}'")
         super().__init__(seed=seed, **kwargs)
         self.image_shape, self.factor, self.classes, self.variant = image_shape, factor, classes, variant
         self.width, self.critic_steps, self.pixel_weight = width, critic_steps, pixel_weight
@@ -102,7 +102,7 @@ class CoarseGAN(Adversarial):
         self.discriminator = build_judge(seen, width, 1, dense, name)
         if classes:
             self.classifier = build_judge(image_shape, width // 2, classes, False, "classifier")
-        else:  # nothing to read
+        else:  # nothing to classify
             self.players = {player: networks for player, networks in self.players.items() if player != "c_optimizer"}
         self.bce = keras.losses.BinaryCrossentropy(from_logits=True)
 
@@ -125,7 +125,7 @@ class CoarseGAN(Adversarial):
     # -- losses -----------------------------------------------------------------------------------------------------
 
     def judged(self, image: tf.Tensor, source: tf.Tensor) -> tf.Tensor:
-        """The discriminator's output for images, beside which CGAN's sees what they were made of."""
+        """The discriminator's output for images; for CGAN, together with their sources."""
         if self.variant == "cgan":
             enlarged = tf.repeat(tf.repeat(source, self.factor, 1), self.factor, 2)
             image = tf.concat([image, enlarged], -1)

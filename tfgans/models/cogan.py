@@ -1,8 +1,8 @@
 """Coupled GANs: pairs of images of two domains, learnt without pairs. Liu and Tuzel 2016, arXiv:1606.07536.
 
-Two generators are given the same noise, and their first layers, which decide what is shown, are the same. Two
-discriminators share their last layers. Each generator plays against the discriminator of its own domain alone. That
-the two images of one noise show the same thing follows from the layers that are shared.
+Two generators get the same noise and share their first layers, which determine the content. Two discriminators share
+their last layers. Each generator plays only against the discriminator of its own domain. The two images of one noise
+vector show the same content because of the shared layers.
 """
 
 from collections.abc import Sequence
@@ -17,15 +17,15 @@ from tfgans.adversarial import Adversarial
 from tfgans.errors import UserError
 from tfgans.layers import BatchNormalization
 
-SLOPE = keras.initializers.Constant(0.25)  # of a PReLU
+SLOPE = keras.initializers.Constant(0.25)  # slope of a PReLU
 STAGES = 4  # of a discriminator: two convolutions, the hidden layer, the output
-SMALLEST = 16  # pixels a side of which its convolutions leave something
+SMALLEST = 16  # pixels a side that its convolutions do not reduce to nothing
 
 Shape = tuple[int, int, int]
 
 
 def sides_of(height: int, width: int) -> list[tuple[int, int]]:
-    """The sides of a generator's maps: halved, rounded up, down to 4. 28 -> 4, 7, 14, 28; 64 -> 4, 8, 16, 32, 64."""
+    """The sides of a generator's maps: halved, rounding up, down to 4. 28 -> 4, 7, 14, 28; 64 -> 4, 8, 16, 32, 64."""
     sides = [(height, width)]
     while min(sides[0]) > 4:
         sides.insert(0, (-(-sides[0][0] // 2), -(-sides[0][1] // 2)))
@@ -33,16 +33,16 @@ def sides_of(height: int, width: int) -> list[tuple[int, int]]:
 
 
 def build_generators(shapes: Sequence[Shape], latent_dim: int, width: int, shared: int) -> keras.Model:
-    """(n, latent_dim) noise -> for each shape, of as many pixels, images (n, h, w, c) in [-1, 1].
+    """(n, latent_dim) noise -> for each shape, of the same size, images (n, h, w, c) in [-1, 1].
 
-    The first `shared` hidden layers, one for each of `sides_of`, are common and computed once. The last hidden layer
-    has `width` filters, each one before it twice as many, up to 8 times `width`. Table 1 of the supplement.
+    The first `shared` hidden layers, one for each of `sides_of`, are shared and computed once. The last hidden layer
+    has `width` filters, each earlier one twice as many, up to 8 times `width`. Table 1 of the supplement.
     """
     sides = sides_of(*shapes[0][:2])
 
     def hidden(x: Any, i: int) -> Any:
         filters = width * min(1 << (len(sides) - 1 - i), 8)
-        if i == 0:  # of a map of one pixel: a dense layer
+        if i == 0:  # a map of one pixel: a dense layer
             x = layers.Dense(sides[0][0] * sides[0][1] * filters, use_bias=False)(x)
             x = layers.Reshape((*sides[0], filters))(x)
         else:  # from n to 2n - 1 pixels, or 2n
@@ -63,9 +63,9 @@ def build_generators(shapes: Sequence[Shape], latent_dim: int, width: int, share
 
 
 def build_discriminators(shapes: Sequence[Shape], width: int, shared: int) -> list[keras.Model]:
-    """For each shape, images (n, h, w, c) in [-1, 1] -> (n, 1) logits of being real, and (n, 25 width): what is hidden.
+    """For each shape, images (n, h, w, c) in [-1, 1] -> (n, 1) logits of being real, and the hidden (n, 25 width).
 
-    The last `shared` stages are common. With a width of 20, table 1 of the supplement.
+    The last `shared` stages are shared. With a width of 20, table 1 of the supplement.
     """
 
     def stages() -> list[list[layers.Layer]]:
@@ -111,23 +111,23 @@ class CoGAN(Adversarial):
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
-        """`image_shape` is that of a; b has as many pixels and `b_channels` (0: as many as a).
+        """`image_shape` is that of a; b has the same size and `b_channels` (0: as many as a).
 
-        Of the generators' hidden layers (4 for 28 and 32 pixels, 5 for 64) the first `shared_generator_layers` are
-        shared, of the four stages of the discriminators the last `shared_discriminator_layers`, at most 3. With
-        `classes` a softmax on their hidden layer learns the labels of a. `agreement_weight` is that of the distance of
-        what is hidden for the two images of one noise, as in the authors' code. Without `adversarial` that classifier
-        is all that learns, from a alone: the baseline of section 6.
+        The first `shared_generator_layers` of the generators' hidden layers (4 for 28 and 32 pixels, 5 for 64) are
+        shared, and the last `shared_discriminator_layers`, at most 3, of the discriminators' four stages. With
+        `classes`, a softmax on their hidden layer learns the labels of a. `agreement_weight` is the weight of the
+        distance of the hidden layers for the two images of one noise, as in the authors' code. Without `adversarial`
+        only that classifier is trained, on a alone: the baseline of section 6.
         """
         of_g, of_d = shared_generator_layers, shared_discriminator_layers
         b_shape = (*image_shape[:2], b_channels or image_shape[2])
         if min(image_shape[:2]) < SMALLEST:
-            raise UserError(f"images of {image_shape[0]}x{image_shape[1]} are too small; {SMALLEST} pixels a side do")
+            raise UserError(f"images of {image_shape[0]}x{image_shape[1]} are too small; {SMALLEST} is the least side")
         for kind, count, most in (("generator", of_g, len(sides_of(*image_shape[:2]))), ("discriminator", of_d, 3)):
             if not 0 <= count <= most:
-                raise UserError(f"shared_{kind}_layers is from 0 to {most} for these images, not {count}")
+                raise UserError(f"shared_{kind}_layers must be from 0 to {most} for these images, not {count}")
         if not adversarial and (not classes or b_shape != tuple(image_shape)):
-            raise UserError("without an adversary a classifier is all there is: it needs classes, and a and b alike")
+            raise UserError("without an adversary, only a classifier is left: it needs classes, and a and b alike")
         super().__init__(seed=seed, **kwargs)
         self.image_shape, self.b_channels, self.b_shape, self.latent_dim = image_shape, b_channels, b_shape, latent_dim
         self.width, self.discriminator_width = width, discriminator_width
@@ -166,7 +166,7 @@ class CoGAN(Adversarial):
     # -- losses -----------------------------------------------------------------------------------------------------
 
     def generator_loss(self, z: tf.Tensor) -> tuple[dict[str, tf.Tensor], list[tf.Tensor]]:
-        """Equation 2, not saturating: -log D_a(G_a(z)) - log D_b(G_b(z)); and what was made, of a and of b."""
+        """Equation 2, non-saturating: -log D_a(G_a(z)) - log D_b(G_b(z)); and the images, of a and of b."""
         made, loss = self.generators(z, training=True), tf.zeros(())
         for image, discriminator in zip(made, (self.discriminator_a, self.discriminator_b), strict=True):
             on_made = discriminator(image, training=True)[0]
@@ -176,7 +176,7 @@ class CoGAN(Adversarial):
     def discriminator_loss(self, batch: dict[str, tf.Tensor], made: Sequence[tf.Tensor]) -> dict[str, tf.Tensor]:
         """-log D(x) - log(1 - D(G(z))) of a and of b; the cross-entropy of the labels of a; and the agreement.
 
-        That is half the squared distance of what is hidden for the two images of one noise.
+        The agreement is half the squared distance of the hidden layers for the two images of one noise.
         """
         loss, hidden = tf.zeros(()), []
         for real, image, discriminator in (
@@ -194,13 +194,13 @@ class CoGAN(Adversarial):
         return {"d_loss": loss, "class_loss": read, "agreement_loss": self.agreement_weight * distance}
 
     def class_loss(self, hidden: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        """The weighted cross-entropy of what the classifier reads in hidden layers (n, 25 width), section 6."""
+        """The weighted cross-entropy of the classifier on hidden layers (n, 25 width), section 6."""
         return self.class_weight * self.cross_entropy(labels, self.classifier(hidden, training=True))
 
     # -- steps ------------------------------------------------------------------------------------------------------
 
     def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """One step of both generators, with the same noise, and one of both discriminators on what they made."""
+        """One step of both generators, with the same noise, and one of both discriminators on their images."""
         if self.adversarial:
             shape = (batch["a"].shape[0], self.latent_dim)
             z = keras.random.uniform(shape, -1.0, 1.0, seed=self.seed_generator)
@@ -228,6 +228,6 @@ class CoGAN(Adversarial):
         return tf.nn.softmax(self.classifier(self.discriminator_a(2.0 * images - 1.0, training=False)[1]))
 
     def classify_b(self, images: tf.Tensor) -> tf.Tensor:
-        """The same for b; without an adversary by the network of a, which alone has learnt."""
+        """The same for b; without an adversary, by the network of a, the only one trained."""
         seen = self.discriminator_b if self.adversarial else self.discriminator_a
         return tf.nn.softmax(self.classifier(seen(2.0 * images - 1.0, training=False)[1]))

@@ -1,8 +1,8 @@
-"""Context encoders: a missing region from what surrounds it. Pathak et al. 2016, arXiv:1604.07379.
+"""Context encoders: predicting a missing region from its surroundings. Pathak et al. 2016, arXiv:1604.07379.
 
-An encoder halves the picture down to a small map, a channel-wise fully-connected layer lets each place of that map
-know of all others, and a decoder enlarges it to a picture again, of which the missing region counts. L2 finds its
-colours and an adversary, who is shown what was made and nothing of the context, its texture.
+An encoder halves the picture down to a small map, a channel-wise fully-connected layer propagates information between
+all positions of that map, and a decoder enlarges it to a picture again, of which only the missing region is used. The
+L2 loss learns its colours, and an adversary, which gets the prediction without the context, its texture.
 """
 
 from typing import Any
@@ -28,7 +28,7 @@ Terms = dict[str, tf.Tensor]
 class ChannelwiseDense(layers.Layer):
     """A fully-connected layer inside each feature map, without any connection between maps. Section 3.1.
 
-    (n, h, w, m) -> (n, h, w, m), with m (h w)^2 weights: m n^4 for m maps of n x n, a full layer would have m^2 n^4.
+    (n, h, w, m) -> (n, h, w, m), with m (h w)^2 weights: m n^4 for m maps of n x n instead of m^2 n^4 for a full layer.
     """
 
     def build(self, shape: tuple[int | None, ...]) -> None:
@@ -48,7 +48,7 @@ class ChannelwiseDense(layers.Layer):
 
 
 def widths(side: int, width: int) -> list[int]:
-    """The filters at each halving of `side` down to MAP: of 128 width, width, 2 width, 4 width, 8 width."""
+    """The filters at each halving of `side` down to MAP: for 128 width, width, 2 width, 4 width, 8 width."""
     times = (side // MAP).bit_length() - 1
     return [width * (8 >> min(i, 3)) for i in reversed(range(times))]
 
@@ -62,7 +62,7 @@ def halved(x: Any, side: int, width: int) -> Any:
 
 
 def build_generator(image_shape: tuple[int, int, int], width: int, connection: str, units: int) -> keras.Model:
-    """(n, h, w, c) images in [-1, 1], their holes at the mean colour -> (n, h, w, c) in [-1, 1]. Sections 3.1 and 5.1.
+    """(n, h, w, c) images in [-1, 1], holes at the mean colour -> (n, h, w, c) in [-1, 1]. Sections 3.1 and 5.1.
 
     `connection` joins encoder and decoder: "channelwise" is `ChannelwiseDense` and a 1x1 convolution, which mixes the
     maps; "full" is a bottleneck of `units` maps of one pixel.
@@ -87,7 +87,7 @@ def build_generator(image_shape: tuple[int, int, int], width: int, connection: s
 
 
 def build_discriminator(side: int, channels: int, width: int) -> keras.Model:
-    """(n, side, side, c) regions in [-1, 1] -> (n, 1) logits of being real: convolutions alone. Section 5.1."""
+    """(n, side, side, c) regions in [-1, 1] -> (n, 1) logits of being real, by convolutions only. Section 5.1."""
     region = keras.Input((side, side, channels))
     x = layers.Conv2D(1, MAP, kernel_initializer=INIT.clone(), dtype="float32")(halved(region, side, width))
     return keras.Model(region, layers.Flatten(dtype="float32")(x), name="discriminator")
@@ -95,9 +95,9 @@ def build_discriminator(side: int, channels: int, width: int) -> keras.Model:
 
 @keras.saving.register_keras_serializable(package="tfgans")
 class ContextEncoder(Adversarial):
-    """One update of G on the joint loss of section 3.2, then one of D on what G made.
+    """One update of G on the joint loss of section 3.2, then one of D on G's images.
 
-    "l2" is the mean squared difference in the hole alone, of images in [-1, 1], without weights.
+    "l2" is the unweighted mean squared difference in the hole, of images in [-1, 1].
     """
 
     players = {"g_optimizer": ("generator",), "d_optimizer": ("discriminator",)}
@@ -120,29 +120,28 @@ class ContextEncoder(Adversarial):
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
-        """`region` is what is missing (section 3.3): "center", a square of `hole` pixels a side in the middle of each
-        image, or "random", several blocks anywhere, of which `hole` is the side of the largest.
+        """`region` is the missing region (section 3.3): "center", a square of `hole` pixels a side in the middle, or
+        "random", several blocks anywhere, the largest of which has the side `hole`.
 
-        `overlap` pixels around holes are predicted, too, and count `overlap_weight` times in the reconstruction loss
-        (section 5.1). `adversarial_weight` 0 leaves that loss and D's updates out. `mean_colour`, in [0, 1], is what
-        the generator sees in holes. `connection` and `units`: see `build_generator`.
-
+        `overlap` pixels around holes are also predicted, with the weight `overlap_weight` in the reconstruction loss
+        (section 5.1). `adversarial_weight` 0 omits that loss and D's updates. `mean_colour`, in [0, 1], replaces holes
+        in the generator's input. `connection` and `units`: see `build_generator`.
         Raises UserError for an unknown region or connection, for images that are not square or do not halve down to MAP
         pixels, and for a hole that does not fit.
         """
         side = image_shape[0]
         for name, value, known in (("region", region, REGIONS), ("connection", connection, CONNECTIONS)):
             if value not in known:
-                raise UserError(f"{name} is {' or '.join(known)}, not '{value}'")
+                raise UserError(f"{name} must be {' or '.join(known)}, not '{value}'")
         if image_shape[1] != side or side & (side - 1) or side < 4 * MAP or image_shape[2] != 3:
             raise UserError(
-                f"context_encoder fills square colour images whose side is a power of two from {4 * MAP}, "
+                f"context_encoder fills square colour images whose side is a power of two, at least {4 * MAP}, "
                 f"not of {image_shape[0]}x{image_shape[1]}x{image_shape[2]}"
             )
         if hole + 2 * overlap > side:
             raise UserError(f"a hole of {hole} with {overlap} pixels around it does not fit into images of {side}")
         if region == "center" and (hole & (hole - 1) or hole < 2 * MAP):
-            raise UserError(f"a central hole is a power of two from {2 * MAP}, not {hole}")
+            raise UserError(f"a central hole must be a power of two, at least {2 * MAP}, not {hole}")
         super().__init__(seed=seed, **kwargs)
         self.image_shape, self.region, self.hole = image_shape, region, hole
         self.width, self.discriminator_width = width, discriminator_width
@@ -174,12 +173,12 @@ class ContextEncoder(Adversarial):
     # -- losses -----------------------------------------------------------------------------------------------------
 
     def given(self, images: tf.Tensor, missing: tf.Tensor) -> tf.Tensor:
-        """Images in [-1, 1] with the mean colour in place of what is missing. Section 4."""
+        """Images in [-1, 1] with the mean colour in the missing region. Section 4."""
         return tf.where(missing, tf.constant(self.mean_colour, images.dtype) * 2.0 - 1.0, images)
 
     def weights_in(self, missing: tf.Tensor) -> tf.Tensor:
-        """What each pixel counts in the reconstruction loss, (n, h, w, 1): 1 where it is missing, `overlap_weight`
-        within `overlap` pixels of that, and further away 0; with random blocks 1, as there D is shown all."""
+        """The weight of each pixel in the reconstruction loss, (n, h, w, 1): 1 if it is missing, `overlap_weight`
+        within `overlap` pixels of that, and 0 elsewhere; with random blocks 1, because D then gets the whole image."""
         near, reach = tf.cast(missing, tf.float32), 2 * self.overlap + 1
         for size in ((reach, 1), (1, reach)):
             near = tf.nn.max_pool2d(near, size, 1, "SAME")
@@ -187,7 +186,7 @@ class ContextEncoder(Adversarial):
         return tf.where(missing, 1.0, known)
 
     def reconstruction_loss(self, target: tf.Tensor, made: tf.Tensor, missing: tf.Tensor) -> Terms:
-        """Equation 1, lambda_rec times: the mean, over all pixels that count, of squared differences with weights."""
+        """Equation 1 times lambda_rec: the weighted mean of squared differences over all pixels that count."""
         errors, weights = tf.reduce_mean(tf.square(target - made), -1, keepdims=True), self.weights_in(missing)
         hole = tf.cast(missing, tf.float32)
         self.track({"l2": tf.reduce_sum(hole * errors) / tf.reduce_sum(hole)})
@@ -195,12 +194,12 @@ class ContextEncoder(Adversarial):
         return {"reconstruction_loss": self.reconstruction_weight * tf.reduce_sum(weights * errors) / counted}
 
     def adversarial_loss(self, made: tf.Tensor) -> Terms:
-        """lambda_adv times the adversarial loss of section 3.2, not saturating: -log D(F)."""
+        """lambda_adv times the adversarial loss of section 3.2, non-saturating: -log D(F)."""
         judged = self.discriminator(self.area.shown(made), training=True)
         return {"adversarial_loss": self.adversarial_weight * self.bce(tf.ones_like(judged), judged)}
 
     def generator_loss(self, given: tf.Tensor, target: tf.Tensor, missing: tf.Tensor) -> tuple[Terms, tf.Tensor]:
-        """The terms of the joint loss of section 3.2, and what was made."""
+        """The terms of the joint loss of section 3.2, and the generated images."""
         made = self.generator(given, training=True)
         terms = self.reconstruction_loss(target, made, missing)
         return terms | (self.adversarial_loss(made) if self.adversarial_weight else {}), made
@@ -225,8 +224,8 @@ class ContextEncoder(Adversarial):
     def fill(self, images: tf.Tensor, masks: tf.Tensor) -> tf.Tensor:
         """Images (n, h, w, 3) in [0, 1] and masks (n, h, w, 1), True in the hole -> (n, h, w, 3) in [0, 1].
 
-        The size is `image_shape`; known pixels stay. A model of central holes sees nothing of the middle, and fills
-        that and the overlap around it; farther out holes get the mean colour.
+        The size is `image_shape`; known pixels stay. A model of central holes does not see the middle, and fills it and
+        the overlap around it; holes farther out get the mean colour.
         """
         made = self.generator(self.given(images * 2.0 - 1.0, self.area.missing(masks)), training=False)
         made = tf.clip_by_value((made + 1.0) / 2.0, 0.0, 1.0)

@@ -1,7 +1,7 @@
-"""CycleGAN, translation between two domains without pairs. Zhu et al. 2017, arXiv:1703.10593.
+"""CycleGAN: translation between two domains without pairs. Zhu et al. 2017, arXiv:1703.10593.
 
-Two generators translate from a to b and from b to a; two discriminators tell real images of a domain from translated
-ones. What is translated there and back must be what it was: cycle consistency takes the place of pairs.
+Two generators translate from a to b and from b to a; two discriminators distinguish real images of a domain from
+translated ones. An image translated there and back must equal itself: cycle consistency replaces pairs.
 """
 
 from typing import Any
@@ -45,15 +45,15 @@ class CycleGAN(Adversarial):
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
-        """Images of both domains have the shape `image_shape`; its sides are multiples of 4.
+        """Images of both domains have the shape `image_shape`, with sides that are multiples of 4.
 
         The paper has 6 residual `blocks` for images of 128 pixels and 9 for 256. An output of a discriminator sees
-        `patch` pixels a side: 1, 16, 34, 70, 142 or 286. `pool` is how many translated images are kept to show to a
-        discriminator later; 0 shows the newest ones alone.
+        `patch` pixels a side: 1, 16, 34, 70, 142 or 286. `pool` is the number of translated images kept for the
+        discriminators; with 0 they only get the newest ones.
         """
         height, wide, channels = image_shape
         if min(height, wide) < 16 or height % 4 or wide % 4:
-            raise UserError(f"sides are multiples of 4, from 16 on, not {height}x{wide}")
+            raise UserError(f"sides must be multiples of 4, at least 16, not {height}x{wide}")
         check_patch(height, wide, patch)
         super().__init__(seed=seed, **kwargs)
         self.image_shape, self.width, self.blocks = image_shape, width, blocks
@@ -75,7 +75,7 @@ class CycleGAN(Adversarial):
         return {domain: endpoint.image(n, self.image_shape) for domain in ("a", "b")}
 
     def endpoints(self) -> dict[str, endpoint.Endpoint]:
-        """A larger picture than twice the size of training is shrunk: the networks know things at that size."""
+        """Pictures larger than twice the training size are shrunk, because the networks know objects at that size."""
         images = endpoint.images(self.image_shape[2])
         way = endpoint.Endpoint(
             {"images": images}, {"images": images}, multiple=4, largest=2 * max(self.image_shape[:2])
@@ -85,7 +85,7 @@ class CycleGAN(Adversarial):
     # -- losses -----------------------------------------------------------------------------------------------------
 
     def generator_loss(self, a: tf.Tensor, b: tf.Tensor) -> tuple[dict[str, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
-        """Equation 3 with least squares (section 4): G and F at once; and what they made, of a and of b."""
+        """Equation 3 with least squares (section 4): G and F together; and their images, of a and of b."""
         made_b, made_a = self.generator_ab(a, training=True), self.generator_ba(b, training=True)
         on_a, on_b = self.discriminator_a(made_a, training=True), self.discriminator_b(made_b, training=True)
         back_a, back_b = self.generator_ba(made_b, training=True), self.generator_ab(made_a, training=True)
@@ -104,7 +104,7 @@ class CycleGAN(Adversarial):
     def discriminator_loss(
         self, reals: tuple[tf.Tensor, tf.Tensor], fakes: tuple[tf.Tensor, tf.Tensor]
     ) -> dict[str, tf.Tensor]:
-        """Least squares, halved as in section 7.1: (D(y) - 1)^2 + D(G(x))^2, and the same of the other domain."""
+        """Least squares, halved as in section 7.1: (D(y) - 1)^2 + D(G(x))^2, and the same for the other domain."""
         judges = (self.discriminator_a, self.discriminator_b)
         on_reals = [judge(real, training=True) for judge, real in zip(judges, reals, strict=True)]
         on_fakes = [judge(fake, training=True) for judge, fake in zip(judges, fakes, strict=True)]

@@ -1,7 +1,7 @@
 """Deep convolutional GAN. Radford, Metz and Chintala 2015, arXiv:1511.06434.
 
-Section 3's guidelines: strided and transposed convolutions in place of pooling, batch normalization in both networks
-(but not at the generator's output nor the discriminator's input), no hidden dense layers, ReLU and tanh in the
+Guidelines of section 3: strided and transposed convolutions instead of pooling, batch normalization in both networks
+(except at the generator's output and the discriminator's input), no hidden dense layers, ReLU and tanh in the
 generator, LeakyReLU in the discriminator.
 """
 
@@ -85,7 +85,7 @@ class DCGAN(Adversarial):
         return self.generator(z, training=True)
 
     def discriminator_loss(self, real: tf.Tensor) -> dict[str, tf.Tensor]:
-        """-log D(x) - log(1 - D(G(z))), halved; real and fake are normalized as batches of their own."""
+        """-log D(x) - log(1 - D(G(z))), halved; real and fake images are normalized as separate batches."""
         on_real = self.discriminator(real, training=True)
         on_fake = self.discriminator(self.fake(real.shape[0]), training=True)
         loss = self.bce(tf.ones_like(on_real), on_real) + self.bce(tf.zeros_like(on_fake), on_fake)

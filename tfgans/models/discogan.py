@@ -1,8 +1,8 @@
-"""DiscoGAN, relations between two domains, found without pairs. Kim et al. 2017, arXiv:1703.05192.
+"""DiscoGAN: relations between two domains, found without pairs. Kim et al. 2017, arXiv:1703.05192.
 
-Two generators translate from a to b and from b to a, two discriminators tell real images of a domain from translated
-ones, and what is translated there and back must be what it was. So no two images of a may become the same one of b: the
-relation that is found is one to one.
+Two generators translate from a to b and from b to a, two discriminators distinguish real images of a domain from
+translated ones, and an image translated there and back must equal itself. So no two images of a may become the same
+image of b: the relation is one to one.
 """
 
 from functools import partial
@@ -23,10 +23,10 @@ RECONSTRUCTIONS = ("both", "one", "none")
 
 
 def build_generator(image_shape: tuple[int, int, int], width: int, name: str) -> keras.Model:
-    """(n, h, w, c) -> the same, in [-1, 1]. An encoder and a decoder without skip connections: section 2.3.
+    """(n, h, w, c) -> the same shape, in [-1, 1]. Encoder and decoder without skip connections: section 2.3.
 
-    Filters double with each halving, down to 4x4 to 7x7 pixels of an image of `image_shape`; h and w are any multiples
-    of the halvings. Points go through three linear layers (section 3.1), without bounds.
+    Filters double with each halving, down to 4x4 to 7x7 pixels for an image of `image_shape`; h and w are multiples of
+    the halvings. Points go through three linear layers (section 3.1), without bounds.
     """
     if image_shape == POINT:
         point = keras.Input(POINT)
@@ -46,9 +46,9 @@ def build_generator(image_shape: tuple[int, int, int], width: int, name: str) ->
 
 
 def build_discriminator(image_shape: tuple[int, int, int], width: int, name: str) -> keras.Model:
-    """(n, h, w, c) -> [(n, 1) logits of being real, *features]: section 2.3; of points, five linear layers.
+    """(n, h, w, c) -> [(n, 1) logits of being real, *features]: section 2.3; for points, five linear layers.
 
-    The features are the maps that are normalized, or those of all hidden layers of points.
+    The features are the normalized maps, or all hidden layers for points.
     """
     image = x = keras.Input(image_shape)
     features = []
@@ -72,8 +72,8 @@ class DiscoGAN(Adversarial):
     In the paper G_AB is `generator_ab`, G_BA `generator_ba`. Losses are logged as they are minimized; "reconstruction"
     is the mean squared difference of images in [-1, 1] after a round trip, without its weight.
 
-    In the authors' code every third iteration updates the discriminators and the others the generators, each on a batch
-    of its own. Three iterations are a step here: the discriminators once, the generators `generator_steps` times.
+    In the authors' code every third iteration updates the discriminators and the others the generators, each on its own
+    batch. Here three iterations are one step: one for the discriminators, `generator_steps` for the generators.
     """
 
     players = {
@@ -108,16 +108,16 @@ class DiscoGAN(Adversarial):
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
-        """Images of both domains have the shape `image_shape`; or it is (1, 1, 2), and they are points.
+        """Images of both domains have the shape `image_shape`; (1, 1, 2) stands for points.
 
         The generators minimize (1 - r) (`adversarial_weight` L_GAN + `matching_weight` L_FM) + r L_CONST, where r is
         `start_rate` in the first `curriculum_steps` steps and then `rate`.
 
-        For section 3.1's comparison `reconstruction` is "both", "one" (figure 2b: images of a alone are reconstructed,
-        those of b judged), or "none" (figure 2a: two GANs, from a to b and from b to a, which share nothing).
+        For section 3.1's comparison `reconstruction` is "both", "one" (figure 2b: only images of a are reconstructed,
+        and only those of b judged), or "none" (figure 2a: two independent GANs, from a to b and from b to a).
         """
         if reconstruction not in RECONSTRUCTIONS:
-            raise UserError(f"reconstruction is {', '.join(RECONSTRUCTIONS)}, not '{reconstruction}'")
+            raise UserError(f"reconstruction must be {', '.join(RECONSTRUCTIONS)}, not '{reconstruction}'")
         super().__init__(seed=seed, **kwargs)
         self.image_shape, self.width, self.discriminator_width = image_shape, width, discriminator_width
         self.adversarial_weight, self.matching_weight = adversarial_weight, matching_weight
@@ -137,7 +137,7 @@ class DiscoGAN(Adversarial):
         return {domain: endpoint.image(n, self.image_shape) for domain in ("a", "b")}
 
     def endpoints(self) -> dict[str, endpoint.Endpoint]:
-        """A larger picture than twice the size of training is shrunk: the networks know things at that size."""
+        """Pictures larger than twice the training size are shrunk, because the networks know objects at that size."""
         if self.image_shape == POINT:
             points = endpoint.Array((None, *POINT), low=0.0, encoding="points")
             way = endpoint.Endpoint({"images": points}, {"images": points}, size=(1, 1))
@@ -153,13 +153,13 @@ class DiscoGAN(Adversarial):
     # -- losses -----------------------------------------------------------------------------------------------------
 
     def decay(self, player: str) -> tf.Tensor:
-        """`weight_decay` times half the sum of the squares of a player's weights, whose gradient is the weights."""
+        """`weight_decay` times half the sum of the squares of a player's weights; its gradient is the weights."""
         return self.weight_decay * tf.add_n([tf.nn.l2_loss(tf.convert_to_tensor(w)) for w in self.weights_of(player)])
 
     def fooled(self, judge: keras.Model, real: tf.Tensor, made: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Equation 6 (not saturating: -log D(made)), and feature matching, as in the authors' code.
+        """Equation 6 (non-saturating: -log D(made)), and feature matching, as in the authors' code.
 
-        That is the squared difference of the batches' mean features: averaged over a map, summed over the maps.
+        The latter is the squared difference of the batches' mean features, averaged over each map, summed over maps.
         """
         (logit, *found), (_, *wanted) = judge(made, training=True), judge(real, training=True)
         matching = tf.constant(0.0)
@@ -205,7 +205,7 @@ class DiscoGAN(Adversarial):
     # -- steps ------------------------------------------------------------------------------------------------------
 
     def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """A step of the discriminators, then those of the generators. Batches: (1 + generator_steps, n, h, w, c)."""
+        """One step of the discriminators, then those of the generators. Batches: (1 + generator_steps, n, h, w, c)."""
         a, b = tf.unstack(batch["a"]), tf.unstack(batch["b"])
         self.minimize("d_optimizer", lambda: self.discriminator_loss(a[0], b[0]))
         for one, other in zip(a[1:], b[1:], strict=True):

@@ -1,7 +1,7 @@
 """DRAW: a recurrent neural network for image generation. Gregor et al. 2015, arXiv:1502.04623.
 
-A variational autoencoder that draws in several glimpses: an LSTM reads a patch of the image and of what is still wrong
-with the canvas, its code tells a second LSTM what to add to the canvas, and where. No adversary: one player minimizes a
+A variational autoencoder that draws in several glimpses: an LSTM reads a patch of the image and of the canvas's error,
+and its code determines what a second LSTM adds to the canvas, and where. There is no adversary: one player minimizes a
 bound on the images' negative log-likelihood.
 """
 
@@ -24,14 +24,14 @@ def build_lstm(inputs: int, units: int, name: str) -> keras.Model:
     x, h, c = (keras.Input((size,)) for size in (inputs, units, units))
     gates = ops.cast(layers.Dense(4 * units)(layers.Concatenate()([x, h])), "float32")
     take, keep, show, new = ops.split(gates, 4, axis=-1)
-    cell = ops.sigmoid(keep + 1.0) * c + ops.sigmoid(take) * ops.tanh(new)  # it begins by remembering
+    cell = ops.sigmoid(keep + 1.0) * c + ops.sigmoid(take) * ops.tanh(new)  # a bias of 1 for remembering
     return keras.Model([x, h, c], [ops.sigmoid(show) * ops.tanh(cell), cell], name=name)
 
 
 def build_heads(units: int, biases: list[list[float]], name: str) -> keras.Model:
-    """(n, units) hidden states -> linear functions of them, (n, len(bias)) each, with the biases they begin with.
+    """(n, units) hidden states -> linear functions of them, (n, len(bias)) each, with these initial biases.
 
-    The functions come as a list, but a single one as it is: Keras unpacks lists of one.
+    The functions are returned as a list, but a single one is returned bare, because Keras unpacks lists of one.
     """
     h = keras.Input((units,))
     heads = [
@@ -46,15 +46,15 @@ def build_heads(units: int, biases: list[list[float]], name: str) -> keras.Model
 
 
 def even_window(side: int, size: int) -> list[float]:
-    """A window of `size` x `size` filters, each over its share of an image of `side` pixels. With all values at 0, two
-    by two filters would look at the image's corners, which in digits are black: nothing would ever be learnt."""
+    """A window of `size` x `size` filters, each over its share of an image of `side` pixels. With all values at 0, 2x2
+    filters would look at the image's corners, which are black for digits, and the model would not learn."""
     step = side / size
     return [0.0, 0.0, 2.0 * math.log(step / 2.0), math.log(step * max(size - 1, 1) / (side - 1)), 0.0]
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
 class Start(layers.Layer):
-    """The learned values with which both hidden states and the canvas begin (section 2.1)."""
+    """The learned initial values of both hidden states and of the canvas (section 2.1)."""
 
     def __init__(self, sizes: tuple[int, ...], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -76,7 +76,7 @@ def filter_banks(window: tf.Tensor, height: int, width: int, size: int) -> tuple
     `size` Gaussian filters. Pixels are counted from 1; each filter sums to 1.
     """
     g_x, g_y, log_variance, log_stride, log_gamma = tf.split(window, 5, axis=1)
-    # no trained window comes near these bounds; beyond them a single jump would make gradients NaN
+    # trained windows are far from these bounds; beyond them a single jump would make gradients NaN
     log_variance = tf.clip_by_value(log_variance, -8.0, 16.0)
     log_stride, log_gamma = (tf.clip_by_value(each, -10.0, 10.0) for each in (log_stride, log_gamma))
     stride = (max(width, height) - 1) / max(size - 1, 1) * tf.exp(log_stride)
@@ -85,7 +85,7 @@ def filter_banks(window: tf.Tensor, height: int, width: int, size: int) -> tuple
     def bank(centre: tf.Tensor, pixels: int) -> tf.Tensor:
         means = (pixels + 1) / 2 * (centre + 1.0) + offsets
         distance = tf.range(1.0, pixels + 1.0) - means[..., None]
-        # the softmax divides by the sum, and does so safely where a filter lies far outside of the image
+        # the softmax divides by the sum safely even if a filter lies far outside the image
         return tf.nn.softmax(-(distance**2) / (2.0 * tf.exp(log_variance)[..., None]), axis=-1)
 
     return bank(g_y, height), bank(g_x, width), tf.exp(log_gamma)[..., None, None]
@@ -98,13 +98,13 @@ def read_patch(images: tf.Tensor, window: tf.Tensor, size: int) -> tf.Tensor:
 
 
 def write_patch(patch: tf.Tensor, window: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    """Equation 29: a patch (n, size, size, c) -> what it adds to the canvas (n, height, width, c)."""
+    """Equation 29: a patch (n, size, size, c) -> its addition to the canvas (n, height, width, c)."""
     f_y, f_x, gamma = filter_banks(window, height, width, patch.shape[1])
     return tf.einsum("nhjc,njw->nhwc", tf.einsum("nih,nijc->nhjc", f_y, patch), f_x) / gamma
 
 
 def kl_from_standard_normal(mean: tf.Tensor, log_std: tf.Tensor) -> tf.Tensor:
-    """KL(N(mean, std^2) || N(0, 1)) in nats, summed over the last axis: a glimpse's part of equation 11."""
+    """KL(N(mean, std^2) || N(0, 1)) in nats, summed over the last axis: one glimpse's part of equation 11."""
     return 0.5 * tf.reduce_sum(mean**2 + tf.exp(2.0 * log_std) - 2.0 * log_std - 1.0, axis=-1)
 
 
@@ -173,7 +173,7 @@ class DRAW(Adversarial):
         return mean, tf.clip_by_value(log_std, -10.0, 10.0), memory
 
     def decode(self, z: tf.Tensor, state: State) -> State:
-        """What the code (n, latent_dim) makes of the canvas: equations 7 and 8."""
+        """Update the canvas by the code (n, latent_dim): equations 7 and 8."""
         canvas, h, cell = state
         h, cell = self.decoder([z, h, cell])
         heads = self.decoder_heads(h)
@@ -184,7 +184,7 @@ class DRAW(Adversarial):
         return canvas + tf.reshape(heads, (-1, *self.image_shape)), h, cell
 
     def repeat(self, glimpse: Callable[..., Any], *values: Any) -> Any:
-        """values = glimpse(t, *values) for every glimpse: a loop in the graph, which is traced and compiled once."""
+        """values = glimpse(t, *values) for every glimpse: a loop in the graph, traced and compiled once."""
         return tf.while_loop(
             lambda t, *_: t < self.glimpses,
             lambda t, *now: (t + 1, *glimpse(t, *now)),
@@ -197,7 +197,7 @@ class DRAW(Adversarial):
     def parts_of_bound(self, x: tf.Tensor, noise: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Reconstruction and KL term, (n,) each in nats, of binary images x; noise: (glimpses, n, latent_dim).
 
-        Equation 9: -log D(x | c_T), a Bernoulli distribution of each pixel. Equation 11: the divergences of all codes.
+        Equation 9: -log D(x | c_T), a Bernoulli distribution for each pixel. Equation 11: the divergences of all codes.
         """
 
         def glimpse(t: tf.Tensor, state: State, memory: State, kl: tf.Tensor) -> tuple[Any, ...]:
@@ -210,7 +210,7 @@ class DRAW(Adversarial):
         return tf.reduce_sum(surprise, axis=(1, 2, 3)), kl
 
     def losses(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Equation 12, mean over images; their pixels are drawn anew each time."""
+        """Equation 12, mean over images; their pixels are sampled anew each time."""
         chance = keras.random.uniform(image.shape, seed=self.seed_generator, dtype="float32")
         x = tf.cast(chance < (image + 1.0) / 2.0, tf.float32)
         shape = (self.glimpses, image.shape[0], self.latent_dim)
@@ -224,7 +224,7 @@ class DRAW(Adversarial):
         return self.logs()
 
     def bound(self, images: tf.Tensor, seed: int = 0) -> tf.Tensor:
-        """A bound on -log p in nats, (n,), of binary images (n, h, w, c), 0 or 1; one draw of the codes."""
+        """A bound on -log p in nats, (n,), for binary images (n, h, w, c), 0 or 1; the codes are sampled once."""
         noise = tf.random.stateless_normal((self.glimpses, tf.shape(images)[0], self.latent_dim), (seed, 0))
         reconstruction, kl = self.parts_of_bound(images, noise)
         return reconstruction + kl
@@ -232,7 +232,7 @@ class DRAW(Adversarial):
     # -- drawing (section 2.3) --------------------------------------------------------------------------------------
 
     def canvases(self, n: int, seed: int) -> tf.Tensor:
-        """How `n` images come about: (glimpses, n, h, w, c) in [0, 1], the canvas after each glimpse."""
+        """The stages of drawing `n` images: (glimpses, n, h, w, c) in [0, 1], the canvas after each glimpse."""
         codes = tf.random.stateless_normal((self.glimpses, n, self.latent_dim), (seed, 0))
         state, drawn = self.beginning(tf.constant(n))[0], []
         for z in tf.unstack(codes):
@@ -241,7 +241,7 @@ class DRAW(Adversarial):
         return tf.stack(drawn)
 
     def sample(self, n: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """`n` images in [0, 1], the last canvas: each pixel's probability of being white, not a draw from it."""
+        """`n` images in [0, 1], the last canvas: each pixel's probability of being white, not a sample of it."""
         codes = tf.random.stateless_normal((self.glimpses, n, self.latent_dim), (seed, 0))
         return self.generate(tf.transpose(codes, (1, 0, 2)))
 

@@ -1,7 +1,7 @@
-"""DualGAN, translation between two domains without pairs, by Wasserstein critics. Yi et al. 2017, arXiv:1704.02510.
+"""DualGAN: translation between two domains without pairs, with Wasserstein critics. Yi et al. 2017, arXiv:1704.02510.
 
-Two U-Nets translate from a to b and from b to a. A critic of each domain, with clipped weights, estimates how far the
-translated images are from the real ones; and what is translated there and back must be what it was.
+Two U-Nets translate from a to b and from b to a. A critic for each domain, with clipped weights, estimates the distance
+of translated images from real ones; and an image translated there and back must equal itself.
 """
 
 from functools import partial
@@ -18,11 +18,11 @@ from tfgans.models.networks import build_patchgan, build_unet, check_patch, leve
 
 @keras.saving.register_keras_serializable(package="tfgans")
 class DualGAN(Adversarial):
-    """Algorithm 1: `n_critic` steps of both critics, each followed by clipping, to one step of both generators.
+    """Algorithm 1: `n_critic` steps of both critics, each followed by clipping, per step of both generators.
 
-    In the paper's symbols u is of a, v of b; G_A is `generator_ab` and G_B `generator_ba`, D_A is `critic_b`, which
-    judges what G_A makes, and D_B `critic_a`. "distance" is the sum of both critics' estimates; "cycle_l1" is the mean
-    absolute difference of images in [-1, 1] after both round trips, without its weight.
+    In the paper's symbols u belongs to a, v to b; G_A is `generator_ab` and G_B `generator_ba`, D_A is `critic_b`,
+    which judges images of G_A, and D_B `critic_a`. "distance" is the sum of both critics' estimates; "cycle_l1" is the
+    mean absolute difference of images in [-1, 1] after both round trips, without its weight.
     """
 
     players = {"g_optimizer": ("generator_ab", "generator_ba"), "d_optimizer": ("critic_a", "critic_b")}
@@ -43,7 +43,7 @@ class DualGAN(Adversarial):
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
-        """Images of both domains have the shape `image_shape`. The U-Nets halve them `levels` times; 0: until the
+        """Images of both domains have the shape `image_shape`. The U-Nets halve them `levels` times; with 0, until the
         shorter side is one pixel. An output of a critic sees `patch` pixels a side: 1, 16, 34, 70, 142 or 286.
         """
         height, wide, channels = image_shape
@@ -70,7 +70,7 @@ class DualGAN(Adversarial):
         return {domain: endpoint.image(n, self.image_shape) for domain in ("a", "b")}
 
     def endpoints(self) -> dict[str, endpoint.Endpoint]:
-        """A larger picture than twice the size of training is shrunk: the networks know things at that size."""
+        """Pictures larger than twice the training size are shrunk, because the networks know objects at that size."""
         images = endpoint.images(self.image_shape[2])
         way = endpoint.Endpoint(
             {"images": images}, {"images": images}, multiple=1 << self.depth, largest=2 * max(self.image_shape[:2])
@@ -110,7 +110,7 @@ class DualGAN(Adversarial):
             weight.assign(tf.clip_by_value(tf.convert_to_tensor(weight), -self.clip, self.clip))
 
     def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Algorithm 1. The generators see the last of the critics' batches, (n_critic, n, h, w, c)."""
+        """Algorithm 1. The generators use the last of the critics' batches, (n_critic, n, h, w, c)."""
         for i in range(self.n_critic):
             self.minimize("d_optimizer", partial(self.critic_loss, batch["a"][i], batch["b"][i]))
             self.clip_weights()

@@ -1,7 +1,7 @@
 """Generative Adversarial Nets. Goodfellow et al. 2014, arXiv:1406.2661.
 
-A generator of two hidden layers turns noise into an image; a discriminator of two maxout layers tells images from
-samples. Both are multilayer perceptrons, as in the paper's MNIST experiment.
+A generator with two hidden layers turns noise into images; a discriminator with two maxout layers distinguishes real
+images from samples. Both are multilayer perceptrons, as in the paper's MNIST experiment.
 """
 
 import math
@@ -26,7 +26,7 @@ def build_generator(image_shape: tuple[int, int, int], latent_dim: int, width: i
 
 
 def build_discriminator(image_shape: tuple[int, int, int], width: int, dropout: float) -> keras.Model:
-    """(n, h, w, c) images in [-1, 1] -> (n, 1) logits of being real. `width` counts maxout units, of 5 pieces each."""
+    """(n, h, w, c) images in [-1, 1] -> (n, 1) logits of being real. `width` maxout units have 5 pieces each."""
     image = keras.Input(image_shape)
     x = layers.Dropout(0.4 * dropout)(
         layers.Flatten()(image)

@@ -1,8 +1,8 @@
 """InfoGAN: interpretable codes without labels. Chen et al. 2016, arXiv:1606.03657.
 
 The generator's input is noise and a few codes: one category and some continuous numbers. A second output of the
-discriminator, Q, reads the codes back from the image; what it can read is a lower bound on the mutual information of
-codes and image, which generator and Q maximize. Nobody says what a code means: that categories become digits is found.
+discriminator, Q, predicts the codes from the image; its accuracy gives a lower bound on the mutual information of codes
+and image, which generator and Q maximize. The meaning of a code is not given: that categories become digits is learnt.
 """
 
 import math
@@ -61,8 +61,8 @@ def build_recognition(features: int, categories: int, continuous: int, width: in
 class InfoGAN(Adversarial):
     """Equation 6: min over G and Q, max over D of V(D, G) - lambda L_I(G, Q).
 
-    Q consists of the trunk, which it shares with D, and a head; it learns in D's step, as in the authors' code. L_I is
-    that of the category plus that of the continuous codes; each has its lambda.
+    Q consists of the trunk, which it shares with D, and a head; it is trained in D's step, as in the authors' code. L_I
+    is the sum for the category and for the continuous codes; each has its own lambda.
     """
 
     players = {"g_optimizer": ("generator",), "d_optimizer": ("trunk", "discriminator", "recognition")}
@@ -83,7 +83,7 @@ class InfoGAN(Adversarial):
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
-        """`noise` is the standard deviation of what is added to the images that Q reads codes from in training."""
+        """`noise` is the standard deviation of noise added to Q's input images in training."""
         super().__init__(seed=seed, **kwargs)
         self.image_shape, self.latent_dim = image_shape, latent_dim
         self.categories, self.continuous = categories, continuous
@@ -104,7 +104,7 @@ class InfoGAN(Adversarial):
         return endpoint.generator(self.image_shape, endpoint.latents(self.latent_dim), codes=codes)
 
     def fake(self, n: int) -> tuple[tf.Tensor, tf.Tensor]:
-        """Images, and the codes (n, categories + continuous) that they were drawn with: from their prior."""
+        """Images, and their codes (n, categories + continuous), sampled from the prior."""
         drawn = keras.random.uniform((n,), 0.0, float(self.categories), seed=self.seed_generator)
         category = tf.one_hot(tf.cast(drawn, tf.int32), self.categories)
         rest = keras.random.uniform((n, self.continuous + self.latent_dim), -1.0, 1.0, seed=self.seed_generator)
@@ -112,7 +112,7 @@ class InfoGAN(Adversarial):
         return self.generator(inputs, training=True), inputs[:, : self.categories + self.continuous]
 
     def read_from(self, fake: tf.Tensor, features: tf.Tensor) -> tf.Tensor:
-        """The features that Q reads codes from: of the images as D sees them, or of the same images through noise."""
+        """Q's input features: of the images as D sees them, or of the same images with noise."""
         if not self.noise:
             return features
         noise = keras.random.normal(fake.shape, seed=self.seed_generator, dtype="float32")
@@ -121,8 +121,8 @@ class InfoGAN(Adversarial):
     def information_loss(self, features: tf.Tensor, codes: tf.Tensor) -> dict[str, tf.Tensor]:
         """-lambda L_I, equation 5: L_I = log Q(c | x), the mean over images, plus the codes' entropy, in nats.
 
-        Q of a category is a softmax, Q of continuous codes a factored Gaussian (section 6), of deviation 1 as in the
-        authors' code: its part is half the squared error, and a constant.
+        Q is a softmax for the category and a factored Gaussian for continuous codes (section 6), with deviation 1 as in
+        the authors' code: its part is half the squared error and a constant.
         """
         logits, mean = self.recognition(features, training=True)
         category, continuous = codes[:, : self.categories], codes[:, self.categories :]
@@ -134,7 +134,7 @@ class InfoGAN(Adversarial):
         return {"category_loss": -self.category_weight * found, "continuous_loss": -self.continuous_weight * place}
 
     def discriminator_loss(self, real: tf.Tensor) -> dict[str, tf.Tensor]:
-        """-log D(x) - log(1 - D(G(z, c))), halved; and Q's."""
+        """-log D(x) - log(1 - D(G(z, c))), halved; and Q's loss."""
         fake, codes = self.fake(real.shape[0])
         on_real = self.discriminator(self.trunk(real, training=True))
         features = self.trunk(fake, training=True)
@@ -143,7 +143,7 @@ class InfoGAN(Adversarial):
         return {"d_loss": loss / 2, **self.information_loss(self.read_from(fake, features), codes)}
 
     def generator_loss(self, n: int) -> dict[str, tf.Tensor]:
-        """-log D(G(z, c)), and that the codes can be read from the image."""
+        """-log D(G(z, c)), and the information loss."""
         fake, codes = self.fake(n)
         features = self.trunk(fake, training=True)
         on_fake = self.discriminator(features)
@@ -157,7 +157,7 @@ class InfoGAN(Adversarial):
         return self.logs()
 
     def recognize(self, images: tf.Tensor) -> tf.Tensor:
-        """The category, int64 (n,), that Q reads from images (n, h, w, c) in [0, 1]."""
+        """The category, int64 (n,), that Q predicts for images (n, h, w, c) in [0, 1]."""
         logits, _ = self.recognition(self.trunk(2.0 * images - 1.0, training=False), training=False)
         return tf.argmax(logits, axis=1)
 

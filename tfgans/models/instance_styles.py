@@ -1,4 +1,4 @@
-"""Clusters of the features of objects, for where no true image is. Wang 2017, arXiv:1711.11585, section 3.5."""
+"""Clusters of object features, for use without a true image. Wang 2017, arXiv:1711.11585, section 3.5."""
 
 from typing import Any
 
@@ -8,15 +8,15 @@ from keras import layers
 
 from tfgans.models.instance_maps import InstanceMaps
 
-FORGET = 0.999  # what of the clusters' past counts a step later
-LEAST = 0.01  # of the instances of a class: a cluster of fewer moves to another place
+FORGET = 0.999  # decay of past cluster statistics per step
+LEAST = 0.01  # share of a class's instances below which a cluster is moved
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
 class InstanceStyles(layers.Layer):
-    """For each class the centres of its clusters of features, and how many objects a step were in each lately.
+    """For each class, the centres of its feature clusters and a moving average of the number of objects in each.
 
-    Not their sum over steps: it would not fit into the half precision of exports. Centres begin at random in [-1, 1].
+    It is not a sum over steps, which would exceed the half precision of exports. Centres are initialized in [-1, 1].
     """
 
     def __init__(self, classes: int, clusters: int, channels: int, seed: int = 0, **kwargs: Any) -> None:
@@ -30,13 +30,13 @@ class InstanceStyles(layers.Layer):
         self.built = True  # there is no `call`
 
     def update(self, reader: InstanceMaps, maps: tf.Tensor, features: tf.Tensor) -> None:
-        """A step of K-means on the features of each class, where the authors' code runs it after the training.
+        """A step of K-means on the features of each class, which the authors' code runs after the training.
 
         `features` are those of the objects of `maps`: (segments, channels).
 
-        Each object counts once: its pixels as much as there are few. A centre is the mean of what it was near to, where
-        later steps count more, as features change: van den Oord 2017, arXiv:1711.00937, appendix A.1. The smallest
-        cluster of a class, if nearly nothing is in it, begins anew with what is farthest from all centres.
+        Each object has the same weight, whatever its size. A centre is the mean of its nearest features, with larger
+        weights for later steps, because features change: van den Oord 2017, arXiv:1711.00937, appendix A.1. The
+        smallest cluster of a class, if almost empty, is moved to the feature farthest from all centres.
         """
         segments = tf.reshape(reader.segments(maps), (-1,))
         labels, points = tf.reshape(maps[..., 0], (-1,)), tf.gather(features, segments)
@@ -63,8 +63,8 @@ class InstanceStyles(layers.Layer):
         self.members.assign(tf.where(replaced, least[:, None], members))
 
     def draw(self, reader: InstanceMaps, n: tf.Tensor | int, seed: tf.Tensor) -> tf.Tensor:
-        """Features (segments, channels) for the objects of n images: each object has those of a cluster of its class,
-        the larger ones more often. The same in every image."""
+        """Features (segments, channels) for the objects of n images: those of a random cluster of the object's class,
+        with larger clusters more likely. The same in every image."""
         objects = reader.segment_count(1) // self.classes
         shares = tf.convert_to_tensor(self.members) + 1e-9
         below = tf.cumsum(shares, -1) / tf.reduce_sum(shares, -1, keepdims=True)

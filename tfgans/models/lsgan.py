@@ -1,7 +1,7 @@
 """Least squares GAN. Mao et al. 2016, arXiv:1611.04076.
 
-The discriminator is a regression: its output shall be 1 on images and 0 on samples. A sample that it takes for real by
-a wide margin is still pulled towards the images, where cross-entropy has long lost its gradient.
+The discriminator is a regression with targets 1 for images and 0 for samples. A sample that it takes for real by a wide
+margin is still pulled towards the images, where cross-entropy has no gradient left.
 """
 
 from typing import Any
@@ -17,11 +17,11 @@ from tfgans.models.dcgan import build_generator
 
 INIT = keras.initializers.RandomNormal(stddev=0.02)  # of the DCGAN paper, section 4
 
-A, B, C = 0.0, 1.0, 1.0  # section 3.2: targets of samples, of images, and what the generator aims at
+A, B, C = 0.0, 1.0, 1.0  # section 3.2: targets for samples, for images, and for the generator
 
 
 def build_discriminator(image_shape: tuple[int, int, int], width: int) -> keras.Model:
-    """(n, h, w, c) images in [-1, 1] -> (n, 1) real numbers: near B of images, near A of samples."""
+    """(n, h, w, c) images in [-1, 1] -> (n, 1) real numbers: near B for images, near A for samples."""
     image = x = keras.Input(image_shape)
     for i in range(halvings(image_shape) + 1):
         x = layers.Conv2D(width << i, 4, 2, "same", use_bias=i == 0, kernel_initializer=INIT.clone())(x)
@@ -34,7 +34,7 @@ def build_discriminator(image_shape: tuple[int, int, int], width: int) -> keras.
 
 @keras.saving.register_keras_serializable(package="tfgans")
 class LSGAN(Adversarial):
-    """Equation 2: a DCGAN with squares in the place of logarithms."""
+    """Equation 2: a DCGAN with squares instead of logarithms."""
 
     players = {"g_optimizer": ("generator",), "d_optimizer": ("discriminator",)}
     terms = ("d_loss", "g_loss")

@@ -1,4 +1,4 @@
-"""Where images lack what an inpainting model makes. Pathak et al. 2016, arXiv:1604.07379, section 3.3."""
+"""The missing regions of inpainting models. Pathak et al. 2016, arXiv:1604.07379, section 3.3."""
 
 import dataclasses
 
@@ -10,14 +10,14 @@ REGIONS = ("center", "random")
 
 @dataclasses.dataclass(frozen=True)
 class MissingRegion:
-    """Of images of `side` pixels a side: "center", a square of `hole` pixels in the middle, or "random", anywhere."""
+    """In images of `side` pixels a side: "center", a square of `hole` pixels in the middle, or "random", anywhere."""
 
     region: str
     side: int
     hole: int
 
     def middle(self, margin: int = 0) -> np.ndarray:
-        """bool (1, h, w, 1): the central hole with `margin` pixels around it; nothing where holes are anywhere."""
+        """bool (1, h, w, 1): the central hole with `margin` pixels around it; empty if holes are anywhere."""
         found = np.zeros((1, self.side, self.side, 1), bool)
         if self.region == "center":
             inner = slice((self.side - self.hole) // 2 - margin, (self.side + self.hole) // 2 + margin)
@@ -25,12 +25,12 @@ class MissingRegion:
         return found
 
     def missing(self, masks: tf.Tensor) -> tf.Tensor:
-        """What the generator does not see, bool (n, h, w, 1): the holes, and the whole of the central one, which is
-        all that it has learnt to fill."""
+        """The pixels hidden from the generator, bool (n, h, w, 1): the holes, and all of the central one, the only
+        region that such a model can fill."""
         return masks | tf.constant(self.middle())
 
     def shown(self, images: tf.Tensor) -> tf.Tensor:
-        """What D is shown of images, all of what the generator is there to make: the central hole, or the whole."""
+        """D's input: the region that the generator fills, the central hole or the whole image."""
         if self.region == "random":
             return images
         start, end = (self.side - self.hole) // 2, (self.side + self.hole) // 2

@@ -1,6 +1,6 @@
-"""Networks of GANs that translate images: a U-Net and PatchGANs. Isola et al. 2016, arXiv:1611.07004, section 6.1.
+"""Networks for image translation: a U-Net and PatchGANs. Isola et al. 2016, arXiv:1611.07004, section 6.1.
 
-And a generator of residual blocks with mirrored borders, after Johnson et al. 2016, arXiv:1603.08155.
+Also a generator of residual blocks with mirrored borders, after Johnson et al. 2016, arXiv:1603.08155.
 """
 
 from typing import Any
@@ -20,30 +20,30 @@ PATCHES = {16: 1, 34: 2, 70: 3, 142: 4, 286: 5}  # pixels a side that an output 
 
 
 def instance_normalization() -> layers.Layer:
-    """Each channel of each image to mean 0 and variance 1. Ulyanov et al. 2016, arXiv:1607.08022.
+    """Normalizes each channel of each image to mean 0 and variance 1. Ulyanov et al. 2016, arXiv:1607.08022.
 
-    Maps of one pixel become exactly 0: normalize none of these.
+    Maps of one pixel become exactly 0, so do not normalize them.
     """
     return layers.GroupNormalization(groups=-1, epsilon=1e-5, center=False, scale=False)
 
 
 def normalized(x: Any, norm: str) -> Any:
-    """A map under the normalization of this name, one of NORMS. Raises UserError for another name."""
+    """A map with the normalization of this name, one of NORMS. Raises UserError for another name."""
     if norm not in NORMS:
-        raise UserError(f"norm is {', '.join(NORMS)}, not '{norm}'")
+        raise UserError(f"norm must be {', '.join(NORMS)}, not '{norm}'")
     if norm == "batch":
         return BatchNormalization(epsilon=1e-5, gamma_initializer=SCALE.clone())(x)
     return instance_normalization()(x) if norm == "instance" else x
 
 
 def convolution(x: Any, filters: int, norm: str, kernel: int = 4, stride: int = 2, padding: str = "same") -> Any:
-    """A convolution and its normalization; a bias where there is none."""
+    """A convolution and its normalization, or a bias without normalization."""
     x = layers.Conv2D(filters, kernel, stride, padding, use_bias=norm == "none", kernel_initializer=KERNEL.clone())(x)
     return normalized(x, norm)
 
 
 def transposed(x: Any, filters: int, norm: str, kernel: int = 4) -> Any:
-    """A transposed convolution that doubles the sides, and its normalization; a bias where there is none."""
+    """A transposed convolution that doubles the sides, and its normalization, or a bias without normalization."""
     own: dict[str, Any] = dict(use_bias=norm == "none", kernel_initializer=KERNEL.clone())
     return normalized(layers.Conv2DTranspose(filters, kernel, 2, "same", **own)(x), norm)
 
@@ -70,12 +70,12 @@ class ReflectionPadding(layers.Layer):
 
 
 def reflected(x: Any, filters: int, norm: str, kernel: int) -> Any:
-    """A convolution with an odd kernel that keeps the sides, of a map with mirrored borders; and its normalization."""
+    """A size-preserving convolution with an odd kernel on a map with mirrored borders, and its normalization."""
     return convolution(ReflectionPadding(kernel // 2)(x), filters, norm, kernel, 1, "valid")
 
 
 def residual_block(x: Any, norm: str) -> Any:
-    """A map plus what two convolutions of 3x3 make of it; no ReLU after the sum. Johnson 2016, arXiv:1603.08155."""
+    """A map plus two convolutions of 3x3 of it; no ReLU after the sum. Johnson 2016, arXiv:1603.08155."""
     y = layers.ReLU()(reflected(x, x.shape[-1], norm, 3))
     return layers.Add()([x, reflected(y, x.shape[-1], norm, 3)])
 
@@ -107,13 +107,13 @@ def levels_of(height: int, width: int) -> int:
     """How often a U-Net halves images of this size: until the shorter side is 1 pixel. 128 -> 7, 256 -> 8.
 
     Raises:
-        UserError: a side does not halve that often.
+        UserError: a side cannot be halved that often.
     """
     levels = min(height, width).bit_length() - 1
     if levels < 2 or height % (1 << levels) or width % (1 << levels):
         raise UserError(
-            f"a U-Net halves images until the shorter side is one pixel, and those of {height}x{width} do not halve so "
-            "often; take sides such as 64, 128, 256 or 512"
+            f"a U-Net halves images until the shorter side is one pixel, but those of {height}x{width} do not halve so "
+            "often; use sides such as 64, 128, 256 or 512"
         )
     return levels
 
@@ -131,8 +131,8 @@ def build_unet(
 ) -> keras.Model:
     """(n, h, w, given) -> (n, h, w, made) in [-1, 1]; h and w are multiples of 2 ** levels. Section 6.1.1.
 
-    Filters double with each level up to 8 times `width`. Neither the first map is normalized nor the innermost, of one
-    pixel in training. The first three maps on the way up have dropout. Without `skips` it is an encoder and a decoder.
+    Filters double with each level up to 8 times `width`. The first map and the innermost one, of one pixel in training,
+    are not normalized. The first three maps of the decoder have dropout. Without `skips` there are no skip connections.
     """
     filters = [width * min(1 << i, 8) for i in range(levels)]
     image = x = keras.Input((None, None, given))
@@ -153,10 +153,10 @@ def build_unet(
 def build_patchgan(
     channels: int, width: int, patch: int = 70, *, norm: str = "batch", bias: bool = True, name: str = "discriminator"
 ) -> keras.Model:
-    """(n, h, w, channels) -> (n, h', w', 1) logits, each of a patch of patch x patch pixels. Section 6.1.2.
+    """(n, h, w, channels) -> (n, h', w', 1) logits, each for a patch of patch x patch pixels. Section 6.1.2.
 
-    Images of 256 pixels have 30x30 of the patches of 70. `patch` is 1 (a PixelGAN), 16, 34, 70, 142 or 286.
-    Without `bias` the outputs have none: from a Wasserstein critic's loss it cancels.
+    Images of 256 pixels have 30x30 patches of 70. `patch` is 1 (a PixelGAN), 16, 34, 70, 142 or 286. Without `bias` the
+    outputs have none: it cancels in a Wasserstein critic's loss.
 
     Raises:
         UserError: another patch.
@@ -171,14 +171,14 @@ def build_patchgan(
         x = convolution(layers.ZeroPadding2D(1)(x), width * min(1 << PATCHES[patch], 8), norm, 4, 1, "valid")
         x = layers.ZeroPadding2D(1)(layers.LeakyReLU(0.2)(x))
     else:
-        raise UserError(f"patch is 1, {', '.join(map(str, PATCHES))}, not {patch}")
+        raise UserError(f"patch must be 1, {', '.join(map(str, PATCHES))}, not {patch}")
     kernel = 1 if patch == 1 else 4
     x = layers.Conv2D(1, kernel, use_bias=bias, kernel_initializer=KERNEL.clone(), dtype="float32")(x)
     return keras.Model(image, x, name=name)
 
 
 def patches_of(side: int, patch: int) -> int:
-    """How many outputs a PatchGAN has along a side of so many pixels; none or fewer where the image is too small."""
+    """The number of a PatchGAN's outputs along a side; zero or negative if the image is too small."""
     if patch == 1:
         return side
     for _ in range(PATCHES[patch]):
@@ -187,6 +187,6 @@ def patches_of(side: int, patch: int) -> int:
 
 
 def check_patch(height: int, width: int, patch: int) -> None:
-    """Raises UserError where a PatchGAN of such patches has no output for images of this size."""
+    """Raises UserError if a PatchGAN with such patches has no output for images of this size."""
     if patch in PATCHES and patches_of(min(height, width), patch) < 1:
         raise UserError(f"patches of {patch} pixels are too large for images of {height}x{width}; set a smaller patch")

@@ -1,8 +1,8 @@
-"""Pix2pix, from pairs of images to translations of one into the other. Isola et al. 2016, arXiv:1611.07004.
+"""Pix2pix: translation of images, learnt from pairs. Isola et al. 2016, arXiv:1611.07004.
 
-The generator, a U-Net, is given an image and makes another one. Its loss is the L1 distance to the true one, and that
-the discriminator takes the pair for a true pair. The discriminator judges patches, not whole images. The noise is
-dropout, at test time too; and an image is always normalized by its own statistics.
+The generator, a U-Net, turns an image into another one. Its loss is the L1 distance to the true one, plus that of a
+discriminator that distinguishes its pairs from true ones. The discriminator judges patches instead of whole images. The
+noise is dropout, also at test time; an image is always normalized by its own statistics.
 """
 
 from typing import Any
@@ -43,17 +43,17 @@ class Pix2pix(Adversarial):
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
-        """`image_shape` is that of what is made. What is given has as many pixels and `source_channels`; or it is a
-        label map of `label_classes`, which the networks see one-hot (0: an image).
+        """`image_shape` is that of generated images. The input has as many pixels and `source_channels`; or it is a
+        label map of `label_classes`, one-hot in the networks (0: an image).
 
-        For section 4's ablations: `adversarial` false leaves L1 alone, `l1_weight` 0 the GAN alone; without
-        `conditional` the discriminator does not see what was given; without `skips` the generator is an encoder and a
-        decoder; `patch` is how many pixels a side an output of the discriminator sees: 1, 16, 34, 70, 142 or 286.
+        For section 4's ablations: `adversarial` false leaves only L1, `l1_weight` 0 only the GAN; without `conditional`
+        the discriminator does not see the input; without `skips` the generator has no skip connections; `patch` is the
+        side in pixels of the discriminator's patches: 1, 16, 34, 70, 142 or 286.
         """
         height, wide, made = image_shape
         levels = levels_of(height, wide)
         if not adversarial and not l1_weight:
-            raise UserError("without an adversary the L1 loss is all there is: set l1_weight above 0")
+            raise UserError("without an adversary, only the L1 loss is left: set l1_weight above 0")
         check_patch(height, wide, patch)
         super().__init__(seed=seed, **kwargs)
         self.image_shape, self.source_channels, self.label_classes = image_shape, source_channels, label_classes
@@ -74,7 +74,7 @@ class Pix2pix(Adversarial):
         return {**given, "target": endpoint.image(n, self.image_shape)}
 
     def endpoints(self) -> dict[str, endpoint.Endpoint]:
-        """A larger picture than twice the size of training is shrunk: the networks know things at that size."""
+        """Pictures larger than twice the training size are shrunk, because the networks know objects at that size."""
         if self.label_classes:
             maps = endpoint.Array((None, None, None, 1), "int32", 0, self.label_classes, "classes")
             given = {"label_map": maps}
@@ -95,12 +95,12 @@ class Pix2pix(Adversarial):
     # -- losses -----------------------------------------------------------------------------------------------------
 
     def judged(self, given: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
-        """The logits of D's patches: D(x, y) of equation 1, which sees what was given, or D(y) of equation 2."""
+        """The logits of D's patches: D(x, y) of equation 1, which also sees the input, or D(y) of equation 2."""
         seen = tf.concat([given, image], -1) if self.conditional else image
         return self.discriminator(seen, training=True)
 
     def generator_loss(self, given: tf.Tensor, target: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-        """Equation 4, not saturating: -log D(x, G(x, z)), and lambda times the L1 distance; and what G made."""
+        """Equation 4, non-saturating: -log D(x, G(x, z)), and lambda times the L1 distance; and G's image."""
         made = self.generator(given, training=True)
         l1, losses = tf.reduce_mean(tf.abs(target - made)), {}
         self.track({"l1": l1})
@@ -121,11 +121,11 @@ class Pix2pix(Adversarial):
     # -- steps ------------------------------------------------------------------------------------------------------
 
     def seen(self, given: tf.Tensor) -> tf.Tensor:
-        """What the networks see of what is given: an image as it is, a label map (n, h, w, 1) one-hot."""
+        """The input of the networks: an image as it is, a label map (n, h, w, 1) one-hot."""
         return tf.one_hot(given[..., 0], self.label_classes) if self.label_classes else given
 
     def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """One step of G and one of D. Both see the same image of G, which is made once."""
+        """One step of G and one of D on the same image of G, which is generated once."""
         given = self.seen(batch["label_map" if self.label_classes else "source"])
         target = batch["target"]
         made = self.minimize("g_optimizer", lambda: self.generator_loss(given, target))
@@ -138,8 +138,8 @@ class Pix2pix(Adversarial):
     def translate(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """(n, h, w, c) images in [0, 1], or label maps, int32 (n, h, w, 1) -> (n, h, w, c) images in [0, 1].
 
-        Section 3.3: dropout, and statistics of the test image. Each image runs alone and with the dropout of `seed`;
-        what training keeps, the moving statistics and dropout's state, stays as it is.
+        Section 3.3: with dropout and the statistics of the test image. Images run alone with the dropout of `seed`;
+        the state of training, moving statistics and dropout's state, is not changed.
         """
         given = self.seen(images if self.label_classes else 2.0 * images - 1.0)
         states = [layer.seed_generator.state for layer in self.generator.layers if hasattr(layer, "seed_generator")]

@@ -1,9 +1,9 @@
-"""Pix2PixHD, label maps to large photographs. Wang et al. 2017, arXiv:1711.11585.
+"""Pix2PixHD: translation of label maps into large photographs. Wang et al. 2017, arXiv:1711.11585.
 
-A residual generator, G1, makes images of half the size. A second one, G2, makes whole ones: the last map of G1 is added
-to that of its front end. G1 is trained first, then G2 on it, then both. Three PatchGANs judge an image, its half and
-its quarter, and the maps of their layers are to be like those of the true image. Beside the classes the networks are
-given where one object ends and the next begins. With an encoder each object has features, too: they choose its looks.
+A residual generator, G1, makes images of half the size. A second one, G2, makes full-size images: the last map of G1 is
+added to that of its front end. G1 is trained first, then G2 on it, then both. Three PatchGANs judge an image at full,
+half and quarter size, and the maps of their layers should match those of the true image. Besides the classes, the
+networks get the boundaries of objects. With an encoder each object also has features, which determine its appearance.
 """
 
 import functools
@@ -26,9 +26,10 @@ Paint = Callable[[tf.Tensor, tf.Tensor | None], tf.Tensor]  # (maps, features) -
 
 
 def matching(real: list[list[tf.Tensor]], made: list[list[tf.Tensor]]) -> tf.Tensor:
-    """Equation 4, without its weight: the L1 distances of the discriminators' maps of true images and of made ones.
+    """Equation 4, unweighted: the L1 distances of the discriminators' maps of true and generated images.
 
-    As in the authors' code each of the m maps of a discriminator counts 4 / m, and the discriminators count alike.
+    As in the authors' code, each of the m maps of a discriminator has the weight 4 / m, and discriminators weigh the
+    same.
     """
     terms = []
     for one, other in zip(real, made, strict=True):
@@ -48,8 +49,8 @@ class Pix2PixHD(Adversarial):
     """Three stages: G1 at half the size (`coarse`), G2 on a frozen G1 (`enhance`), both (`joint`). Section 3.
 
     Losses are logged as they are minimized, times their weights. "l1" is the mean absolute difference of images in
-    [-1, 1], which nothing minimizes; "d_real" and "d_fake" are the discriminators' mean outputs, ideally 1 for true
-    images and 0 for made ones.
+    [-1, 1], which is not minimized; "d_real" and "d_fake" are the discriminators' mean outputs, ideally 1 for true
+    images and 0 for generated ones.
     """
 
     players = {
@@ -85,18 +86,18 @@ class Pix2PixHD(Adversarial):
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
-        """`image_shape` is that of what is made. It is made of a map of `label_classes` and, with `instances`, of a map
-        of objects, from which `boundary` draws where one ends; without `instances`, where one class does.
+        """`image_shape` is that of generated images. Inputs are maps of `label_classes` and, with `instances`, maps of
+        objects, from which `boundary` draws the borders of objects; without `instances`, those of classes.
 
         `width` is that of G1's first map, which `downsamplings` halve, doubling the filters; `blocks` and
-        `enhancer_blocks` are the residual blocks of G1 and G2. Without `enhancer` G1 makes the whole image, in one
+        `enhancer_blocks` are the residual blocks of G1 and G2. Without `enhancer` G1 generates the full image, in one
         stage, and there are two optimizers, coarse_optimizer and d_optimizer. `scales` discriminators judge patches of
         `patch` pixels: see `build_patchgan`. `content` is a distance of `content_distance`.
 
-        With `feature_channels` an encoder of `feature_width` gives each object so many features. `translate`, which has
-        no true image, takes those of one of the `clusters` of the object's class.
+        With `feature_channels` an encoder of `feature_width` gives each object that many features. `translate`, which
+        has no true image, uses those of one of the `clusters` of the object's class.
 
-        Raises UserError for sizes that do not halve so often or are too small for the patches, and without classes.
+        Raises UserError for sizes that cannot be halved that often or are too small for patches, and without classes.
         """
         networks.check_arguments(image_shape, label_classes, downsamplings, enhancer, scales, patch, content)
         stages = (("coarse", coarse_steps), ("enhance", enhance_steps), ("joint", None))
@@ -122,14 +123,14 @@ class Pix2PixHD(Adversarial):
             self.styles = InstanceStyles(label_classes, clusters, feature_channels, seed)
         there = self.players if enhancer else ("coarse_optimizer", "d_optimizer")
         self.players = {player: tuple(n for n in self.players[player] if hasattr(self, n)) for player in there}
-        # a function, whose network Keras does not see: neither trained nor saved
+        # a function, which hides the network from Keras: it is neither trained nor saved
         self.content_distance = content_distance(content)
 
     def batch_spec(self, n: int) -> dict[str, endpoint.Array]:
         return {**self.maps.spec(n, *self.image_shape[:2]), "target": endpoint.image(n, self.image_shape)}
 
     def endpoints(self) -> dict[str, endpoint.Endpoint]:
-        """A larger map than twice the size of training is shrunk: the networks know things at that size."""
+        """Maps larger than twice the training size are shrunk, because the networks know objects at that size."""
         given = self.maps.spec(None, None, None)
         if self.feature_channels:
             given["seed"] = endpoint.number()
@@ -137,7 +138,7 @@ class Pix2PixHD(Adversarial):
             "translate": endpoint.Endpoint(
                 given,
                 {"images": endpoint.images(self.image_shape[2])},
-                # of a map halved to one pixel nothing is left: borders cannot be mirrored, nor values normalized
+                # a map of one pixel is too small: its borders cannot be mirrored, nor its values normalized
                 multiple=(4 if self.enhancer else 2) << self.downsamplings,
                 largest=2 * max(self.image_shape[:2]),
             )
@@ -152,11 +153,11 @@ class Pix2PixHD(Adversarial):
         return {joint if player == "g_optimizer" else 0: 1}
 
     def made_coarsely(self, maps: tf.Tensor, features: tf.Tensor | None) -> tf.Tensor:
-        """G1's image, of maps of its size."""
+        """G1's image for maps of its size."""
         return self.head(self.global_generator(self.maps.seen(maps, features)))
 
     def made(self, maps: tf.Tensor, features: tf.Tensor | None, frozen: bool = False) -> tf.Tensor:
-        """G's image: G2 on G1, or G1's alone. Of a `frozen` G1 the last map and the features have no gradient."""
+        """G's image: G2 on G1, or G1's alone. With a `frozen` G1, its last map and the features get no gradient."""
         if not self.enhancer:
             return self.made_coarsely(maps, features)
         if frozen and features is not None:
@@ -167,11 +168,11 @@ class Pix2PixHD(Adversarial):
     # -- losses -------------------------------------------------------------------------------------------------------
 
     def judged(self, drawn: tf.Tensor, images: tf.Tensor) -> list[list[tf.Tensor]]:
-        """Of each discriminator the maps and, last, the logits."""
+        """For each discriminator the maps and, last, the logits."""
         return self.discriminators(tf.concat([drawn, images], -1))
 
     def generator_loss(self, drawn: tf.Tensor, target: tf.Tensor, made: tf.Tensor) -> Terms:
-        """Equation 5: LSGAN's loss and the feature matching loss; and the content loss, where there is one."""
+        """Equation 5: LSGAN's loss and the feature matching loss; and the content loss, if there is one."""
         on_made = self.judged(drawn, made)
         losses = {"g_loss": toward(1.0, [maps[-1] for maps in on_made])}
         if self.matching_weight:
@@ -193,11 +194,11 @@ class Pix2PixHD(Adversarial):
     # -- stages -------------------------------------------------------------------------------------------------------
 
     def coarse(self, batch: dict[str, tf.Tensor]) -> None:
-        """G1 at half the size; without an enhancer at the whole."""
+        """G1 at half the size, or at full size without an enhancer."""
         self.compete("coarse_optimizer", batch, self.made_coarsely, half=True)
 
     def enhance(self, batch: dict[str, tf.Tensor]) -> None:
-        """G2 on G1, which stays as it is, and the encoder, too."""
+        """G2 on a fixed G1 and encoder."""
         self.compete("enhance_optimizer", batch, functools.partial(self.made, frozen=True))
 
     def joint(self, batch: dict[str, tf.Tensor]) -> None:
@@ -207,8 +208,8 @@ class Pix2PixHD(Adversarial):
     def compete(self, player: str, batch: dict[str, tf.Tensor], paint: Paint, half: bool = False) -> None:
         """A step of a generator and one of the discriminators, on images of G1's size if `half`.
 
-        G1 sees every second pixel of the maps and makes means of 2x2 pixels; without an enhancer it sees and makes all.
-        Both steps see the same image of the generator. The encoder always sees images of G1's size.
+        G1 uses every second pixel of the maps and 2x2 means of the images; without an enhancer, all of them. Both steps
+        use the same generated image. The encoder always gets images of G1's size.
         """
         maps, target = self.maps.joined(batch["label_map"], batch.get("instance_map")), batch["target"]
         small, small_target = maps, target
@@ -232,8 +233,8 @@ class Pix2PixHD(Adversarial):
     def translate(self, label_map: tf.Tensor, *more: tf.Tensor) -> tf.Tensor:
         """Label maps, int32 (n, h, w, 1) -> images (n, h, w, c) in [0, 1].
 
-        After them come, of a model with instances, instance maps of the same form and, of one with features, a seed,
-        which chooses the features of each object among those of its class.
+        Further arguments are instance maps of the same form, for a model with instances, and a seed, for one with
+        features, which chooses the features of each object among those of its class.
         """
         maps = self.maps.joined(label_map, more[0] if self.instances else None)
         features = self.styles.draw(self.maps, tf.shape(label_map)[0], more[-1]) if self.feature_channels else None

@@ -26,13 +26,13 @@ def check_arguments(
     patch: int,
     content: str,
 ) -> None:
-    """Raises UserError for arguments of `Pix2PixHD` of which no model can be made."""
+    """Raises UserError for unsuitable arguments of `Pix2PixHD`."""
     smallest = (2 if enhancer else 1) << downsamplings
     if downsamplings < 1 or not 1 <= scales <= 3:
-        raise UserError("downsamplings is at least 1, and scales 1, 2 or 3")
+        raise UserError("downsamplings must be at least 1, and scales 1, 2 or 3")
     if min(image_shape[:2]) < 2 * smallest or any(side % smallest for side in image_shape[:2]):
         raise UserError(
-            f"with downsamplings={downsamplings} sides are multiples of {smallest}, from {2 * smallest} on, not "
+            f"with downsamplings={downsamplings} sides must be multiples of {smallest}, at least {2 * smallest}, not "
             f"{image_shape[0]}x{image_shape[1]}"
         )
     judged = min(image_shape[:2]) // (2 if enhancer else 1) >> (scales - 1)
@@ -42,19 +42,19 @@ def check_arguments(
             f"{patch}; set a smaller patch, or fewer scales"
         )
     if content != "none" and image_shape[2] != 3:
-        raise UserError(f"'{content}' compares colour images; give gray ones --set content=none")
+        raise UserError(f"'{content}' compares colour images; for gray ones use --set content=none")
     if not label_classes:
-        raise UserError("pix2pixhd is given label maps; name their palette")
+        raise UserError("pix2pixhd takes label maps; set their palette")
 
 
 def build_head(width: int, channels: int) -> keras.Model:
-    """The end of G1, which G2 does without: (n, h, w, width) -> (n, h, w, channels) in [-1, 1]."""
+    """The end of G1, which G2 does not use: (n, h, w, width) -> (n, h, w, channels) in [-1, 1]."""
     features = keras.Input((None, None, width))
     return keras.Model(features, painted(features, channels), name="head")
 
 
 def build_enhancer(given: int, width: int, blocks: int, channels: int) -> keras.Model:
-    """G2: what is given, (n, 2 h, 2 w, given), and G1's last map, (n, h, w, width) -> (n, 2 h, 2 w, channels).
+    """G2: the input, (n, 2 h, 2 w, given), and G1's last map, (n, h, w, width) -> (n, 2 h, 2 w, channels).
 
     Section 3.2 and appendix A, from c7s1-width/2 on.
     """
@@ -70,7 +70,7 @@ def build_enhancer(given: int, width: int, blocks: int, channels: int) -> keras.
 def build_discriminators(channels: int, width: int, patch: int, scales: int) -> keras.Model:
     """(n, h, w, channels) -> for each scale the maps of a PatchGAN: one after each LeakyReLU, then its logits.
 
-    Section 3.3: the discriminators are alike; the second judges the image at half its size, the third at a quarter.
+    Section 3.3: the discriminators are identical; the second judges the image at half its size, the third at a quarter.
     """
     image = x = keras.Input((None, None, channels))
     found = []

@@ -1,8 +1,9 @@
-"""ResGAN: restores extremely coarse images, with a classifier inside the discriminator.
+"""ResGAN: restoration of extremely coarse images, with a classifier inside the discriminator.
 
-"Generative Adversarial Network based on Resnet for Conditional Image Restoration" (report). The coarse
-image is the generator's input and goes past its layers too, enlarged to each scale; what passes by and what the layers
-made are concatenated, not added. The discriminator says from one trunk whether an image is real and what it shows.
+"Generative Adversarial Network based on Resnet for Conditional Image Restoration" (report). The coarse image is the
+generator's input and is also passed around its layers, enlarged to each scale; the skip connection and the output of
+the layers are concatenated, not added. The discriminator predicts from one trunk whether an image is real and
+its class.
 """
 
 from typing import Any
@@ -29,7 +30,7 @@ def strides(factor: int) -> list[int]:
 
 
 def unit(x: Any, y: Any, join: str) -> Any:
-    """What went past some layers and what they made of it, joined: section 2.2.2. To be added, both must be as wide."""
+    """Joins a skip connection and the layers' output: section 2.2.2. For adding, both must have the same width."""
     if join == "concat":
         return layers.Concatenate()([x, y])
     if x.shape[-1] != y.shape[-1]:
@@ -38,7 +39,7 @@ def unit(x: Any, y: Any, join: str) -> Any:
 
 
 def block(x: Any, filters: int, join: str) -> Any:
-    """Two convolutions and the way past them."""
+    """Two convolutions with a skip connection."""
     y = x
     for _ in range(2):
         y = layers.LeakyReLU(0.2)(BatchNormalization()(layers.Conv2D(filters, 3, padding="same", use_bias=False)(y)))
@@ -62,19 +63,19 @@ def build_generator(
     for stride in steps:
         filters, scale = filters // 2, scale * stride
         x = layers.Conv2DTranspose(filters, max(4, stride), stride, "same", use_bias=False)(x)
-        if stride < 4:  # whose windows overlap, which leaves a checkerboard (Kinoshita and Kiya 2020)
+        if stride < 4:  # overlapping windows leave a checkerboard (Kinoshita and Kiya 2020)
             x = layers.AveragePooling2D(2, 1, "same")(x)
         x = layers.LeakyReLU(0.2)(BatchNormalization()(x))
         x = block(unit(enlarged(scale), x, join), filters, join)
     x = layers.Conv2D(channels, 3, padding="same")(x)
-    if join == "add":  # equation 9: the layers make what the coarse image lacks
+    if join == "add":  # equation 9: the layers add what the coarse image lacks
         x = layers.Add()([enlarged(factor), x])
     return keras.Model(coarse, layers.Activation("tanh", dtype="float32")(x), name="generator")
 
 
 def build_discriminator(image_shape: tuple[int, int, int], classes: int, width: int) -> keras.Model:
-    """(n, h, w, c) images in [-1, 1] -> [(n, 1) logits of being real, (n, classes) logits of what they show]; without
-    classes the first alone, not in a list. Figure 1."""
+    """(n, h, w, c) images in [-1, 1] -> [(n, 1) logits of being real, (n, classes) logits of their classes]; without
+    classes only the first, not in a list. Figure 1."""
     image = x = keras.Input(image_shape)
     for i in range(halvings(image_shape) + 1):
         x = layers.Conv2D(width << i, 4, 2, "same", use_bias=i == 0)(x)
@@ -87,7 +88,7 @@ def build_discriminator(image_shape: tuple[int, int, int], classes: int, width: 
 @keras.saving.register_keras_serializable(package="tfgans")
 class ResGAN(Adversarial):
     """Equations 4 to 8. Labels are classes, int32 (n,), or with `attributes` independent of each other, 0 or 1, int32
-    (n, classes); with `classes` 0 there are none, and no classifier."""
+    (n, classes); with `classes` 0 there are no labels and no classifier."""
 
     players = {"g_optimizer": ("generator",), "d_optimizer": ("discriminator",)}
     terms = ("d_loss", "d_class_loss", "g_loss", "g_class_loss", "pixel_loss", "accuracy", "accuracy_real")
@@ -110,13 +111,13 @@ class ResGAN(Adversarial):
         **kwargs: Any,
     ) -> None:
         """`factor` is the enlargement, `join` "concat" or "add", `enlarging` "nearest" or "bilinear"; G's loss is the
-        adversarial one, and `class_weight` times the classifier's and `pixel_weight` times the mean absolute difference
-        from the original. A share `smoothing` of the classifier's targets is spread evenly over the classes, for both
-        players."""
+        sum of the adversarial one, `class_weight` times the classifier's and `pixel_weight` times the mean absolute
+        difference from the original. A share `smoothing` of the classifier's targets is spread evenly over the classes,
+        for both players."""
         if join not in ("concat", "add"):
-            raise UserError(f"join is concat or add, not '{join}'")
+            raise UserError(f"join must be concat or add, not '{join}'")
         if enlarging not in ("nearest", "bilinear"):
-            raise UserError(f"enlarging is nearest or bilinear, not '{enlarging}'")
+            raise UserError(f"enlarging must be nearest or bilinear, not '{enlarging}'")
         if image_shape[0] % factor or image_shape[1] % factor:
             raise UserError(f"the sides of image_shape must be multiples of the factor {factor}, not {image_shape[:2]}")
         super().__init__(seed=seed, **kwargs)
@@ -145,9 +146,9 @@ class ResGAN(Adversarial):
     # -- losses -----------------------------------------------------------------------------------------------------
 
     def judged(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
-        """What D says of images: logits of being real, and of what they show, if there is a classifier."""
+        """D's logits for images: of being real, and of their classes, if there is a classifier."""
         outputs = self.discriminator(images, training=True)
-        return tuple(outputs) if self.classes else (outputs, None)  # of one output Keras makes no list
+        return tuple(outputs) if self.classes else (outputs, None)  # Keras returns a single output bare
 
     def class_loss(self, labels: tf.Tensor | None, logits: tf.Tensor | None) -> tf.Tensor:
         """Cross-entropy in nats, of the classes or the mean over attributes; 0 without a classifier."""
@@ -160,7 +161,7 @@ class ResGAN(Adversarial):
         return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
 
     def accuracy(self, labels: tf.Tensor | None, logits: tf.Tensor | None) -> tf.Tensor:
-        """The share of images whose class is read right, or of attributes; 0 without a classifier."""
+        """The share of correctly classified images, or attributes; 0 without a classifier."""
         if labels is None or logits is None:
             return tf.constant(0.0)
         if self.attributes:
@@ -170,7 +171,7 @@ class ResGAN(Adversarial):
         return tf.reduce_mean(tf.cast(right, tf.float32))
 
     def discriminator_loss(self, target: tf.Tensor, made: tf.Tensor, labels: tf.Tensor | None) -> dict[str, tf.Tensor]:
-        """Equations 6 and 7. The classifier learns from real images alone."""
+        """Equations 6 and 7. The classifier is trained on real images only."""
         on_target, seen = self.judged(target)
         on_made, _ = self.judged(made)
         self.track({"accuracy_real": self.accuracy(labels, seen)})
@@ -178,7 +179,7 @@ class ResGAN(Adversarial):
         return {"d_loss": loss / 2, "d_class_loss": self.class_weight * self.class_loss(labels, seen)}
 
     def generator_loss(self, target: tf.Tensor, made: tf.Tensor, labels: tf.Tensor | None) -> dict[str, tf.Tensor]:
-        """Equation 8, not saturating: restored images should pass for real and be read as what they were."""
+        """Equation 8, non-saturating: restored images should look real and be classified correctly."""
         on_made, seen = self.judged(made)
         self.track({"accuracy": self.accuracy(labels, seen)})
         return {

@@ -1,9 +1,9 @@
-"""SRGAN, super-resolution by 4. Ledig et al. 2016, arXiv:1609.04802.
+"""SRGAN: super-resolution by 4. Ledig et al. 2016, arXiv:1609.04802.
 
-A residual generator (SRResNet) is first trained with a pixel loss, then against a discriminator that tells its images
-from photographs, with a content loss in the features of a frozen network. Residual blocks are the paper's, figure 4:
-Conv-BN-PReLU-Conv-BN-sum. The report that the recipe "document" follows has a second PReLU before the sum; it is left
-out here, as in the paper: what a block adds should be free to be negative.
+A residual generator (SRResNet) is first trained with a pixel loss, then against a discriminator that distinguishes its
+images from photographs, with a content loss in the features of a frozen network. Residual blocks are the paper's,
+figure 4: Conv-BN-PReLU-Conv-BN-sum. The report that the recipe "document" follows has a second PReLU before the sum; it
+is omitted here, as in the paper: a block should be able to add negative values.
 """
 
 import math
@@ -39,7 +39,7 @@ class PixelShuffle(layers.Layer):
 
 
 def prelu(x: Any) -> Any:
-    """One slope for each channel, whatever the image's size."""
+    """A PReLU with one slope per channel, for any image size."""
     return layers.PReLU(shared_axes=[1, 2])(x)
 
 
@@ -62,7 +62,7 @@ def build_generator(channels: int, width: int, blocks: int) -> keras.Model:
 def build_discriminator(image_shape: tuple[int, int, int], width: int) -> keras.Model:
     """(n, h, w, c) images in [-1, 1] -> (n, 1) logits of being a photograph. Figure 4, below."""
     image = x = keras.Input(image_shape)
-    for i in range(8):  # 64, 64, 128, 128, ... 512, 512 filters; every second one halves the image
+    for i in range(8):  # 64, 64, 128, 128, ... 512, 512 filters; every second layer halves the image
         x = layers.Conv2D(width << (i // 2), 3, 1 + i % 2, "same", use_bias=i == 0)(x)
         if i > 0:
             x = BatchNormalization()(x)
@@ -72,10 +72,10 @@ def build_discriminator(image_shape: tuple[int, int, int], width: int) -> keras.
 
 
 def row_by_row(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
-    """The convolution "same" with an odd kernel, in float32: a convolution with each of its rows, shifted and added up.
+    """A convolution "same" with an odd kernel in float32, as a sum of shifted convolutions with each of its rows.
 
-    All rows are one convolution of many filters. Processors multiply by three filters as slowly as by many, and some
-    of oneDNN's kernels want more than three (`benchmarks/onednn.py`).
+    All rows are one convolution with many filters. Processors multiply by three filters as slowly as by many, and some
+    of oneDNN's kernels require more than three (`benchmarks/onednn.py`).
     """
     height, width, channels, filters = kernel.shape
     rows = tf.reshape(tf.transpose(tf.cast(kernel, x.dtype), (1, 2, 0, 3)), (1, width, channels, height * filters))
@@ -87,7 +87,7 @@ def row_by_row(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
 
 @keras.saving.register_keras_serializable(package="tfgans")
 class SRGAN(Adversarial):
-    """`pretrain_steps` steps with the pixel loss alone, then adversarial ones. Sections 2.2 and 3.2.
+    """`pretrain_steps` steps with the pixel loss only, then adversarial ones. Sections 2.2 and 3.2.
 
     Losses are logged as they are minimized, times their weights.
     """
@@ -121,15 +121,15 @@ class SRGAN(Adversarial):
         """`image_shape` is that of the targets in training. `pretrain_decay` is the share of pre-training, at its end,
         over which its learning rate falls to 0; from step `drop_at` on (0: never) the other two rates are a tenth.
         G's loss in the adversarial stage is content + adversarial + pixel loss, each times its weight. D and the
-        content network see crops that are `shift` pixels smaller, at random places: see `crops`. `start`: the folder
-        of an exported SRGAN or SRResNet whose weights a fresh generator takes over.
+        content network get random crops that are `shift` pixels smaller: see `crops`. `start`: the folder of an
+        exported SRGAN or SRResNet whose weights initialize a new generator.
         """
         if image_shape[0] % FACTOR or image_shape[1] % FACTOR:
             raise UserError(f"the sides of image_shape must be multiples of {FACTOR}, not {tuple(image_shape)}")
         if pixel not in ("mse", "l1"):
-            raise UserError(f"pixel is mse or l1, not '{pixel}'")
+            raise UserError(f"pixel must be mse or l1, not '{pixel}'")
         if content != "none" and image_shape[2] != 3:
-            raise UserError(f"'{content}' compares colour images; give gray ones --set content=none")
+            raise UserError(f"'{content}' compares colour images; for gray ones use --set content=none")
         super().__init__(seed=seed, stages=(("pretrain", pretrain_steps), ("compete", None)), **kwargs)
         self.image_shape, self.width, self.blocks = image_shape, width, blocks
         self.discriminator_width = discriminator_width
@@ -142,7 +142,7 @@ class SRGAN(Adversarial):
         height, wide, channels = image_shape
         self.discriminator = build_discriminator((height - shift, wide - shift, channels), discriminator_width)
         self.bce = keras.losses.BinaryCrossentropy(from_logits=True)
-        # a function, whose network Keras does not see: neither trained nor saved
+        # a function, which hides the network from Keras: it is neither trained nor saved
         self.content_distance = content_distance(content)
 
     def batch_spec(self, n: int) -> dict[str, endpoint.Array]:
@@ -171,11 +171,11 @@ class SRGAN(Adversarial):
         return tf.reduce_mean(tf.abs(difference) if self.pixel == "l1" else tf.square(difference))
 
     def crops(self, *images: tf.Tensor) -> list[tf.Tensor]:
-        """The same crop of each of them, another for each example: strided networks weigh some pixels more than others,
-        and shall not always weigh the same ones more.
+        """The same crop of all of them, random for each example, because strided networks weigh some pixels more than
+        others, and should not always favour the same ones.
 
-        Crops begin 0 to `shift` pixels from the edge, at 0 and at `shift` half as often: of the places modulo `shift`,
-        where strides begin, none is favoured, and every pixel is seen.
+        Crops begin 0 to `shift` pixels from the edge, at 0 and at `shift` half as often: no position modulo `shift`,
+        the stride, is favoured, and every pixel is covered.
         """
         found = list(images)
         if self.shift:
@@ -201,7 +201,7 @@ class SRGAN(Adversarial):
         return losses
 
     def discriminator_loss(self, target: tf.Tensor, made: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Equation 2. Tracks what D says, as probabilities: `d_real` of photographs and `d_fake` of G's images."""
+        """Equation 2. Tracks D's probabilities: `d_real` for photographs and `d_fake` for G's images."""
         target, made = self.crops(target, made)
         on_target = self.discriminator(target, training=True)
         on_made = self.discriminator(made, training=True)
@@ -211,7 +211,7 @@ class SRGAN(Adversarial):
     # -- steps ------------------------------------------------------------------------------------------------------
 
     def pretrain(self, batch: dict[str, tf.Tensor]) -> None:
-        """SRResNet: the pixel loss alone."""
+        """SRResNet: only the pixel loss."""
 
         def losses() -> dict[str, tf.Tensor]:
             return {"pixel_loss": self.pixel_loss(batch["target"], self.generator(batch["source"], training=True))}
@@ -219,7 +219,7 @@ class SRGAN(Adversarial):
         self.minimize("pretrain_optimizer", losses)
 
     def compete(self, batch: dict[str, tf.Tensor]) -> None:
-        """One step of G and one of D. Both see the same images of G, which are made once."""
+        """One step of G and one of D on the same images of G, which are generated once."""
         source, target = batch["source"], batch["target"]
 
         def losses() -> tuple[dict[str, tf.Tensor], tf.Tensor]:

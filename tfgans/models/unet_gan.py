@@ -1,9 +1,9 @@
-"""One GAN for colourization and inpainting. Zhang and Zhou, A GAN Model For Different Image Generation Tasks (report).
+"""A GAN for colourization and inpainting. Zhang and Zhou, A GAN Model For Different Image Generation Tasks (report).
 
-A U-Net works on small parts of the image. Each part is encoded, and so is the whole image, shrunken to a part's size:
-down to one vector each. From both vectors the part is decoded; a last convolution joins the parts. The discriminator
-judges the whole. The generator is first trained with the L1 loss alone, then against the discriminator, while the
-weight lambda of the L1 loss falls.
+A U-Net works on small parts of the image. Each part, and the whole image shrunken to a part's size, is encoded to one
+vector. A part is decoded from both vectors; a last convolution joins the parts. The discriminator judges the whole
+image. The generator is first trained with the L1 loss only, then against the discriminator, while the weight lambda of
+the L1 loss falls.
 """
 
 from typing import Any
@@ -18,21 +18,21 @@ from tfgans.data.colour import gray_to_l, lab_to_rgb, rgb_to_lab
 from tfgans.errors import UserError
 from tfgans.layers import BatchNormalization, in_windows
 
-CHANNELS = {"colorize": (1, 2), "inpaint": (3, 3)}  # of what the generator is given and what it makes
-HOLE = 32  # pixels a side of the holes that inpainting is trained on
-LAB = 50.0  # L / 50 - 1, a / 50 and b / 50: L in [-1, 1], most colours too
+CHANNELS = {"colorize": (1, 2), "inpaint": (3, 3)}  # of the generator's input and output
+HOLE = 32  # pixels a side of the training holes of inpainting
+LAB = 50.0  # L / 50 - 1, a / 50 and b / 50: in [-1, 1] for L and most colours
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
 class Partition(layers.Layer):
-    """Cuts images into parts of one size, and puts parts back in place. Section 3.3."""
+    """Cuts images into parts of one size and puts them together again. Section 3.3."""
 
     def __init__(self, size: tuple[int, int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.size = size
 
     def tiling(self, images: Any) -> tuple[Any, Any]:
-        """How many parts images (n, h, w, c) hold down and across. Raises ValueError where they do not fit."""
+        """The numbers of parts of images (n, h, w, c), down and across. Raises ValueError if they do not fit."""
         for side, part in zip(images.shape[1:3], self.size, strict=True):
             if side is not None and side % part:
                 raise ValueError(f"parts of {self.size} do not fill images of {tuple(images.shape[1:3])}")
@@ -52,7 +52,7 @@ class Partition(layers.Layer):
         return tf.reshape(laid, (-1, rows * h, columns * w, c))
 
     def shrink(self, images: Any) -> Any:
-        """The whole of each image at the size of a part: (n, rows h, columns w, c) -> (n, h, w, c), means of blocks."""
+        """Shrink images to the size of a part: (n, rows h, columns w, c) -> (n, h, w, c), means of blocks."""
         (rows, columns), (h, w), c = self.tiling(images), self.size, images.shape[-1]
         return tf.reduce_mean(tf.reshape(images, (-1, h, rows, w, columns, c)), (2, 4))
 
@@ -78,14 +78,14 @@ def build_encoder(side: int, channels: int, width: int, pooling: bool) -> keras.
 
 
 def enlarge(x: Any, filters: int) -> Any:
-    """A transposed convolution, and the mean of each 2x2 pixels of what it makes: of an even input comes an even
-    output, whatever the weights (Kinoshita and Kiya 2020, arXiv:2002.02117). Without, a checkerboard shows in skies."""
+    """A transposed convolution and 2x2 means: a constant input gives a constant output, whatever the weights (Kinoshita
+    and Kiya 2020, arXiv:2002.02117). Otherwise a checkerboard shows in skies."""
     x = layers.Conv2DTranspose(filters, 4, 2, "same", use_bias=False)(x)
     return layers.ReLU()(BatchNormalization()(layers.AveragePooling2D(2, 1, "same")(x)))
 
 
 def build_decoder(channels: list[int], width: int) -> keras.Model:
-    """Maps as `build_encoder` gives them, of these channels -> (n, side, side, width / 2)."""
+    """Maps as returned by `build_encoder`, with these channels -> (n, side, side, width / 2)."""
     maps = [keras.Input((None, None, c)) for c in channels]
     x = maps[-1]
     for skip in reversed(maps[:-1]):
@@ -95,10 +95,10 @@ def build_decoder(channels: list[int], width: int) -> keras.Model:
 
 @keras.saving.register_keras_serializable(package="tfgans")
 class UNet(keras.Model):
-    """The generator: (n, h, w, channels[0]) -> (n, h, w, channels[1]), not bounded; h and w multiples of `part`.
+    """The generator: (n, h, w, channels[0]) -> (n, h, w, channels[1]), unbounded; h and w multiples of `part`.
 
-    With `partitioned` one encoder serves the parts and the shrunken whole, whose vector joins that of each of its
-    parts; without, the U-Net is one for the whole image.
+    With `partitioned`, one encoder is applied to the parts and to the shrunken image, whose vector is joined to those
+    of its parts; otherwise it is a U-Net for the whole image.
     """
 
     def __init__(self, part: int, channels: tuple[int, int], width: int, partitioned: bool, pooling: bool) -> None:
@@ -128,9 +128,9 @@ class UNet(keras.Model):
 
 
 def build_discriminator(image_shape: tuple[int, int, int], width: int, halvings: int = 0) -> keras.Model:
-    """(n, h, w, c), what G was given and what is judged -> (n, k): halved down to 1x1, or so many times. Section 3.1.
+    """(n, h, w, c), input and output of G -> (n, k): halved down to 1x1, or `halvings` times. Section 3.1.
 
-    Each of the k outputs sees a field of 3 * 2^halvings - 2 pixels a side.
+    Each of the k outputs has a receptive field of 3 * 2^halvings - 2 pixels a side.
     """
     x = image = keras.Input(image_shape)
     full = widths(max(image_shape[:2]), width)
@@ -143,10 +143,10 @@ def build_discriminator(image_shape: tuple[int, int, int], width: int, halvings:
 
 @keras.saving.register_keras_serializable(package="tfgans")
 class UNetGAN(Adversarial):
-    """`pretrain_steps` steps of the generator with L1 alone, then adversarial ones. Sections 3 and 4.
+    """`pretrain_steps` steps of the generator with L1 only, then adversarial ones. Sections 3 and 4.
 
-    "l1" is the mean absolute difference of what is
-    generated: a and b of Lab / 50, or RGB in [-1, 1]; "l1_loss" is lambda times that, with weights.
+    "l1" is the mean absolute difference of the generated channels: a and b of Lab / 50, or RGB in [-1, 1]; "l1_loss" is
+    the same weighted, times lambda.
     """
 
     players = {"g_optimizer": ("generator",), "d_optimizer": ("discriminator",)}
@@ -173,15 +173,16 @@ class UNetGAN(Adversarial):
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
-        """`part` is the side of the parts, a power of two from 4; as large as the image, it is not partitioned.
-        `adversarial` is "bce", "l2" or "none" (L1 alone throughout); `pooling` puts max-pooling in place of the
-        generator's strides.
+        """`part` is the side of the parts, a power of two from 4; if it equals the image's side, there is no partition.
+        `adversarial` is "bce", "l2" or "none" (only L1 throughout); `pooling` replaces the generator's strides by
+        max-pooling.
 
-        Lambda is `lambda_start` in pre-training and falls linearly to `lambda_end` in the `lambda_steps` steps after
-        it; in the first `early_steps` of these the discriminator makes `early_discriminator_steps` updates a step.
-        The generator's rate after pre-training is `rate_after` times what it was. In the L1 loss of inpainting pixels
-        in the hole count `missing_weight` times. The discriminator halves images `halvings` times and has an output for
-        each place that is left; with 0 a single one, as the report has it. Of inpainting those count that see the hole.
+        Lambda is `lambda_start` in pre-training and then falls linearly to `lambda_end` within `lambda_steps` steps; in
+        the first `early_steps` of these the discriminator is updated `early_discriminator_steps` times per step. The
+        generator's rate after pre-training is multiplied by `rate_after`. In the L1 loss of inpainting, pixels in the
+        hole have the weight `missing_weight`. The discriminator halves images `halvings` times and has an output for
+        each remaining position, or a single one with 0, as in the report. For inpainting, only those that see the hole
+        count.
         """
         sides = image_shape[:2]
         if part < 4 or part & (part - 1) or sides[0] % part or sides[1] % part:
@@ -189,13 +190,13 @@ class UNetGAN(Adversarial):
                 f"part must be a power of two, at least 4, that divides the image's sides {tuple(sides)}, not {part}"
             )
         if image_shape[2] != 3:
-            raise UserError("unet_gan makes colour images: image_shape must end with 3")
+            raise UserError("unet_gan generates colour images: image_shape must end with 3")
         if task not in CHANNELS:
-            raise UserError(f"task is {' or '.join(CHANNELS)}, not '{task}'")
+            raise UserError(f"task must be {' or '.join(CHANNELS)}, not '{task}'")
         if not 0 <= halvings <= (max(sides) - 1).bit_length():
             raise UserError(f"images of {sides[0]}x{sides[1]} cannot be halved {halvings} times")
         if adversarial not in ("bce", "l2", "none"):
-            raise UserError(f"adversarial is bce, l2 or none, not '{adversarial}'")
+            raise UserError(f"adversarial must be bce, l2 or none, not '{adversarial}'")
         against = (("pretrain", pretrain_steps), ("early", early_steps), ("compete", None))
         super().__init__(seed=seed, stages=(("pretrain", None),) if adversarial == "none" else against, **kwargs)
         self.image_shape, self.task, self.part = image_shape, task, part
@@ -234,23 +235,23 @@ class UNetGAN(Adversarial):
         return ((self.pretrain_steps, 0, self.rate_after),) if falling else ()
 
     def given(self, source: tf.Tensor) -> tf.Tensor:
-        """What the generator is given, of images in [-1, 1]: the L of gray ones, or the RGB itself."""
+        """The generator's input for images in [-1, 1]: the L of gray images, or the RGB itself."""
         return gray_to_l(source) / LAB - 1.0 if self.task == "colorize" else source
 
     def wanted(self, target: tf.Tensor) -> tf.Tensor:
-        """What the generator should make, of RGB images in [-1, 1]: their a and b, or the RGB itself."""
+        """The generator's target for RGB images in [-1, 1]: their a and b, or the RGB itself."""
         return rgb_to_lab(target)[..., 1:] / LAB if self.task == "colorize" else target
 
     # -- losses -----------------------------------------------------------------------------------------------------
 
     def l1_weight(self, step: tf.Tensor) -> tf.Tensor:
-        """Lambda at a step."""
+        """Lambda at a given step."""
         share = (tf.cast(step, tf.float32) - self.pretrain_steps) / max(1, self.lambda_steps)
         return self.lambda_start + (self.lambda_end - self.lambda_start) * tf.clip_by_value(share, 0.0, 1.0)
 
     def l1_loss(self, wanted: tf.Tensor, made: tf.Tensor, mask: tf.Tensor | None) -> dict[str, tf.Tensor]:
-        """Of L1 every pixel has a gradient of the same size, however small its error: without a weight those that are
-        only to be copied drown those of a hole, which are few."""
+        """L1 has gradients of the same size for all pixels, however small their error: without weights, the many known
+        pixels, which only need copying, would dominate the few in a hole."""
         errors = tf.reduce_mean(tf.abs(wanted - made), -1)
         self.track({"l1": tf.reduce_mean(errors)})
         if mask is not None:
@@ -258,34 +259,34 @@ class UNetGAN(Adversarial):
         return {"l1_loss": self.l1_weight(self.steps_done.value) * tf.reduce_mean(errors)}
 
     def versus(self, label: float, judged: tf.Tensor, seen: tf.Tensor | None) -> tf.Tensor:
-        """How far D's outputs that count are from a label: binary cross-entropy of logits, or squared difference."""
+        """The loss of D's outputs that count against a label: binary cross-entropy of logits, or squared difference."""
         labels = tf.fill(tf.shape(judged), label)
         cross_entropy = tf.nn.sigmoid_cross_entropy_with_logits
         errors = cross_entropy(labels, judged) if self.adversarial == "bce" else tf.square(labels - judged)
         return tf.reduce_mean(errors) if seen is None else tf.reduce_sum(seen * errors) / tf.reduce_sum(seen)
 
     def seen(self, mask: tf.Tensor | None) -> tf.Tensor | None:
-        """Which of D's outputs see the hole, (n, k) of 0 and 1; None where there is one output, or no hole."""
+        """D's outputs that see the hole, (n, k) of 0 and 1; None if there is one output or no hole."""
         if mask is None or not self.halvings:
             return None
         field, stride = 3 * 2**self.halvings - 2, 2**self.halvings
         return layers.Flatten()(tf.nn.max_pool2d(tf.cast(mask, tf.float32), field, stride, "SAME"))
 
     def composite(self, wanted: tf.Tensor, made: tf.Tensor, mask: tf.Tensor | None) -> tf.Tensor:
-        """What D is shown of G's: with a mask, what was made in the hole and the original around it.
+        """D's input of generated images: with a mask, generated in the hole and original around it.
 
-        A copy of known pixels is never exact and a real pair always is: D would look at nothing else.
+        Known pixels are never copied exactly, but exact in real pairs: D would look at nothing else.
         """
         return made if mask is None else tf.where(mask, made, wanted)
 
     def adversarial_loss(self, given: tf.Tensor, made: tf.Tensor, seen: tf.Tensor | None = None) -> tf.Tensor:
-        """Section 3.2, not saturating: -log D(x, G(x)), or (1 - D(x, G(x)))^2, of what D is shown: see `composite`."""
+        """Section 3.2, non-saturating: -log D(x, G(x)), or (1 - D(x, G(x)))^2, for D's input: see `composite`."""
         return self.versus(1.0, self.discriminator(tf.concat([given, made], -1), training=True), seen)
 
     def discriminator_loss(
         self, given: tf.Tensor, wanted: tf.Tensor, made: tf.Tensor, seen: tf.Tensor | None = None
     ) -> dict[str, tf.Tensor]:
-        """Section 3.2. Tracks D's mean outputs: `d_real` of real pairs, `d_fake` of G's; probabilities with "bce"."""
+        """Section 3.2. Tracks D's mean outputs: `d_real` for real pairs, `d_fake` for G's; probabilities with "bce"."""
         on_real = self.discriminator(tf.concat([given, wanted], -1), training=True)
         on_fake = self.discriminator(tf.concat([given, made], -1), training=True)
         shown = tf.sigmoid if self.adversarial == "bce" else tf.identity
@@ -295,12 +296,12 @@ class UNetGAN(Adversarial):
     # -- stages -----------------------------------------------------------------------------------------------------
 
     def pretrain(self, batch: dict[str, tf.Tensor]) -> None:
-        """The generator alone."""
+        """Only the generator."""
         given, wanted, mask = self.given(batch["source"]), self.wanted(batch["target"]), batch.get("mask")
         self.minimize("g_optimizer", lambda: self.l1_loss(wanted, self.generator(given, training=True), mask))
 
     def early(self, batch: dict[str, tf.Tensor]) -> None:
-        """Several updates of D to one of G. Section 3.1."""
+        """Several updates of D per update of G. Section 3.1."""
         self.compete(batch, self.early_discriminator_steps)
 
     def compete(self, batch: dict[str, tf.Tensor], discriminator_steps: int = 1) -> None:
@@ -320,7 +321,7 @@ class UNetGAN(Adversarial):
     # -- use --------------------------------------------------------------------------------------------------------
 
     def windowed(self, given: tf.Tensor) -> tf.Tensor:
-        """What the generator makes of any h and w, in windows of the size of training."""
+        """Apply the generator to any h and w, in windows of the training size."""
 
         def network(images: tf.Tensor) -> tf.Tensor:
             return self.generator(images, training=False)
@@ -330,7 +331,7 @@ class UNetGAN(Adversarial):
     def fill(self, images: tf.Tensor, masks: tf.Tensor) -> tf.Tensor:
         """RGB images (n, h, w, 3) in [0, 1] and masks (n, h, w, 1), True in the hole -> (n, h, w, 3) in [0, 1].
 
-        Any h and w. What lies in the hole is not looked at; the known pixels are the images' own.
+        Any h and w. Pixels in the hole are ignored; known pixels are not changed.
         """
         given = tf.where(masks, 0.0, images) * 2.0 - 1.0
         return tf.where(masks, tf.clip_by_value((self.windowed(given) + 1.0) / 2.0, 0.0, 1.0), images)
@@ -338,8 +339,8 @@ class UNetGAN(Adversarial):
     def restore(self, images: tf.Tensor) -> tf.Tensor:
         """Gray images (n, h, w, 1) in [0, 1], any h and w -> RGB (n, h, w, 3) in [0, 1].
 
-        Colours are found on as many pixels as there were in training, with the images' proportions, then enlarged and
-        laid on the images' own L.
+        Colours are predicted at as many pixels as in training, with the image's proportions, then enlarged and
+        combined with the image's own L.
         """
         given, size = self.given(images * 2.0 - 1.0), tf.shape(images)[1:3]
         sides = tf.cast(size, tf.float32)

@@ -1,7 +1,7 @@
 """Unrolled GAN. Metz, Poole, Pfau and Sohl-Dickstein 2016, arXiv:1611.02163.
 
-The generator is judged not by the discriminator as it is but as it will be `unroll` updates later. What it gains by
-moving all samples to one mode, those updates take away again, and its gradient passes through them.
+The generator is judged by the discriminator as it will be `unroll` updates later. These updates undo the gain of moving
+all samples to one mode, and the generator's gradient passes through them.
 """
 
 import math
@@ -17,7 +17,7 @@ from tfgans.errors import UserError
 from tfgans.layers import BatchNormalization
 
 POINT = (1, 1, 2)  # see tfgans.data.points
-EXTENT = 4.0  # a stored coordinate of 1 in `gaussians8`: points come scaled down by the 4 of the paper's discriminator
+EXTENT = 4.0  # a stored coordinate of 1 in `gaussians8`: points are divided by 4 as in the paper's discriminator
 Weights = list[tf.Tensor]
 
 
@@ -33,10 +33,10 @@ def build_generator(image_shape: tuple[int, int, int], latent_dim: int, width: i
             x = layers.Dense(width, activation="relu", kernel_initializer=orthogonal())(x)
         x = layers.Dense(2, kernel_initializer=orthogonal(), dtype="float32")(x)
         return keras.Model(z, layers.Rescaling(1 / EXTENT, dtype="float32")(layers.Reshape(POINT)(x)), name="generator")
-    # appendix on the 1000-class MNIST: 4x4x64, halving the channels while the sides double
+    # appendix on the 1000-class MNIST: 4x4x64, channels halve while sides double
     height, wide, channels = image_shape
     if height % 4 or wide % 4:
-        raise UserError(f"images of {height}x{wide} cannot be unrolled; take sides that are multiples of 4")
+        raise UserError(f"images of {height}x{wide} cannot be unrolled; use sides that are multiples of 4")
     start = (math.ceil(height / 8), math.ceil(wide / 8))
     x = layers.Dense(start[0] * start[1] * width, use_bias=False)(x)
     x = layers.ReLU()(BatchNormalization()(layers.Reshape((*start, width))(x)))
@@ -50,7 +50,7 @@ def build_generator(image_shape: tuple[int, int, int], latent_dim: int, width: i
 
 
 def build_discriminator(image_shape: tuple[int, int, int], width: int) -> keras.Model:
-    """(n, h, w, c) in [-1, 1] -> (n, 1) logits of being real. Nothing random: unrolling calls it as a function."""
+    """(n, h, w, c) in [-1, 1] -> (n, 1) logits of being real. Without randomness: unrolling calls it as a function."""
     image = x = keras.Input(image_shape)
     if image_shape == POINT:
         x = layers.Dense(width, activation="relu", kernel_initializer=orthogonal())(layers.Flatten()(x))
@@ -58,14 +58,14 @@ def build_discriminator(image_shape: tuple[int, int, int], width: int) -> keras.
         return keras.Model(image, logit, name="discriminator")
     for i in range(3):
         x = layers.Conv2D(width << i, 3, 2, "same", use_bias=False)(x)
-        x = layers.LeakyReLU(0.3)(layers.BatchNormalization()(x))  # of Keras, not the fused one: differentiated twice
+        x = layers.LeakyReLU(0.3)(layers.BatchNormalization()(x))  # Keras's, not the fused one: differentiated twice
     x = layers.Flatten()(x)
     return keras.Model(image, layers.Dense(1, dtype="float32")(x), name="discriminator")
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
 class UnrolledGAN(Adversarial):
-    """Section 2, with the updates of Adam in place of plain gradient steps; `unroll` = 0 is the plain GAN.
+    """Section 2, with updates of Adam instead of plain gradient steps; `unroll` = 0 is the plain GAN.
 
     `saturating`: the generator minimizes f itself, as in appendix A; otherwise -log D(G(z)).
     """
@@ -85,8 +85,7 @@ class UnrolledGAN(Adversarial):
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
-        """`unroll_rate` is the learning rate of the unrolled updates, how far the generator looks ahead; 0: D's own, as
-        it is before it falls."""
+        """`unroll_rate` is the learning rate of the unrolled updates; 0 stands for D's own rate before it falls."""
         super().__init__(seed=seed, **kwargs)
         self.image_shape, self.latent_dim = image_shape, latent_dim
         self.generator_width, self.discriminator_width = generator_width, discriminator_width
@@ -106,28 +105,28 @@ class UnrolledGAN(Adversarial):
         return self.generator(z, training=True)
 
     def judge(self, weights: Weights, images: tf.Tensor) -> tf.Tensor:
-        """The logits (n, 1) that the discriminator would give with these weights; it keeps its own, and its state."""
+        """The discriminator's logits (n, 1) for these weights; its own weights and state do not change."""
         state = [tf.convert_to_tensor(v) for v in self.discriminator.non_trainable_variables]
         return self.discriminator.stateless_call(weights, state, images, training=True)[0]
 
     def minus_f(self, weights: Weights, real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
-        """The objective as a loss: -log D(x) - log(1 - D(G(z))), of a discriminator with these weights."""
+        """The objective as a loss: -log D(x) - log(1 - D(G(z))), for a discriminator with these weights."""
         on_real, on_fake = self.judge(weights, real), self.judge(weights, fake)
         return self.bce(tf.ones_like(on_real), on_real) + self.bce(tf.zeros_like(on_fake), on_fake)
 
     def adam(self) -> Any:
-        """D's optimizer. Raises UserError for one whose updates `unrolled` does not write out."""
+        """D's optimizer. Raises UserError if `unrolled` does not implement its updates."""
         adam: Any = getattr(self.d_optimizer, "inner_optimizer", self.d_optimizer)  # of a LossScaleOptimizer
         plain = {"weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "amsgrad", "use_ema"}
         if type(adam) is not keras.optimizers.Adam or any(getattr(adam, each) for each in plain):
             raise UserError(
-                "unrolling repeats the updates of plain Adam; give d_optimizer no other settings than its own"
+                "unrolling reproduces the updates of plain Adam; leave other settings of d_optimizer at their defaults"
             )
         return adam
 
     def look_ahead(self) -> tf.Tensor:
-        """The learning rate of the unrolled updates. It does not fall with D's: a generator that looks less and less
-        far ahead is at last that of the plain GAN, and rotates."""
+        """The learning rate of the unrolled updates. It does not fall with D's: otherwise the generator would look less
+        and less far ahead, become that of the plain GAN, and rotate."""
         schedule = self.adam()._learning_rate
         rate = schedule.rate if isinstance(schedule, HoldThenLinear) else schedule
         return tf.convert_to_tensor(self.unroll_rate or rate)
@@ -135,8 +134,8 @@ class UnrolledGAN(Adversarial):
     def unrolled(self, real: tf.Tensor, fake: tf.Tensor) -> Weights:
         """The discriminator's weights after `unroll` updates on this batch, as a function of `fake`.
 
-        The updates are Adam's, from the state that `d_optimizer` is in, written out so that they can be differentiated,
-        with the learning rate of `look_ahead`.
+        The updates are Adam's, starting from the state of `d_optimizer`, written out so that they can be
+        differentiated, with the learning rate of `look_ahead`.
         """
         weights = [tf.convert_to_tensor(w) for w in self.weights_of("d_optimizer")]
         if not self.unroll:
@@ -154,19 +153,19 @@ class UnrolledGAN(Adversarial):
             scaled = rate * tf.sqrt(1.0 - beta_2 ** (done + k)) / (1.0 - beta_1 ** (done + k))
             means = [m + (1.0 - beta_1) * (g - m) for m, g in zip(means, gradients, strict=True)]
             squares = [v + (1.0 - beta_2) * (g**2 - v) for v, g in zip(squares, gradients, strict=True)]
-            # a weight that never had a gradient: at 0 the root has no derivative
+            # a weight that never had a gradient: the root has no derivative at 0
             roots = [tf.sqrt(tf.maximum(v, 1e-30)) + adam.epsilon for v in squares]
             weights = [w - scaled * m / root for w, m, root in zip(weights, means, roots, strict=True)]
         return weights
 
     def discriminator_loss(self, real: tf.Tensor) -> dict[str, tf.Tensor]:
-        """-f, with the weights as they are."""
+        """-f for the current weights."""
         on_real = self.discriminator(real, training=True)
         on_fake = self.discriminator(self.fake(real.shape[0]), training=True)
         return {"d_loss": self.bce(tf.ones_like(on_real), on_real) + self.bce(tf.zeros_like(on_fake), on_fake)}
 
     def generator_loss(self, real: tf.Tensor) -> dict[str, tf.Tensor]:
-        """f_K, the objective at the unrolled discriminator; it depends on the samples through that, too."""
+        """f_K, the objective at the unrolled discriminator, which itself depends on the samples."""
         fake = self.fake(real.shape[0])
         weights = self.unrolled(real, fake)
         if self.saturating:

@@ -1,4 +1,4 @@
-"""Weights from elsewhere: a network that begins with those of an exported one, or lies between two."""
+"""Initial weights from exported networks, and interpolation between two networks."""
 
 from pathlib import Path
 from typing import Any
@@ -10,33 +10,33 @@ from tfgans.errors import UserError
 
 
 def take_weights(generator: keras.Model, folder: str) -> None:
-    """Give a generator the weights of an exported one, in whichever precision they are stored.
+    """Assign the weights of an exported generator, in any stored precision.
 
-    Raises UserError where there is no exported model, or one of another size.
+    Raises UserError if there is no exported model, or one of another size.
     """
     if not (Path(folder) / "saved_model.pb").is_file():
-        raise UserError(f"there is no SavedModel at {folder} to start from; name another with --set start=FOLDER")
+        raise UserError(f"there is no SavedModel at {folder} to start from; choose another with --set start=FOLDER")
     for variable, value in paired(generator.weights, tf.saved_model.load(folder).weights, folder):
         variable.assign(tf.cast(value, variable.dtype))
 
 
 def interpolate(own: list[Any], others: list[Any], alpha: float, names: str) -> None:
-    """Give Keras variables alpha times their values and 1 - alpha times those of another network's, in the same order.
+    """Set Keras variables to alpha times their values plus 1 - alpha times those of another network, in the same order.
 
-    Wang et al., "ESRGAN" (arXiv:1809.00219), section 3.4. What is not a float stays. Raises UserError, with the `names`
-    of both, where shapes do not agree.
+    Wang et al., "ESRGAN" (arXiv:1809.00219), section 3.4. Variables that are not floats stay. Raises UserError, with
+    the `names` of both, if shapes do not agree.
     """
     if [tuple(v.shape) for v in own] != [tuple(v.shape) for v in others]:
-        raise UserError(f"{names} are not of the same network: weights can be blended one by one alone")
+        raise UserError(f"{names} are not of the same network, so their weights cannot be blended")
     for mine, theirs in zip(own, others, strict=True):
         if "float" in str(mine.dtype):
             mine.assign(alpha * tf.cast(mine, tf.float32) + (1.0 - alpha) * tf.cast(theirs, tf.float32))
 
 
 def paired(own: list[Any], saved: list[tf.Variable], folder: str) -> list[tuple[Any, tf.Variable]]:
-    """Keras variables and the exported ones of the same place in the network.
+    """Keras variables and the exported ones at the same position in the network.
 
-    Raises UserError where kinds or shapes of the two do not agree.
+    Raises UserError if kinds or shapes do not agree.
     """
 
     def place(name: str) -> tuple[str, str, int]:
@@ -48,5 +48,5 @@ def paired(own: list[Any], saved: list[tf.Variable], folder: str) -> list[tuple[
     theirs = sorted(saved, key=lambda v: place(v.name))
     ours = sorted(own, key=lambda v: place(v.path))
     if [(*place(v.name)[:2], tuple(v.shape)) for v in theirs] != [(*place(v.path)[:2], tuple(v.shape)) for v in ours]:
-        raise UserError(f"{folder} holds another generator than this one; start from one of the same width and blocks")
+        raise UserError(f"{folder} has another generator; start from one of the same width and blocks")
     return list(zip(ours, theirs, strict=True))

@@ -1,7 +1,7 @@
 """Wasserstein GAN. Arjovsky, Chintala and Bottou 2017, arXiv:1701.07875.
 
-A critic in place of the discriminator: a real function whose mean over images less its mean over samples is, maximized
-over functions of bounded slope, the Wasserstein distance between the two. Clipping its weights bounds the slope.
+A critic replaces the discriminator: a real function. Its mean over images minus its mean over samples, maximized over
+functions of bounded slope, is the Wasserstein distance between the two. Clipping its weights bounds the slope.
 """
 
 from functools import partial
@@ -20,9 +20,9 @@ INIT = keras.initializers.RandomNormal(stddev=0.02)  # of the DCGAN paper, secti
 
 
 def build_critic(image_shape: tuple[int, int, int], width: int) -> keras.Model:
-    """(n, h, w, c) images in [-1, 1] -> (n, 1) real numbers, whose zero means nothing: the last layer has no bias.
+    """(n, h, w, c) images in [-1, 1] -> (n, 1) real numbers with an arbitrary zero: the last layer has no bias.
 
-    Weights of 0.01 make small activations: the 1e-3 that Keras adds to their variance would drown it.
+    Weights of 0.01 give small activations, which the 1e-3 that Keras adds to their variance would dominate.
     """
     image = x = keras.Input(image_shape)
     for i in range(halvings(image_shape) + 1):
@@ -37,10 +37,10 @@ def build_critic(image_shape: tuple[int, int, int], width: int) -> keras.Model:
 
 @keras.saving.register_keras_serializable(package="tfgans")
 class WGAN(Adversarial):
-    """Algorithm 1: `n_critic` critic steps, each on a batch of its own and followed by clipping, to one generator step.
+    """Algorithm 1: `n_critic` critic steps, each on its own batch and followed by clipping, per generator step.
 
     `distance` is the critic's estimate of the Wasserstein distance, up to the factor by which its slope exceeds 1
-    (section 4): the loss that says how far the samples have come.
+    (section 4): a loss that indicates the quality of the samples.
     """
 
     players = {"g_optimizer": ("generator",), "d_optimizer": ("critic",)}

@@ -1,7 +1,7 @@
 """Wasserstein GAN with a gradient penalty. Gulrajani et al. 2017, arXiv:1704.00028.
 
-The best critic has slope 1 almost everywhere between images and samples (proposition 1). So in place of clipped
-weights the loss pulls the norm of the critic's gradient towards 1, at random points between the two.
+The best critic has slope 1 almost everywhere between images and samples (proposition 1). Instead of clipping weights,
+the loss pulls the norm of the critic's gradient towards 1 at random points between the two.
 """
 
 from functools import partial
@@ -18,9 +18,9 @@ from tfgans.models.dcgan import build_generator
 
 
 def build_critic(image_shape: tuple[int, int, int], width: int) -> keras.Model:
-    """(n, h, w, c) images in [-1, 1] -> (n, 1) real numbers, whose zero means nothing: the last layer has no bias.
+    """(n, h, w, c) images in [-1, 1] -> (n, 1) real numbers with an arbitrary zero: the last layer has no bias.
 
-    Section 4: no batch normalization, which would make an example's gradient depend on the others.
+    Section 4: no batch normalization, because it would make an example's gradient depend on the others.
     """
     image = x = keras.Input(image_shape)
     for i in range(halvings(image_shape) + 1):
@@ -75,7 +75,7 @@ class WGANGP(Adversarial):
         return {"d_loss": -distance, "gradient_penalty": self.penalty * self.slope_loss(real, fake)}
 
     def slope_loss(self, real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
-        """E (|grad D(x^)| - 1)^2, of one uniformly drawn point on the line between each image and a sample."""
+        """E (|grad D(x^)| - 1)^2 at a uniformly drawn point on the line between each image and a sample."""
         epsilon = keras.random.uniform((real.shape[0], 1, 1, 1), seed=self.seed_generator)
         between = epsilon * real + (1.0 - epsilon) * fake
         with tf.GradientTape() as tape:

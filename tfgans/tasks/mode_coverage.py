@@ -160,6 +160,6 @@ def table(cards: dict[str, Card]) -> list[str]:
         for name, card in own.items()
     ]
     head = (
-        f"| model | modes | of |{' with a sure judge |' if read else ''} high quality % | KL to uniform (nats) | seeds | n |"
+        f"| model | modes | of |{' sure modes |' if read else ''} high quality % | KL to uniform (nats) | seeds | n |"
     )
     return [head, "|---" * (8 if read else 7) + "|", *lines] if lines else []
