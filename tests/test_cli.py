@@ -156,12 +156,12 @@ def test_list_tells_of_models_without_a_card_and_with_a_broken_one(
     (place / "saved_models/broken/card.json").write_text("{")
     assert call(["list"], monkeypatch) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[-2].startswith("other          broken (saved_models/broken/card.json is not readable JSON")
-    assert lines[-1].startswith("other          fresh (not measured yet")
-    assert any(
-        re.fullmatch(r" {15}saved:   acgan-mnist \(frechet distance 3.2\d* on mnist; 1 training of \d+ min\)", s)
-        for s in lines
-    )
+    others = [line for line in lines if line.startswith("other: ")]
+    assert others[0].startswith("other: broken (saved_models/broken/card.json is not readable JSON")
+    assert others[1].startswith("other: fresh (not measured yet")
+    row = r"acgan-mnist +generates images of given labels +mnist +frechet distance 3.2\d* on mnist +generate"
+    assert any(re.fullmatch(row, line) for line in lines)
+    assert any(re.match(r"unet_gan-inpaint-scenes +fills holes in pictures +scenes .* fill$", line) for line in lines)
 
 
 def test_an_unknown_option_exits_with_2(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

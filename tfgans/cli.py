@@ -1,4 +1,4 @@
-"""The command line. Every command imports what it needs when it runs, so that --help is quick."""
+"""The command line. Each command imports its modules when it runs, so that --help is quick."""
 
 import logging
 import os
@@ -13,7 +13,7 @@ from tfgans.errors import Diverged, UserError, abandon_stdout, ending_on_signals
 from tfgans.features import command as judge
 
 app = typer.Typer(
-    help="Generative adversarial networks in TensorFlow and Keras 3: train, measure, export and use them.",
+    help="Train, measure, export and use generative adversarial networks.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -21,45 +21,155 @@ app = typer.Typer(
 )
 app.add_typer(judge.app, name="judge")
 
-DataDir = Annotated[str | None, typer.Option(help="where TensorFlow Datasets keeps its data (or TFDS_DATA_DIR)")]
+DataDir = Annotated[str | None, typer.Option(help="folder of TensorFlow Datasets (default: TFDS_DATA_DIR)")]
 Model = Annotated[str, typer.Argument(help="a SavedModel: a folder, or a name from 'tfgans list'")]
 Images = Annotated[list[Path], typer.Argument(help="pictures, or folders of them", metavar="IMAGE...")]
-Output = Annotated[Path, typer.Option("-o", "--output", help="a folder; for one picture also a file, such as big.png")]
-Sheet = Annotated[bool, typer.Option("--sheet", help="also write NAME-sheet.png, before beside after")]
-Force = Annotated[bool, typer.Option("--force", help="replace pictures that are there")]
-Tile = Annotated[int | None, typer.Option(help="pixels a side of a tile: smaller ones take less memory")]
+Output = Annotated[
+    Path, typer.Option("-o", "--output", help="output folder, or a file such as big.png for a single picture")
+]
+Sheet = Annotated[bool, typer.Option("--sheet", help="also write NAME-sheet.png, with the pictures before and after")]
+Force = Annotated[bool, typer.Option("--force", help="replace existing pictures")]
+Tile = Annotated[int | None, typer.Option(help="side of a tile in pixels; smaller tiles need less memory")]
+
+
+@app.command("list")
+def list_() -> None:
+    """List the saved models, and the GANs that can be trained."""
+    from tfgans.reports.listing import lines
+
+    print("\n".join(lines()))
+
+
+@app.command()
+def generate(
+    model: Model,
+    n: Annotated[int, typer.Option("-n", help="number of images, or of images per label")] = 0,
+    labels: Annotated[str | None, typer.Option(help="0-9, or 3,1,4, or names: cat,dog (default: all)")] = None,
+    code: Annotated[
+        int | None,
+        typer.Option(help="for latent codes: the continuous code that varies down the rows (default: 0)"),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="the same seed gives the same images")] = 0,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="a .png for a grid, otherwise a folder of files")
+    ] = Path("samples.png"),
+    force: Annotated[bool, typer.Option("--force", help="replace existing files")] = False,
+) -> None:
+    """Generate images with an exported model."""
+    from tfgans.inference.generate import generate as draw
+
+    print(draw(model, n=n, labels=labels, code=code, seed=seed, output=output, force=force))
+
+
+@app.command()
+def restore(
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="a SavedModel: a folder or a name from 'tfgans list'; or upscale, which chooses for each file"
+        ),
+    ],
+    images: Images,
+    output: Output = Path("restored"),
+    sheet: Sheet = False,
+    force: Force = False,
+    tile: Tile = None,
+) -> None:
+    """Restore or enlarge pictures of any size.
+
+    IMAGE is a picture or a folder of pictures. Each result keeps its name and format.
+    """
+    from tfgans.inference.pictures import restore_files, show
+
+    options = dict(output=output, sheet=sheet, force=force, tile=tile, done=show)
+    _report(*restore_files(model, images, **options), "restored")
+
+
+@app.command()
+def fill(
+    model: Model,
+    images: Images,
+    mask: Annotated[
+        Path | None,
+        typer.Option(help="a picture of the same size, light in the hole (default: transparent pixels are the hole)"),
+    ] = None,
+    output: Output = Path("filled"),
+    sheet: Sheet = False,
+    force: Force = False,
+    tile: Tile = None,
+) -> None:
+    """Fill holes in pictures of any size.
+
+    Holes are the transparent pixels, or the light pixels of a mask. All other pixels stay.
+    """
+    from tfgans.inference.pictures import fill_files, show
+
+    options = dict(output=output, sheet=sheet, force=force, tile=tile, done=show)
+    _report(*fill_files(model, images, mask=mask, **options), "filled")
+
+
+@app.command()
+def translate(
+    model: Model,
+    images: Images,
+    to: Annotated[str | None, typer.Option(help="target domain of a two-way model (default: its second)")] = None,
+    seed: Annotated[int, typer.Option(help="for a model with noise: the same seed gives the same pictures")] = 0,
+    instances: Annotated[
+        Path | None,
+        typer.Option(help="instance map of a label map, or a folder of them (default: touching pixels are one object)"),
+    ] = None,
+    output: Output = Path("translated"),
+    sheet: Sheet = False,
+    force: Force = False,
+    tile: Tile = None,
+) -> None:
+    """Translate pictures or label maps into another domain.
+
+    Examples are horses into zebras, or labels into facades.
+    """
+    from tfgans.inference.pictures import show, translate_files
+
+    options = dict(output=output, sheet=sheet, force=force, tile=tile, done=show)
+    _report(*translate_files(model, images, to=to, seed=seed, instances=instances, **options), "translated")
+
+
+def _report(done: list[Path], failed: list[str], what: str) -> None:
+    """Print which pictures failed: a single one as an error, several as a list."""
+    if len(failed) == 1 and not done:
+        raise UserError(failed[0])
+    if failed:
+        print(f"tfgans: {len(failed)} pictures were not {what}:", file=sys.stderr)
+        for line in failed:
+            print(f"  {line}", file=sys.stderr)
+        raise typer.Exit(2)
 
 
 @app.command()
 def train(
     name: Annotated[str, typer.Argument(help="a GAN (see 'tfgans list'), or a Python file with a .yaml beside it")],
     recipe: Annotated[
-        str | None, typer.Option("--recipe", "--task", help="one of the GAN's recipes, or tasks; the first by default")
+        str | None, typer.Option("--recipe", "--task", help="one of the GAN's recipes (default: the first)")
     ] = None,
     dataset: Annotated[
         str | None,
         typer.Option(help="a TFDS name, mnist5k, photos, stacked_mnist, gaussians8, gaussians25 or folder:PATH"),
     ] = None,
     steps: Annotated[int | None, typer.Option(help="training steps")] = None,
-    minutes: Annotated[
-        float | None, typer.Option(help="in place of --steps: train for so long, as many steps as fit")
-    ] = None,
+    minutes: Annotated[float | None, typer.Option(help="train for this time instead of --steps")] = None,
     batch_size: Annotated[int | None, typer.Option(help="images in a batch")] = None,
-    seed: Annotated[int, typer.Option(help="fixes the weights, the order of the data and the noise")] = 0,
+    seed: Annotated[int, typer.Option(help="seed of the weights, the order of the data and the noise")] = 0,
     precision: Annotated[str, typer.Option(help="float32, mixed_bfloat16, mixed_float16 or auto")] = "auto",
-    jit: Annotated[str, typer.Option(help="XLA: on, off or auto")] = "auto",
+    jit: Annotated[str, typer.Option(help="XLA compilation: on, off or auto")] = "auto",
     set_: Annotated[list[str] | None, typer.Option("--set", help="key=value, e.g. width=32; repeatable")] = None,
-    run: Annotated[Path | None, typer.Option(help="the run folder; runs/NAME-RECIPE-sSEED by default")] = None,
+    run: Annotated[Path | None, typer.Option(help="the run folder (default: runs/NAME-RECIPE-sSEED)")] = None,
     every: Annotated[
-        int | None, typer.Option(help="steps between checkpoints; a twentieth of the run by default")
+        int | None, typer.Option(help="steps between checkpoints (default: a twentieth of the run)")
     ] = None,
     data_dir: DataDir = None,
-    download: Annotated[
-        bool, typer.Option("--download", help="let TensorFlow Datasets download what is absent")
-    ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="print parameters, FLOPs and time, and stop")] = False,
+    download: Annotated[bool, typer.Option("--download", help="let TensorFlow Datasets download missing data")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only print parameters, FLOPs and time")] = False,
 ) -> None:
-    """Train a GAN; with nothing but its name, as on its card."""
+    """Train a GAN, by default with the settings of its card."""
     from tfgans.recipe import parse_settings
     from tfgans.training.train import train as begin
 
@@ -86,14 +196,14 @@ def train(
 
 @app.command()
 def resume(run: Annotated[Path, typer.Argument(help="a run folder")], data_dir: DataDir = None) -> None:
-    """Go on with a run that was stopped, from its last checkpoint."""
+    """Resume an interrupted run from its last checkpoint."""
     from tfgans.training.train import resume as go_on
 
     _finish(go_on(run, data_dir).path, data_dir)
 
 
 def _finish(run: Path, data_dir: str | None) -> None:
-    """Measure a finished run where a judge of its data is at hand, and write its report."""
+    """Measure a finished run if there is a judge for its data, and write its report."""
     from tfgans.evaluation.evaluate import evaluate_run
     from tfgans.reports.run_page import write_report
 
@@ -108,47 +218,49 @@ def evaluate(
     models: Annotated[
         list[Path] | None, typer.Argument(help="runs (one per training seed), or a SavedModel or its name")
     ] = None,
-    card: Annotated[
-        Path | None, typer.Option(help="a SavedModel's folder: write card.json there, from all the runs")
-    ] = None,
-    add: Annotated[bool, typer.Option("--add", help="these runs are further seeds of the card that is there")] = False,
-    model: Annotated[bool, typer.Option(help="with --card: export the first run's model there, too")] = True,
+    card: Annotated[Path | None, typer.Option(help="folder of a SavedModel: write card.json of all runs there")] = None,
+    add: Annotated[bool, typer.Option("--add", help="add these runs to the existing card as further seeds")] = False,
+    model: Annotated[bool, typer.Option(help="with --card: also export the first run's model")] = True,
     features: Annotated[
         str | None,
-        typer.Option(help="judge:NAME, squeezenet:PATH, inception or segmenter:NAME; a segmenter also behind another"),
+        typer.Option(
+            help="judge:NAME, squeezenet:PATH, inception or segmenter:NAME; or another and a segmenter, with a comma"
+        ),
     ] = None,
     real: Annotated[Path | None, typer.Option(help="a folder of real images, with --fake")] = None,
     fake: Annotated[Path | None, typer.Option(help="a folder of generated images, with --real")] = None,
-    n: Annotated[int | None, typer.Option("-n", help="samples to draw; 10,000, or as many as the card says")] = None,
+    n: Annotated[
+        int | None, typer.Option("-n", help="number of samples (default: 10,000, or that of the card)")
+    ] = None,
     test: Annotated[
         list[str] | None, typer.Option(help="folder:PATH of images to measure a restoration on; repeatable")
     ] = None,
     degradation: Annotated[
-        str | None, typer.Option(help="what spoils the test images, such as bicubic:4+jpeg:75; by default the recipe's")
+        str | None,
+        typer.Option(help="degradation of the test images, such as bicubic:4+jpeg:75 (default: the recipe's)"),
     ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Measure runs or a SavedModel and write the card, or compare two folders of images."""
+    """Measure runs or a SavedModel, or compare two image folders."""
     from tfgans.evaluation import evaluate as measure
     from tfgans.evaluation.folders import evaluate_folders
     from tfgans.reports.run_page import write_report
 
     if (real is None) != (fake is None):
-        raise UserError("--real and --fake go together")
+        raise UserError("--real and --fake must be given together")
     if real is not None and fake is not None:
         if models or card or add or n or test or degradation:
             raise UserError(
-                "--real and --fake compare two folders whole: "
-                "leave out runs, --card, --add, --test, --degradation and -n"
+                "--real and --fake compare two folders: leave out runs, --card, --add, --test, --degradation and -n"
             )
         if features is None:
-            raise UserError("say which --features to compare the folders in: judge:mnist, squeezenet:PATH or inception")
+            raise UserError("choose --features to compare the folders in: judge:mnist, squeezenet:PATH or inception")
         found = evaluate_folders(real, fake, features)
         print("{n_fake:,} images against {n_real:,}, in {features}".format(**found["protocol"]))
         measure.show(found["measurements"])
         return
     if not models:
-        raise UserError("name a run or a SavedModel, or two folders with --real and --fake")
+        raise UserError("give a run or a SavedModel, or two folders with --real and --fake")
     protocol: dict[str, Any] = dict(features=features, n=n, data_dir=data_dir, tests=test, degradation=degradation)
     made = measure.evaluate(models, card=card, add=add, model=model, **protocol)
     measure.show(made.rows)
@@ -158,137 +270,38 @@ def evaluate(
 
 
 @app.command()
-def generate(
-    model: Model,
-    n: Annotated[int, typer.Option("-n", help="images to draw; with --labels, of each label")] = 0,
-    labels: Annotated[str | None, typer.Option(help="0-9, or 3,1,4, or names: cat,dog; all by default")] = None,
-    code: Annotated[
-        int | None,
-        typer.Option(help="of a model with latent codes: which continuous one varies down the rows; the first, 0"),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="the same seed draws the same images")] = 0,
-    output: Annotated[
-        Path, typer.Option("-o", "--output", help="a .png for a grid, anything else for a folder of files")
-    ] = Path("samples.png"),
-    force: Annotated[bool, typer.Option("--force", help="replace what is there")] = False,
-) -> None:
-    """Draw images from an exported model."""
-    from tfgans.inference.generate import generate as draw
-
-    print(draw(model, n=n, labels=labels, code=code, seed=seed, output=output, force=force))
-
-
-@app.command()
-def restore(
-    model: Annotated[
-        str, typer.Argument(help="a SavedModel: a folder, or a name from 'tfgans list'; or upscale, to suit each file")
-    ],
-    images: Images,
-    output: Output = Path("restored"),
-    sheet: Sheet = False,
-    force: Force = False,
-    tile: Tile = None,
-) -> None:
-    """Restore or enlarge pictures of any size, or folders of them; each keeps its name and format."""
-    from tfgans.inference.pictures import restore_files, show
-
-    options = dict(output=output, sheet=sheet, force=force, tile=tile, done=show)
-    _report(*restore_files(model, images, **options), "restored")
-
-
-@app.command()
-def fill(
-    model: Model,
-    images: Images,
-    mask: Annotated[
-        Path | None,
-        typer.Option(help="a picture of the same size that is light in the hole; else where it is transparent"),
-    ] = None,
-    output: Output = Path("filled"),
-    sheet: Sheet = False,
-    force: Force = False,
-    tile: Tile = None,
-) -> None:
-    """Fill holes in pictures of any size: what is transparent, or light in a mask. All other pixels stay."""
-    from tfgans.inference.pictures import fill_files, show
-
-    options = dict(output=output, sheet=sheet, force=force, tile=tile, done=show)
-    _report(*fill_files(model, images, mask=mask, **options), "filled")
-
-
-@app.command()
-def translate(
-    model: Model,
-    images: Images,
-    to: Annotated[
-        str | None, typer.Option(help="the domain to make, of a two-way model; its second by default")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="of a model with noise: the same seed makes the same pictures")] = 0,
-    instances: Annotated[
-        Path | None,
-        typer.Option(help="the instance map of a label map, or a folder of them; else what touches is one object"),
-    ] = None,
-    output: Output = Path("translated"),
-    sheet: Sheet = False,
-    force: Force = False,
-    tile: Tile = None,
-) -> None:
-    """Translate pictures, or label maps, into another domain, such as horses into zebras or labels into facades."""
-    from tfgans.inference.pictures import show, translate_files
-
-    options = dict(output=output, sheet=sheet, force=force, tile=tile, done=show)
-    _report(*translate_files(model, images, to=to, seed=seed, instances=instances, **options), "translated")
-
-
-def _report(done: list[Path], failed: list[str], what: str) -> None:
-    """Print what was not written. One picture that failed is an error, of several a list."""
-    if len(failed) == 1 and not done:
-        raise UserError(failed[0])
-    if failed:
-        print(f"tfgans: {len(failed)} pictures were not {what}:", file=sys.stderr)
-        for line in failed:
-            print(f"  {line}", file=sys.stderr)
-        raise typer.Exit(2)
-
-
-@app.command()
 def export(
     run: Annotated[Path, typer.Argument(help="a run folder")],
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="saved_models/GAN-DATASET by default")] = None,
-    force: Annotated[bool, typer.Option("--force", help="replace the model that is there")] = False,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="output folder (default: saved_models/GAN-DATASET)")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="replace an existing model")] = False,
     blend: Annotated[
         str | None,
-        typer.Option(help="another run or SavedModel of the same network, to interpolate weights with; needs -o"),
+        typer.Option(help="another run or SavedModel of the same network for interpolating weights; needs -o"),
     ] = None,
-    alpha: Annotated[float | None, typer.Option(help="with --blend: the share of RUN in the weights, 0 to 1")] = None,
+    alpha: Annotated[float | None, typer.Option(help="with --blend: the weight of RUN, 0 to 1")] = None,
 ) -> None:
-    """Write the newest checkpoint of a run as a SavedModel that loads with TensorFlow alone.
+    """Export the newest checkpoint of a run as a SavedModel.
 
-    With --blend, RUN may also be a SavedModel: --alpha 0.8 takes 0.8 of its weights and 0.2 of the other's.
+    It loads with TensorFlow alone. With --blend, RUN may also be a SavedModel:
+    --alpha 0.8 takes 0.8 of its weights and 0.2 of the other's.
     """
     from tfgans.inference.blend import export_blend
     from tfgans.inference.export import export_run
 
     if (blend is None) != (alpha is None):
-        raise UserError("--blend and --alpha go together: the other model, and the share of this one")
+        raise UserError("--blend and --alpha must be given together: the other model, and the weight of this one")
     if blend is None or alpha is None:
         print(export_run(run, output, force))
         return
     if output is None:
-        raise UserError("a blend needs a folder to go to: -o FOLDER")
+        raise UserError("a blend needs an output folder: -o FOLDER")
     print(export_blend(run, blend, alpha, output, force))
 
 
-@app.command("list")
-def list_() -> None:
-    """Every GAN: what it is, its paper, its recipes and what is in saved_models."""
-    from tfgans.reports.listing import lines
-
-    print("\n".join(lines()))
-
-
 def _import_tensorflow() -> None:
-    """Import TensorFlow without what it then writes, whatever the log level, about absent accelerators."""
+    """Import TensorFlow without its messages about absent accelerators, which ignore the log level."""
     stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)
@@ -307,23 +320,23 @@ def _import_tensorflow() -> None:
 @app.callback()
 def _before(context: typer.Context) -> None:
     if context.invoked_subcommand in ("train", "resume", "judge"):
-        import tfgans.training  # noqa: F401  (sets how TensorFlow is to be loaded)
+        import tfgans.training  # noqa: F401  (sets how TensorFlow is loaded)
     if "--help" not in sys.argv and context.invoked_subcommand != "list":
         _import_tensorflow()
 
 
 def main() -> None:
-    """The console script: what is wrong with the input or the system is one line and exit code 2."""
+    """The console script: errors of the input or the system are one line and exit code 2."""
     open_streams()
     logging.basicConfig(format="tfgans: %(message)s", level=logging.WARNING)
-    absl.logging.set_verbosity(absl.logging.ERROR)  # TensorFlow Datasets warns of its own deprecations
+    absl.logging.set_verbosity(absl.logging.ERROR)  # TensorFlow Datasets warns about its own deprecations
     try:
         with ending_on_signals():
             try:
                 app()
             finally:
-                sys.stdout.flush()  # an error comes now, not when the process has ended
-    except BrokenPipeError:  # nobody reads on
+                sys.stdout.flush()  # raise errors now, not after the process has ended
+    except BrokenPipeError:  # the reader has closed the pipe
         abandon_stdout()
         sys.exit(1)
     except KeyboardInterrupt:

@@ -190,7 +190,7 @@ def test_card_over_seeds(runs: list[Path], tmp_path: Path) -> None:
         (odd / "card.json").write_text(text)
         with pytest.raises(UserError, match=said):
             evaluate([odd])
-    with pytest.raises(UserError, match="fewer than 16 cannot"):
+    with pytest.raises(UserError, match="scores need at least 16"):
         evaluate(runs[:1], features="judge:mnist", n=3)
     assert (folder / "card.json").read_bytes() == before
 

@@ -462,5 +462,5 @@ def test_a_run_on_points_gives_a_card_with_a_scatter_plot(tmp_path: Path) -> Non
     assert again.rows == written.rows
     sheet = keras.utils.img_to_array(keras.utils.load_img(tmp_path / "card" / "samples.png"))
     assert sheet.shape == (320, 320, 3)
-    with pytest.raises(UserError, match="fewer than 16"):
+    with pytest.raises(UserError, match="scores need at least 16"):
         evaluate([tmp_path / "run"], n=3)

@@ -1,33 +1,85 @@
-"""What `tfgans list` prints. It needs no TensorFlow."""
+"""The output of `tfgans list`. It needs no TensorFlow."""
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 from tfgans import card as cards
 from tfgans import models
 from tfgans.errors import UserError
 
+HEAD = ("model", "what it does", "data", "first score", "command")
+
 
 def lines() -> Iterator[str]:
-    """Every GAN: what it is, its paper, its recipes and what is in saved_models; the judges; what has no card."""
-    saved: dict[str, cards.Card] = {}
-    others = []
-    judges = [name for name in cards.folders("saved_model.pb") if name.startswith("judge-")]
-    for folder, path in cards.folders("saved_model.pb").items():
+    """The saved models as a table, models without a card, then the GANs that can be trained, with their recipes."""
+    rows: list[tuple[str, ...]] = []
+    others: list[str] = []
+    judges: dict[str, Path] = {}
+    for name, path in cards.folders("saved_model.pb").items():
         try:
             card = cards.read_card(path)
         except UserError as error:
-            others.append(f"{folder} ({error})")
+            others.append(f"{name} ({error})")
             continue
         if card is not None:
-            saved[folder] = card
-        elif folder not in judges:
-            others.append(f"{folder} (not measured yet, so it has no card)")
-    for name, (_, line, paper) in models.MODELS.items():
-        yield f"{name:14} {line}; {paper}"
-        yield f"{'':14} recipes: {', '.join(models.recipes(name))}"
-        for folder, card in saved.items():
-            if card.gan == name:
-                yield f"{'':14} saved:   {folder} ({card.headline()})"
-    yield f"{'judges':14} {', '.join(judges) or 'none; make one with: tfgans judge train mnist'}"
-    for other in others:
-        yield f"{'other':14} {other}"
+            does, command = use(card)
+            rows.append((name, does, data_of(card), card.headline().split("; ")[0], command))
+        elif name.startswith("judge-"):
+            judges[name] = path
+        else:
+            others.append(f"{name} (not measured yet, so it has no card)")
+    rows += [judge_row(name, path) for name, path in judges.items()]
+    yield "Saved models, and the command that runs each: tfgans COMMAND MODEL"
+    yield ""
+    yield from table([HEAD, *rows])
+    if others:
+        yield ""
+        yield from (f"other: {other}" for other in others)
+    yield ""
+    yield "GANs that can be trained: tfgans train GAN --recipe RECIPE"
+    yield ""
+    for gan, (_, line, paper) in models.MODELS.items():
+        yield f"{gan:16} {line}; {paper}"
+        yield f"{'':16} recipes: {', '.join(models.recipes(gan))}"
+    if not judges:
+        yield ""
+        yield "There are no judges to score images; train one with: tfgans judge train mnist"
+
+
+def use(card: cards.Card) -> tuple[str, str]:
+    """What the model of a card does, and the command that runs it."""
+    step, _, factor = card.settings.get("degradation", "").split("+")[-1].partition(":")
+    if "sample" in card.endpoints:
+        inputs = card.endpoints["sample"]
+        made = "points" if card.image_shape[:2] == [1, 1] else "images"
+        given = " of given labels" if "labels" in inputs else " from given codes" if "codes" in inputs else ""
+        return f"generates {made}{given}", "generate"
+    if "fill" in card.endpoints or step in ("mask", "freeform"):
+        return "fills holes in pictures", "fill"
+    if "restore" not in card.endpoints:
+        return "translates pictures", "translate"
+    if step in ("lightness", "gray"):
+        return "colourizes pictures", "restore"
+    return (f"enlarges pictures by {factor}" if step in ("bicubic", "pool") else "restores pictures"), "restore"
+
+
+def judge_row(name: str, folder: Path) -> tuple[str, ...]:
+    """The row of a judge or segmenter."""
+    file = folder / "card.json"
+    card = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    kind, of = "segmenter" if "mean_iou" in card else "judge", name.removeprefix("judge-")
+    score = f"accuracy {100 * card['test_accuracy']:.2f}%" if card else "not measured"
+    return name, "scores images", card.get("dataset", of), score, f"evaluate --features {kind}:{of}"
+
+
+def data_of(card: cards.Card) -> str:
+    """The names of a card's data sets without their paths."""
+    return ", ".join(Path(part.split(":")[-1]).name for part in card.dataset.split(","))
+
+
+def table(rows: list[tuple[str, ...]]) -> Iterator[str]:
+    """Rows as lines of aligned columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
