@@ -135,9 +135,9 @@ show(np.concatenate([samples, real[near.indices[:, 0]]]), folder / "nearest.png"
 # %% [markdown]
 # ## The full training
 #
-# Numbers from its card, which `tfgans evaluate` wrote. The Fréchet distance compares what a classifier makes of
-# samples and of test images; it stands beside its *floor*, the same score for real training images. Precision:
-# which part of the samples looks like real digits. Recall: which part of the real digits the samples cover.
+# Numbers from its card, which `tfgans evaluate` wrote. The Fréchet distance compares a classifier's features of samples
+# and of test images; its *floor* is the same score for real training images. Precision is the share of samples that
+# look like real digits, recall the share of real digits that the samples cover.
 
 # %%
 results("gan-mnist", folder)
@@ -147,8 +147,7 @@ results("gan-mnist", folder)
 #
 # The paper reports 225 ± 2 nats of log-likelihood on MNIST, estimated with Parzen windows. That number cannot be
 # compared here, and is not: the method was later shown to rank models wrongly (Theis et al., arXiv:1511.01844); a
-# model that only stores cluster centres beats the data themselves. What can be tested is what figure 2 is there to
-# show.
+# model that only stores cluster centres beats the data themselves. What can be tested is the point of figure 2.
 
 # %%
 verdicts("01_gan")

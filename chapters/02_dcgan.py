@@ -36,7 +36,7 @@ show(real[:50], folder / "real.png", title="real digits")
 # %% [markdown]
 # ## The networks
 #
-# `halvings` says how often the image's sides halve until about 7 pixels are left: twice for 28.
+# `halvings` counts how often the image's sides halve until about 7 pixels are left: twice for 28.
 
 # %%
 sources(dcgan.build_generator, dcgan.build_discriminator)
@@ -54,7 +54,7 @@ for network in (model.generator, model.discriminator):
 #
 # ## Losses and step
 #
-# As in chapter 1. There is one thing to see: real and forged images go through the discriminator as two batches,
+# As in chapter 1. One thing to notice: real and forged images go through the discriminator as two batches,
 # not as one. Batch normalization subtracts the mean of a batch; were they mixed, each image's value would give away
 # how many of the others are forged.
 
@@ -114,7 +114,7 @@ results("dcgan-mnist", folder)
 # %% [markdown]
 # ## What the sources say, and what was measured
 #
-# The paper shows that training is stable and what the latent space is like, and gives hardly a number that MNIST
+# The paper shows that training is stable and what the latent space is like, and gives hardly any number that MNIST
 # could be compared with. Surveys sum it up as "DCGAN greatly improves a GAN's stability and results". Both halves
 # can be tested: results by the Fréchet distance, stability by how much it differs from one training seed to the
 # next.

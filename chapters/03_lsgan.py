@@ -6,8 +6,8 @@
 # the generator, which learns from nothing but this slope, it is a pity. A sample that passes for real *by a wide
 # margin*, but lies far from all real images, is left where it is.
 #
-# Mao et al. (2016) replace the logarithms by squares. The discriminator's output is a plain number, no probability;
-# it should be $b = 1$ for images and $a = 0$ for samples, and the generator wants it to be $c = 1$ for samples
+# Mao et al. (2016) replace the logarithms by squares. The discriminator's output is a plain number, not a probability;
+# it should be $b = 1$ for images and $a = 0$ for samples, and the generator aims at $c = 1$ for samples
 # (equation 2; these numbers are one of the paper's two choices):
 #
 # $$\min_D \tfrac12 E_x\left[(D(x) - b)^2\right] + \tfrac12 E_z\left[(D(G(z)) - a)^2\right] \qquad
@@ -28,8 +28,8 @@ folder = new_folder("03_lsgan")
 # %% [markdown]
 # ## The two slopes
 #
-# What the generator's loss and its slope are, as a function of the discriminator's output. The non-saturating loss of
-# chapter 1 has no slope left on the right; the squared one has, and there it points back.
+# The generator's loss and its slope as functions of the discriminator's output. The non-saturating loss of chapter 1
+# has no slope left on the right; the squared one has, and there it points back.
 
 # %%
 output = np.linspace(-4, 6, 300)
@@ -71,8 +71,8 @@ run = tfgans.train(
 over_time(run, folder / "over_time.png")
 
 # %% [markdown]
-# These losses can be read. A discriminator that cannot tell gives every image the same number, at best 1/2: then its
-# loss is $(0.5^2 + 0.5^2) / 2 = 0.25$, and the generator's $0.5^2 / 2 = 0.125$.
+# These losses have a meaning. A discriminator that cannot tell samples from images gives all of them the same number,
+# at best 1/2: then its loss is $(0.5^2 + 0.5^2) / 2 = 0.25$, and the generator's $0.5^2 / 2 = 0.125$.
 
 # %%
 curves({"LSGAN on mnist5k": run}, folder / "curves.png")
@@ -80,7 +80,7 @@ curves({"LSGAN on mnist5k": run}, folder / "curves.png")
 # %% [markdown]
 # ## The full training
 #
-# Beside the DCGAN with the same networks, learning rates and number of steps: the two differ in the loss alone.
+# Beside the DCGAN with the same networks, learning rates and number of steps: the two differ only in the loss.
 
 # %%
 results("dcgan-mnist", folder)

@@ -1,10 +1,10 @@
 # %% [markdown]
 # # 4. The WGAN: a loss that means something
 #
-# Nobody can say from the losses of chapters 1 to 3 whether samples got better: they tell who is ahead. And the better
-# the discriminator, the less it teaches. If it tells all samples from all images, the two distributions do not
-# overlap for it, and the Jensen-Shannon divergence, which the game minimizes, is the same constant, log 2, whether
-# the samples are close to the images or far away.
+# The losses of chapters 1 to 3 do not show whether samples got better, only who is ahead. And the better the
+# discriminator, the less it teaches. If it separates all samples from all images, the two distributions do not overlap
+# for it, and the Jensen-Shannon divergence, which the game minimizes, is the same constant, log 2, whether the samples
+# are close to the images or far away.
 #
 # Arjovsky, Chintala and Bottou (2017) ask for another distance: how much "earth" has to be moved how far to turn one
 # distribution into the other. It falls as samples come nearer, overlap or not. By the Kantorovich-Rubinstein duality
@@ -15,9 +15,9 @@
 # over all functions $f$ whose slope is at most 1 everywhere. So a network is trained to be that $f$. It does not say
 # "real" or "fake"; it gives numbers, and is called a **critic**.
 #
-# How does one bound the slope of a network? The WGAN clips each weight to $[-0.01, 0.01]$ after every step ("clearly
-# a terrible way to enforce a Lipschitz constraint", the authors say). Gulrajani et al. (2017) look instead at the
-# slope itself, at points between images and samples, and add to the loss how far it is from 1:
+# How does one bound the slope of a network? The WGAN clips each weight to $[-0.01, 0.01]$ after every step ("clearly a
+# terrible way to enforce a Lipschitz constraint", the authors say). Gulrajani et al. (2017) penalize the slope itself:
+# at points between images and samples, its distance from 1 is added to the loss:
 #
 # $$L = E[f(G(z))] - E[f(x)] + \lambda\, E_{\hat x}\left[(\|\nabla_{\hat x} f(\hat x)\| - 1)^2\right]$$
 
@@ -74,8 +74,8 @@ finish(figure, folder / "distances.png")
 # ## The critic, clipped
 #
 # The generator is the DCGAN's of chapter 2. The critic is trained *well*: five steps, each on fresh images, for one of
-# the generator, as its estimate is only a distance once it is near the supremum. Momentum disturbed that, says the
-# paper; hence RMSprop, with the small rate of 0.00005.
+# the generator, because its estimate is only a distance once it is near the supremum. According to the paper, momentum
+# disturbed that; hence RMSprop, with the small rate of 0.00005.
 
 # %%
 sources(
@@ -85,7 +85,7 @@ sources(
 # %% [markdown]
 # ## The critic, with a penalty
 #
-# Now the loss contains a gradient, and is itself differentiated: twice the work. Batch normalization has to go from the
+# Now the loss contains a gradient, and is itself differentiated: twice the work. Batch normalization has to leave the
 # critic, because with it the slope at one image would depend on the other images of the batch.
 
 # %%
@@ -116,13 +116,13 @@ for axes, (name, run) in zip(row, runs.items(), strict=True):
 finish(figure, folder / "estimates.png")
 
 # %% [markdown]
-# The scales differ: a clipped critic has some slope below or above 1, nobody knows which, and its estimate is that
-# multiple of the distance. Early on an estimate may rise: the critic itself is still learning.
+# The scales differ: the slope of a clipped critic is some unknown number, and its estimate is that multiple of the
+# distance. Early on an estimate may rise: the critic itself is still learning.
 #
-# ## The full trainings: does the loss tell how good the samples are?
+# ## The full trainings: does the loss show how good the samples are?
 #
-# From every checkpoint of the full trainings samples were drawn and measured. The critic's estimate against their
-# Fréchet distance:
+# Samples of every checkpoint of the full trainings were measured. Here is the critic's estimate against their Fréchet
+# distance:
 
 # %%
 folders, measured = cards.folders(QUALITY), cards.measured()

@@ -30,7 +30,7 @@ print("an image and its label:", digits.images[7].shape, digits.labels[7])
 # %% [markdown]
 # ## The networks
 #
-# A label is no quantity: 8 is not twice 4. It enters as a *one-hot* vector, ten numbers of which one is 1. Noise
+# A label is not a quantity: 8 is not twice 4. It enters as a *one-hot* vector, ten numbers of which one is 1. Noise
 # and label go through layers of their own and then meet in a joint layer. The label is given five times as many
 # units as the noise, as in section 4.1. In the discriminator, image and label meet in the same way.
 
@@ -40,7 +40,7 @@ sources(cgan.build_generator, cgan.build_discriminator)
 # %% [markdown]
 # ## Losses and step
 #
-# Compare with chapter 1: the label is handed through, nothing else. Note what the discriminator does *not* learn
+# Compare with chapter 1: the label is passed along, nothing else. Note what the discriminator does *not* learn
 # here: it never sees a real image with a wrong label. It has to notice by itself that real images and labels agree.
 
 # %%
@@ -85,7 +85,7 @@ show((fives + 1) / 2, folder / "walk.png", title="five walks through the fives")
 # %% [markdown]
 # ## Does it obey?
 #
-# Without any trained judge: look up the nearest real digit of each sample, and its label. Rows are labels that were
+# This needs no trained judge: look up the nearest real digit of each sample, and its label. Rows are labels that were
 # asked for, columns labels that were found. An obedient generator has a bright diagonal.
 
 # %%
@@ -104,7 +104,7 @@ finish(figure, folder / "obeys.png")
 # %% [markdown]
 # ## The full training
 #
-# Here a classifier reads the samples: see "labels read as asked for".
+# Here a classifier labels the samples: see "labels read as asked for".
 
 # %%
 results("cgan-mnist", folder)
@@ -120,5 +120,5 @@ results("cgan-mnist", folder)
 verdicts("05_cgan")
 
 # %% [markdown]
-# Is a GAN that is told the labels also safe from *mode collapse*, from drawing the same digit again and again?
+# Is a GAN with labels also safe from *mode collapse*, from drawing the same digit again and again?
 # Chapter 6 tests a report that says so.

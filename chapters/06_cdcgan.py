@@ -42,9 +42,8 @@ real = digits.images.reshape(len(digits), -1).astype(np.float32) / 255
 # %% [markdown]
 # ## The networks
 #
-# As the report describes them: noise and label each pass a dense and a reshape layer and are put one behind the
-# other as channels, before anything is upsampled. In the discriminator the label becomes one more channel of the
-# image.
+# As the report describes them: noise and label each pass a dense and a reshape layer and are concatenated as channels,
+# before anything is upsampled. In the discriminator the label becomes one more channel of the image.
 
 # %%
 sources(cdcgan.build_generator, cdcgan.build_discriminator)
@@ -52,9 +51,9 @@ sources(cdcgan.build_generator, cdcgan.build_discriminator)
 # %% [markdown]
 # The report holds its discriminator back, "by running more than one training step for $G$ for every step of $D$ and
 # lowering the learning rate of $D$", lest it be too good too early. It does not say by how much. We take two steps of
-# $G$. A lower rate of $D$ besides was too much: at 0.9 of the generator's one training in three ended with classes
-# whose images were all alike, at half of it that took 1,000 steps. A weak discriminator does not notice. So ours learns
-# at twice the generator's rate.
+# $G$. A lower rate of $D$ as well was too much: at 0.9 times the generator's rate, one training in three ended with
+# classes whose images were all alike; at half the rate, this took 1,000 steps. A weak discriminator does not notice. So
+# ours learns at twice the generator's rate.
 
 # %%
 sources(cdcgan.CDCGAN.train_step)
@@ -104,7 +103,7 @@ for name, run in runs.items():
 # ## Nearest neighbours
 #
 # The report's figure 6: for each sample the nearest real digit, and its class. One high bar would be one mode; the
-# grey line is an even share. How many *different* digits are among the neighbours tells of variety within a class.
+# grey line is an even share. The number of *different* digits among the neighbours measures variety within a class.
 
 # %%
 figure, row = plt.subplots(1, 3, figsize=(12, 2.6), sharey=True)
@@ -124,7 +123,7 @@ finish(figure, folder / "neighbours.png")
 # A label keeps a class from getting lost; it does not keep its images from being alike. Look down the columns of the
 # cDCGAN above, and at its number of different neighbours: this small one, after few steps, draws about one image for
 # some of the labels. *Collapse within classes* is what the bars cannot show. The full training below was tuned against
-# it, and its recall says how far that went.
+# it, and its recall shows how far that went.
 #
 # ## Losses and time
 #
@@ -154,8 +153,8 @@ for name in ("dcgan_report-mnist", "dcgan-mnist", "cdcgan-mnist"):
 # %% [markdown]
 # ## The claims, one by one
 #
-# With the numbers that decide each of them, and the commands that check them again, they are in
-# [docs/CLAIMS.md](https://github.com/tfgans/tfgans/blob/main/docs/CLAIMS.md).
+# [docs/CLAIMS.md](https://github.com/tfgans/tfgans/blob/main/docs/CLAIMS.md) lists them with the numbers that decide
+# each, and the commands that check them again.
 
 # %%
 verdicts("06_cdcgan")
@@ -176,11 +175,11 @@ for statement in claims.survivors(found):
 # What no verdict says:
 #
 # * **Time.** The report does not give the sizes of its layers. Ours are equally wide in both GANs, so that the
-#   label costs next to nothing; sixteen times the time has to come from somewhere else than the condition.
+#   label costs next to nothing; sixteen times the time must have another cause than the condition.
 # * **FID.** The cDCGAN is *told* how many of each digit to draw; the DCGAN has to find that out. Part of any lead
 #   is this gift.
-# * **Tuning.** The cDCGAN here is ours, tuned against collapse within classes, which labels do not protect from: with
-#   the discriminator held back as the report has it, it came back. Against a DCGAN with the report's settings, a tuned
+# * **Tuning.** The cDCGAN here is ours, tuned against collapse within classes, which labels do not prevent: with the
+#   discriminator held back as in the report, it came back. Against a DCGAN with the report's settings, a tuned
 #   network meets an untuned one; with decent settings the comparison is fairer, though that DCGAN was not tuned as
 #   long.
 # * **One training is an anecdote.** The report shows one of each. Collapse may come and go with the seed: that is

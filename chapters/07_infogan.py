@@ -6,13 +6,13 @@
 #
 # Chen et al. (2016) give the generator some extra inputs $c$, the **codes**: one category out of ten, and two numbers
 # in $[-1, 1]$. And they demand that one can tell from the image which codes it was made with: the *mutual information*
-# $I(c; G(z, c))$ shall be large. It cannot be computed, but bounded from below by anybody who tries to read the codes
-# from images, a network $Q$ (equation 5):
+# $I(c; G(z, c))$ should be large. It cannot be computed, but anybody who tries to read the codes from images, a network
+# $Q$, gives a lower bound (equation 5):
 #
 # $$I(c; G(z, c)) \ge L_I(G, Q) = E[\log Q(c \mid x)] + H(c)$$
 #
 # The game becomes $\min_{G, Q} \max_D V(D, G) - \lambda L_I(G, Q)$ (equation 6). No label is used anywhere. If the ten
-# categories become the ten digits, it is because that is the easiest thing to draw, and to read, ten kinds of.
+# categories become the ten digits, it is because ten kinds of digits are the easiest to draw, and to read.
 
 # %%
 import numpy as np
@@ -37,10 +37,10 @@ sources(infogan.build_trunk, infogan.build_discriminator, infogan.build_recognit
 # ## The information
 #
 # For the category, $Q$ is a softmax, and $\log Q$ its cross-entropy. For the numbers it is a Gaussian: a squared error.
-# $L_I$ is at most $H(c)$, log 10 = 2.30 nats for the category; there, every category could be read.
+# $L_I$ is at most $H(c)$, log 10 = 2.30 nats for the category; at that value, every category can be read.
 #
-# Written as it is, $L_I$ has a loophole: $Q$ sees every pixel exactly, and can read a number from a detail that nobody
-# would notice. So $Q$ reads images through noise here, which the paper does not have: what is to be read must be seen.
+# As it stands, $L_I$ has a loophole: $Q$ sees every pixel exactly, and can read a number from a detail that nobody
+# would notice. So here, unlike in the paper, $Q$ reads images with noise: a code must be visible to be read.
 
 # %%
 sources(infogan.InfoGAN.generate, infogan.InfoGAN.read_from, infogan.InfoGAN.information_loss)

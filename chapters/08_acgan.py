@@ -3,7 +3,7 @@
 #
 # The CGAN of chapter 5 shows its discriminator the label, and hopes that it compares. Odena, Olah and Shlens (2016)
 # turn that round: the discriminator is not shown the label, it has to *say* it. A second output, the **auxiliary
-# classifier**, gives the class of the image, real or not, and both players are paid for it being right:
+# classifier**, gives the class of the image, real or not, and both players are paid when it is right:
 #
 # $$L_S = E[\log P(\text{real} \mid x)] + E[\log P(\text{fake} \mid G(c, z))] \qquad
 # L_C = E[\log P(c \mid x)] + E[\log P(c \mid G(c, z))]$$

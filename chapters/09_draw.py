@@ -11,7 +11,7 @@
 # $$\hat x_t = x - \sigma(c_{t-1}), \quad h^{enc}_t = \text{LSTM}([\text{read}(x, \hat x_t), h^{dec}_{t-1}]), \quad
 # z_t \sim Q(z_t \mid h^{enc}_t), \quad h^{dec}_t = \text{LSTM}(z_t), \quad c_t = c_{t-1} + \text{write}(h^{dec}_t)$$
 #
-# What is minimized (equation 12) is how surprising the image is under the last canvas, plus what the codes say beyond
+# The loss (equation 12) is how surprising the image is under the last canvas, plus the information in the codes beyond
 # plain noise:
 #
 # $$L = -\log D(x \mid c_T) + \sum_t KL\big(Q(z_t \mid h^{enc}_t) \,\|\, N(0, 1)\big)$$
@@ -35,7 +35,7 @@ folder = new_folder("09_draw")
 # ## Where to look: Gaussian filters
 #
 # With attention the encoder does not see the image but a small patch of it, 2×2 numbers, and the decoder writes a patch
-# of 5×5. Where, how large and how blurred the patch is are five numbers that the decoder gives. Each row and column of
+# of 5×5. Five numbers from the decoder determine where the patch is, how large and how blurred. Each row and column of
 # the patch is a Gaussian filter over the image, so that all of it has gradients: one can learn where to look.
 
 # %%
@@ -91,8 +91,8 @@ axes.legend(frameon=False)
 finish(figure, folder / "curves.png")
 
 # %% [markdown]
-# At first the canvas alone learns: the mean of all digits, which takes no code (`kl` is near 0). Then codes begin to
-# pay: each nat that they say saves more than one in the reconstruction.
+# At first only the canvas learns: the mean of all digits, which takes no code (`kl` is near 0). Then codes begin to
+# pay: each nat of code saves more than one in the reconstruction.
 #
 # ## How a digit comes about
 #

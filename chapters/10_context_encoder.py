@@ -7,8 +7,8 @@
 # pictures.
 #
 # * An **encoder** halves the picture with strided convolutions, down to 512 maps of 4x4.
-# * A **channel-wise fully-connected layer** lets each of the 16 places of a map know of the 15 others. Convolutions do
-#   not reach so far: without it, nothing would carry what is at the left edge to the right one.
+# * A **channel-wise fully-connected layer** connects each of the 16 positions of a map with the 15 others. Convolutions
+#   do not reach so far: without it, nothing would carry information from the left edge to the right one.
 # * A **decoder** enlarges the maps to a picture again, in five up-convolutions.
 # * The loss is L2, plus a thousandth of that of a discriminator.
 #
@@ -49,9 +49,9 @@ print(f"{layer.count_params():,} weights in place of {512**2 * 4**4:,}")
 # ## Losses and step
 #
 # The generator makes the whole picture, and three parts of it are treated differently. In the hole, L2 counts once. A
-# few pixels around it are known, and are to be made all the same: there L2 counts ten times, so that the fill fits its
-# surroundings. Farther out nothing counts. The discriminator is shown the hole alone, and none of the context: shown
-# the border, it would look at nothing else.
+# few pixels around it are known, but are generated all the same: there L2 counts ten times, so that the fill fits its
+# surroundings. Farther out nothing counts. The discriminator only gets the hole, without any context: if it saw the
+# border, it would look at nothing else.
 
 # %%
 sources(
@@ -62,7 +62,7 @@ sources(
 )
 gan = context_encoder.ContextEncoder(image_shape=(32, 32, 3), hole=16, width=4, discriminator_width=4, overlap=3)
 weights = gan.weights_in(gan.area.missing(tf.zeros((1, 32, 32, 1), tf.bool)))
-show(weights.numpy() / 10, folder / "weights.png", columns=1, title="what a pixel counts")
+show(weights.numpy() / 10, folder / "weights.png", columns=1, title="the weight of each pixel")
 
 # %% [markdown]
 # ## With and without the adversary
@@ -87,9 +87,9 @@ curves(runs, folder / "curves.png")
 # %% [markdown]
 # ## Near, or sharp?
 #
-# Two numbers for what is in the hole: PSNR says how near it is to the original, and the energy of fine detail how much
-# there is of it, right or wrong. Biharmonic filling continues what surrounds a hole as smoothly as can be, and needs
-# no training.
+# Two numbers for what is in the hole: PSNR measures how near it is to the original, and the energy of fine detail how
+# much detail there is, right or wrong. Biharmonic filling continues the surroundings of a hole as smoothly as possible,
+# and needs no training.
 
 # %%
 mask = np.stack([degrade(center).with_mask(image, [0, i])[1][..., 0] for i, image in enumerate(signed)])

@@ -2,8 +2,8 @@
 # # 11. Pix2pix: one picture becomes another
 #
 # A plan of a house becomes a photograph of it, a photograph becomes a map, an outline a shoe. Each of these had methods
-# of its own; Isola et al. (2016) have one for all of them. It is given pairs, $x$ and what should come of it, $y$, and
-# nothing else about the task.
+# of its own; Isola et al. (2016) have one for all of them. It is given pairs, $x$ and what should become of it, $y$,
+# and knows nothing else about the task.
 #
 # Why not simply minimize the distance to $y$? Because $x$ does not determine $y$. The plan does not show whether the
 # wall behind the windows is red or yellow. A network that pays for each wrong pixel answers with a colour in the
@@ -77,9 +77,9 @@ show(np.concatenate([plans[:10], pictures[:10]]), folder / "pairs.png", title="p
 #
 # ## The discriminator: patches
 #
-# L1 sees to what is where at large. The discriminator only has to see whether details look right, so it judges patches:
-# each number that it puts out sees so many pixels and no more. For images of 256 pixels these are 30×30 numbers, each
-# for 70×70 pixels.
+# L1 takes care of the layout at large. The discriminator only has to see whether details look right, so it judges
+# patches: each of its outputs sees a patch of pixels and no more. For images of 256 pixels these are 30×30 outputs,
+# each for 70×70 pixels.
 
 # %%
 sources(networks.build_unet, networks.build_patchgan)
@@ -114,7 +114,7 @@ curves(runs, folder / "curves.png")
 # ## What they build
 #
 # Plans that neither has seen. From the top: the plans, L1 alone, both losses, the true houses. With L1 alone all houses
-# have the same paint, between the four, and no windows: those are dark or light, and in the middle lies the wall. The
+# have the same paint, between the four, and no windows: those are dark or light, and halfway between lies the wall. The
 # adversary asks for windows and for bright paint. But its patches of 16 pixels are smaller than a house, so it does not
 # see that one wall has several paints. (With `patch=34` it sees all of the house.)
 #
@@ -135,9 +135,9 @@ for name, images in {**made, "true": pictures}.items():
 # %% [markdown]
 # ## Where is the noise?
 #
-# A plan has many houses, so the generator needs noise. Given as a vector it learnt to ignore it, the authors report;
-# they took dropout, and left it on after training. The seed decides which units are dropped. Here it moves the paints
-# about. In the authors' trainings it changed little, and how to have more variety they leave open.
+# A plan has many houses, so the generator needs noise. The authors report that it learnt to ignore a vector of noise,
+# so they used dropout, and left it on after training. The seed decides which units are dropped. Here it moves the
+# paints about. In the authors' trainings it changed little, and they leave open how to get more variety.
 
 # %%
 seeds = [model.translate(tf.constant(plans[:1]), tf.constant(seed)).numpy()[0] for seed in range(10)]

@@ -4,13 +4,14 @@
 # Pix2pix makes pictures of 256 pixels. Wang et al. (2017) want streets of 2048×1024, and change nearly everything but
 # the idea of a pair:
 #
-# * **coarse to fine**: a generator learns the picture at half its size. Then a second one learns what there is between
-#   that and the whole, and at last both learn together.
+# * **coarse to fine**: a generator learns the picture at half its size. Then a second one learns the step from there to
+#   the full size, and at last both learn together.
 # * **three discriminators** judge the picture, its half and its quarter. The last sees the most of the scene at once.
-# * **feature matching**: the discriminators' layers should see in a made picture what they see in the true one. It
-#   takes the place of L1, and asks for no pixel to be the same.
+# * **feature matching**: the discriminators' layers should respond to a generated picture as to the true one. This
+#   replaces L1, and does not ask for any pixel to be the same.
 # * **boundaries**: a map of classes does not say where one car ends and the next begins. A map of objects does.
-# * **features of objects**: an encoder looks at each object in the true picture. What it finds chooses its looks.
+# * **features of objects**: an encoder looks at each object in the true picture. What it finds decides how the object
+#   looks.
 
 # %%
 import numpy as np
@@ -81,7 +82,7 @@ sources(instance_maps.boundaries)
 # %% [markdown]
 # ## Two generators
 #
-# G1 halves what it is given several times, works on the small map in residual blocks, and doubles it again. G2 is like
+# G1 halves its input several times, works on the small map in residual blocks, and doubles it again. G2 is like
 # it, but shallow. In its middle it adds G1's last map.
 
 # %%
@@ -96,7 +97,7 @@ sources(pix2pixhd_networks.build_discriminators, pix2pixhd.matching)
 # %% [markdown]
 # ## Three stages
 #
-# A model with stages has the step of the base class, which counts and calls the method of the stage that is on.
+# A model with stages uses the step of the base class, which counts steps and calls the method of the current stage.
 
 # %%
 sources(
@@ -127,8 +128,8 @@ over_time(runs["with boundaries"], folder / "over_time.png", shown=3)
 curves(runs, folder / "curves.png")
 
 # %% [markdown]
-# Maps that neither has seen. From the top: the classes, what is made without and with boundaries, the true pictures.
-# Coins have dark rims. Where two touch, how bright is what was made there?
+# Maps that neither has seen. From the top: the classes, the pictures without and with boundaries, the true pictures.
+# Coins have dark rims. How bright are the generated pictures where two coins touch?
 
 # %%
 made = {}
@@ -172,4 +173,4 @@ verdicts("12_pix2pixhd")
 
 # %% [markdown]
 # `tfgans translate pix2pixhd-dsb2018 map.png --instances objects.png` makes a picture of your own map. Without a map of
-# objects, what touches is one object.
+# objects, touching pixels are one object.

@@ -32,8 +32,8 @@ folder = new_folder("13_cogan")
 # %% [markdown]
 # ## Two domains
 #
-# Digits, and the edges of digits. One half of the images is left as it is, of the other half there are only edges: no
-# digit is in both sets. That there is a right answer, the edges of the very digit, only serves to measure.
+# Digits, and the edges of digits. One half of the images is left as it is, the other half is reduced to edges: no digit
+# is in both sets. There is a right answer, the edges of the very digit, but it is only used for measuring.
 
 # %%
 recipe = models.recipe("cogan")  # edges
@@ -45,7 +45,7 @@ show(np.concatenate([a, b]), folder / "domains.png", title="digits, and edges of
 # %% [markdown]
 # ## Networks
 #
-# What the shared layers make is computed once; then the two ways part.
+# The output of the shared layers is computed once; then the two ways part.
 
 # %%
 sources(cogan.build_generators, cogan.build_discriminators)
@@ -80,12 +80,12 @@ curves(runs, folder / "curves.png")
 # %% [markdown]
 # ## Do the pairs agree?
 #
-# Of the same noise, from above: digits and edges with shared layers, digits and edges without. Both look at home in
-# their domains, more or less; only with shared layers need the one have to do with the other.
+# From the same noise, from the top: digits and edges with shared layers, digits and edges without. Both look at home in
+# their domains, more or less; only with shared layers do they have to do with each other.
 #
 # The paper counts pixels that agree: we take the edges of the generated digit and compare them with the generated
 # edges, light with light and dark with dark. Most of an image is dark, so even edges of other digits agree in many
-# pixels. That number stands beside it.
+# pixels. That number is printed for comparison.
 
 # %%
 exported = {name: Exported(export_run(run.path, folder / f"{name}-model")) for name, run in runs.items()}
@@ -103,9 +103,9 @@ for name, model in exported.items():
 # %% [markdown]
 # ## Translating by looking for the noise
 #
-# There is no encoder: a CoGAN is not shown an image to change. But of a digit one can look for the noise that makes it,
+# There is no encoder: a CoGAN cannot be shown an image to change. But one can look for the noise that makes a digit,
 # $z^* = \arg\min_z \lVert G_1(z) - x_1 \rVert$, and let the other generator draw that. From the top: digits that no
-# training has seen, what the first generator has nearest to them, and what the second one makes of the same noise. The
+# training has seen, the nearest images of the first generator, and those of the second one for the same noise. The
 # search can find only what the generator is able to draw.
 
 # %%
@@ -119,8 +119,8 @@ print(f"mean squared difference of what was found: {found.distances.mean():.3f}"
 # ## A classifier for images without labels
 #
 # Digits of MNIST have labels here, digits of the post office (USPS) have none. A softmax on the discriminators' shared
-# hidden layer learns the labels of the first. The layers below it learn from both domains, since the game goes on in
-# both. So it may also read the second.
+# hidden layer learns the labels of the first. The layers below it learn from both domains, because the game goes on in
+# both. So it may also work on the second.
 
 # %%
 sources(cogan.CoGAN.discriminator_loss, cogan.CoGAN.classify_b)

@@ -2,11 +2,11 @@
 # # 14. CycleGAN: translation without pairs
 #
 # Pix2pix needs pairs, and most things have none: nobody has a photograph of this very horse as a zebra. Zhu et al.
-# (2017) need two piles of pictures. One generator makes zebras of horses, another horses of zebras, and a discriminator
-# on each side says whether what was made looks like the pile.
+# (2017) need two piles of pictures. One generator turns horses into zebras, another zebras into horses, and a
+# discriminator on each side judges whether the result looks like the pile.
 #
 # That alone says nothing about *which* zebra a horse should become. A generator could draw the same zebra every time.
-# So what is translated there and back must be what it was:
+# So a picture that is translated there and back must be itself again:
 #
 # $$\min_{G, F} \max_{D_X, D_Y}\; L_{GAN}(G, D_Y) + L_{GAN}(F, D_X)
 # + 10\, \big( E\, |F(G(x)) - x| + E\, |G(F(y)) - y| \big)$$
@@ -28,8 +28,8 @@ folder = new_folder("14_cyclegan")
 # ## A meadow with known answers
 #
 # Brown beasts in one folder, striped ones in another, on meadows that differ from picture to picture. No picture has a
-# partner. Only for the test are there both: the same beast in the same place, brown and striped, so that what a model
-# makes can be compared with what it should have made.
+# partner. Only the test has both: the same beast in the same place, brown and striped, so that translations can be
+# compared with the right answer.
 
 # %%
 SIDE = 16 if SMOKE else 32
@@ -83,7 +83,7 @@ sources(networks.build_residual, networks.residual_block)
 # %% [markdown]
 # ## Losses
 #
-# Least squares, as in LSGAN. The last term asks a generator to leave alone what is already of its kind; the paper has
+# Least squares, as in LSGAN. The last term asks a generator to leave alone what is already of its kind; the paper uses
 # it where colours should stay.
 
 # %%
@@ -92,8 +92,8 @@ sources(cyclegan.CycleGAN.generator_loss, cyclegan.CycleGAN.discriminator_loss, 
 # %% [markdown]
 # ## A pool of earlier pictures
 #
-# Two players that look at each other's newest move alone may go round in circles. The discriminators are shown
-# pictures from a pool of fifty, of this step and of earlier ones.
+# Two players that only look at each other's newest move may go round in circles. So the discriminators get pictures
+# from a pool of fifty, of this step and of earlier ones.
 
 # %%
 sources(layers.ImagePool.exchange)

@@ -3,8 +3,8 @@
 #
 # In natural-language translation there is *dual learning*: an English sentence goes to French and back, and how much of
 # it returns teaches both translators, without a parallel text. Yi et al. (2017) took that to pictures in the same
-# months as CycleGAN and DiscoGAN. Their two generators are U-Nets, and what looks at their pictures are the critics of
-# the WGAN, whose weights are clipped:
+# months as CycleGAN and DiscoGAN. Their two generators are U-Nets, and their discriminators are the critics of the
+# WGAN, whose weights are clipped:
 #
 # $$l^g(u, v) = \lambda_U\, |u - G_B(G_A(u))| + \lambda_V\, |v - G_A(G_B(v))| - D_A(G_A(u)) - D_B(G_B(v))$$
 
@@ -69,8 +69,8 @@ show(np.concatenate([day[:10], night[:10]]), folder / "pairs.png", title="test p
 # %% [markdown]
 # ## Generators with skip connections
 #
-# A U-Net hands the map of each size across, so that edges stay where they are. For translations where both sides are
-# aligned that is what one wants. For those that change shapes it is a burden.
+# A U-Net hands the map of each size across, so that edges stay where they are. That helps translations whose two sides
+# are aligned. For those that change shapes it is a burden.
 
 # %%
 sources(networks.build_unet)
@@ -79,7 +79,7 @@ sources(networks.build_unet)
 # ## Critics, losses and algorithm 1
 #
 # The critics are updated several times for each update of the generators, each time on a fresh batch, and their weights
-# are clipped after each. Their estimates say how far both piles of made pictures are from the real ones.
+# are clipped after each. They estimate how far both piles of generated pictures are from the real ones.
 
 # %%
 sources(dualgan.DualGAN.critic_loss, dualgan.DualGAN.generator_loss, dualgan.DualGAN.clip_weights)
@@ -101,7 +101,7 @@ curves({"DualGAN": run}, folder / "curves.png")
 # %% [markdown]
 # ## Night falls
 #
-# From the top: streets by day, what the model makes of them, and the same streets by night, which it has not seen. Then
+# From the top: streets by day, their translations, and the same streets by night, which the model has not seen. Then
 # the other way round.
 
 # %%
@@ -112,7 +112,7 @@ for given, translate, back, wanted, name in (
 ):
     made = translate(tf.constant(given)).numpy()
     rows = np.concatenate([given[:10], made[:10], wanted[:10]])
-    show(rows, folder / f"{name.replace(' ', '_')}.png", title=f"{name}: given, made, true")
+    show(rows, folder / f"{name.replace(' ', '_')}.png", title=f"{name}: given, translated, true")
     again = np.abs(back(tf.constant(made)).numpy() - given).mean()
     near, still = np.abs(made - wanted).mean(), np.abs(given - wanted).mean()
     print(f"{name}: L1 to the partner {near:.3f} (left as it is: {still:.3f}), there and back {again:.3f}")

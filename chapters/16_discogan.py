@@ -3,8 +3,8 @@
 #
 # A GAN that translates can cheat. Let all men become the same woman: if she looks real, the discriminator has nothing
 # to say. Kim et al. (2017) ask what keeps a translation from that. Two generators are trained at once, each with a
-# discriminator of what it makes, and what goes there and back must return. Two points that became the same point could
-# not both return, and a point that nothing becomes could not return either. So the relation is one to one.
+# discriminator of its output, and a point that goes there and back must return. Two points that became the same point
+# could not both return, and a point that nothing becomes could not return either. So the relation is one to one.
 #
 # CycleGAN and DualGAN had the same idea in the same months. What this paper adds is an experiment that shows what the
 # second way back is for:
@@ -44,8 +44,8 @@ finish(figure, folder / "points.png")
 # %% [markdown]
 # ## Losses and step
 #
-# For images the authors' code adds two things that the paper does not dwell on. Feature matching asks that the mean
-# features of made images in the discriminator are those of real ones. And at first the reconstruction hardly counts, so
+# For images the authors' code adds two things that the paper does not dwell on. Feature matching compares the
+# discriminator's mean features of generated and of real images. And at first the reconstruction hardly counts, so
 # that the generators may find out what the other side looks like before they promise to come back.
 
 # %%
@@ -76,7 +76,7 @@ runs = {
 over_time(runs["both"], folder / "over_time.png", shown=3)
 
 # %% [markdown]
-# In each picture above: a, a as b, and a back again; below, b, b as a, and b back again. Colours say where a point
+# In each picture above: a, a as b, and a back again; below, b, b as a, and b back again. Colours show where a point
 # began.
 #
 # ## What becomes of a
@@ -94,12 +94,12 @@ for axes, (kind, name) in zip(row, kinds.items(), strict=True):
     made = model.a_to_b(tf.constant((given.images + 1) / 2)).numpy()
     plane = target.coordinates(made)
     found = mode_coverage(plane, target.means, target.sigma)
-    told = source_identified(found.nearest, given.labels)
+    identified = source_identified(found.nearest, given.labels)
     axes.scatter(*real.T, s=2, color="lightgray")
     axes.scatter(*plane.T, s=2, c=given.labels, cmap="tab10")
     axes.set(aspect="equal", title=f"{name}\n{found.modes} modes, {100 * found.high_quality:.0f}% within 3 sigma")
     back = np.abs(model.b_to_a(tf.constant(made)).numpy() - (given.images + 1) / 2).mean()
-    print(f"{name:20} the source can be told of {100 * told:.0f}% of the points; L1 there and back {back:.4f}")
+    print(f"{name:20} the source of {100 * identified:.0f}% of the points is identified; L1 there and back {back:.4f}")
 finish(figure, folder / "a_as_b.png")
 
 # %% [markdown]

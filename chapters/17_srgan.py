@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 17. SRGAN: detail that was never there
 #
-# A photograph is shrunk to a quarter of its sides: of 16 pixels one is left. Which 16 were they? Many images shrink to
+# A photograph is shrunk to a quarter of its sides: one of 16 pixels is left. Which 16 were they? Many images shrink to
 # the same small one. A network trained on squared errors answers with their **mean**: of all hairs that might have
 # been there, a grey patch. That is the best answer by PSNR and looks like fog. Ledig et al. (2016) want *one* of the
 # possible images instead, and a discriminator says whether it could be a photograph:
@@ -10,8 +10,8 @@
 # \underbrace{(-\log D(G(x_{small})))}_{\text{does it look like a photograph}}$$
 #
 # The content loss compares images in the features of a network that was trained to recognize things (the paper: VGG19;
-# here SqueezeNet, whose weights could be had). There a patch of fog and a patch of hair lie far apart, but two patches
-# of hair near each other, even if no hair is in the same place.
+# here SqueezeNet, whose weights were available). There a patch of fog and a patch of hair lie far apart, but two
+# patches of hair near each other, even if no hair is in the same place.
 
 # %%
 import matplotlib.pyplot as plt
@@ -108,9 +108,9 @@ finish(figure, folder / "spectra.png")
 # %% [markdown]
 # ## Small writing
 #
-# Hair may be any hair, but a letter is right or wrong. Random capitals, shrunk and restored, and a reader who knows all
-# thirty of them and where each one stands. These small networks spoil letters that the blur leaves legible;
-# what the full training does with them stands at the end.
+# Hair may be any hair, but a letter is right or wrong. Random capitals are shrunk, restored and read by an ideal reader
+# who knows all thirty of them and where each one stands. These small networks spoil letters that the blur leaves
+# legible; the results of the full training are at the end.
 
 # %%
 pages = {}

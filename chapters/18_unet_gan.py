@@ -1,17 +1,17 @@
 # %% [markdown]
 # # 18. One small U-Net GAN for two tasks
 #
-# Most of what restores images is large and made for one task. A report, *A Generative Adversarial Network Model For
-# Different Image generation Tasks*, asks how far a small GAN gets with several of them, unchanged: 4 million
+# Most networks that restore images are large and made for one task. A report, *A Generative Adversarial Network Model
+# For Different Image generation Tasks*, asks how far a small GAN gets with several of them, unchanged: 4 million
 # parameters, 8,000 photographs. It colourizes gray images and repairs images with a hole.
 #
-# * The generator is a **U-Net**: convolutions down, transposed convolutions up, and what the way down saw at each size
-#   is handed across to the way up.
+# * The generator is a **U-Net**: convolutions down, transposed convolutions up, and the maps of the way down are handed
+#   across to the way up at each size.
 # * To stay small it works on **parts**: the image is cut into tiles, each is encoded together with a shrunken whole (or
 #   it would not know that the blue above is sky), decoded, and a last learned layer joins them.
-# * The discriminator sees what was given and what was made, and says real or not, a single number.
+# * The discriminator sees input and output, and gives a single number, real or not.
 # * The loss is adversarial, plus $\lambda$ times the L1 distance to the original; $\lambda$ falls in the course of
-#   training. Before it, the generator is **pre-trained** with L1 alone.
+#   training. Before that, the generator is **pre-trained** with L1 alone.
 #
 # Why a GAN at all? A gray car may have been red or blue. L1 is smallest for the median of what is likely, and that is
 # grayish: it pays for being careful. A discriminator does not let gray cars pass.
@@ -38,7 +38,7 @@ show(
 # %% [markdown]
 # ## Parts
 #
-# The layer that cuts and the layer that puts together have no weights; they only move pixels.
+# The layer that cuts and the layer that joins have no weights; they only move pixels.
 
 # %%
 sources(unet_gan.UNet, unet_gan.build_discriminator)
@@ -46,10 +46,10 @@ sources(unet_gan.UNet, unet_gan.build_discriminator)
 # %% [markdown]
 # ## Losses and step
 #
-# Colours live in Lab: the lightness L is what is given, a and b are what is made. In the beginning the discriminator
-# gets several updates for each of the generator. Pixels of a hole count 16 times in the L1 loss: its gradient is as
-# large for a pixel that is nearly right as for one that is all wrong, and the many that are only to be copied would
-# drown the few that are missing.
+# Colours live in Lab: the lightness L is the input, a and b are the output. In the beginning the discriminator gets
+# several updates for each of the generator. Pixels of a hole count 16 times in the L1 loss: its gradient is as large
+# for a pixel that is nearly right as for one that is all wrong, and the many that only need copying would drown the few
+# that are missing.
 
 # %%
 sources(

@@ -5,17 +5,17 @@
 # Adversarial Network based on Resnet for Conditional Image Restoration*, restores images from that little, with two
 # ideas:
 #
-# * **A classifier inside the discriminator.** From one trunk it says whether an image is real and what it shows, and
-#   the generator is paid for restored images that are read as what they were (equations 4 to 8).
+# * **A classifier inside the discriminator.** From one trunk it predicts whether an image is real and what it shows,
+#   and the generator is paid for restored images that are classified correctly (equations 4 to 8).
 # * **A way past the layers.** The coarse image is the generator's input *and* is handed on to each scale, where it is
-#   joined to what the layers made of it: by concatenation, "to prevent the overwhelm of each other by the adding
+#   joined to the output of the layers: by concatenation, "to prevent the overwhelm of each other by the adding
 #   operation" of a ResNet.
 #
 # It compares itself with four other GANs on four data sets (its table 1) and wins everywhere.
 #
 # A restored image is a *guess*. Nothing that pooling has thrown away comes back; the generator adds what images of this
-# kind usually have. So how well can it be read at best? As well as the 16 numbers themselves, by a reader who has
-# learnt to read those. That is the line to hold a restoration against, and it is what the report leaves out.
+# kind usually have. So how well can it be classified at best? As well as the 16 numbers themselves, by a classifier
+# that was trained on those. That is the line to hold a restoration against, and the report leaves it out.
 
 # %%
 import numpy as np
@@ -36,11 +36,11 @@ pairs = np.stack([enlarged(small[:10], 7), test_set.images[:10]]).reshape(20, 28
 show(pairs, folder / "coarse.png", title="16 numbers, enlarged; the digit")
 
 # %% [markdown]
-# What do the 16 numbers say? A small network that learns to read them:
+# How much is in the 16 numbers? A small network learns to read them:
 
 # %%
 line = coarse_accuracy(coarse(train_set.images, "pool:7"), train_set.labels, small, test_set.labels)
-print(f"{100 * line:.1f}% of coarse digits are read right, after learning on {len(train_set):,} of them")
+print(f"{100 * line:.1f}% of coarse digits are classified correctly, after training on {len(train_set):,} of them")
 
 # %% [markdown]
 # ## The networks
@@ -51,16 +51,16 @@ sources(resgan.unit, resgan.block, resgan.build_generator, resgan.build_discrimi
 # %% [markdown]
 # ## The losses
 #
-# The classifier learns from real images alone. Were it to learn from restored ones too, it would learn to read them
+# The classifier is trained on real images only. If it were trained on restored ones too, it would learn to read them
 # however they look.
 
 # %%
 sources(resgan.ResGAN.discriminator_loss, resgan.ResGAN.generator_loss, resgan.ResGAN.train_step)
 
 # %% [markdown]
-# The four it is compared with are in one file, as they differ from each other by little: dense or convolutional,
-# clipped weights or not, the coarse image beside the fine one in the discriminator or not. None has a way past its
-# layers; on digits and photographs the convolutional ones are smaller than ResGAN.
+# The four that it is compared with are in one file, because they differ only a little: dense or convolutional, clipped
+# weights or not, the coarse image beside the fine one in the discriminator or not. None has a way past its layers; on
+# digits and photographs the convolutional ones are smaller than ResGAN.
 
 # %%
 sources(coarse_gan.build_dense_generator, coarse_gan.build_generator, coarse_gan.CoarseGAN.train_step)
@@ -100,14 +100,14 @@ show(np.concatenate(rows).astype(np.float32) / 255, folder / "restored.png", tit
 
 # %% [markdown]
 # A guess can be a good digit and the wrong one. The accuracy in the report's table is that of the classifier that was
-# trained *with* the generator; the judge that we ask never saw a restored digit.
+# trained *with* the generator; our judge never saw a restored digit.
 
 # %%
 judge = load_features("judge:mnist")
 for name, images in {"originals": test_set.images, "enlarged": enlarged(small, 7), **made}.items():
     right = judge.logits(images).argmax(axis=1) == test_set.labels
     print(f"the judge reads {100 * right.mean():5.1f}% of {name}")
-print(f"a reader of coarse digits     {100 * line:5.1f}%")
+print(f"a classifier of coarse digits {100 * line:5.1f}%")
 
 # %% [markdown]
 # ## The full trainings

@@ -101,7 +101,7 @@ for k in (0, 1, 5, 10):
 
 # %% [markdown]
 # How many of the 1,000 modes 25,600 samples cover, beside table 1 of the paper (with a discriminator of a quarter of
-# the generator's size). The judge reads something into samples that are no digits, too, so look at them as well.
+# the generator's size). The judge also finds digits in samples that show none, so look at them as well.
 
 # %%
 paper = {0: 30.6, 1: 65.4, 5: 236.4, 10: 327.2}

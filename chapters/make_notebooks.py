@@ -1,6 +1,6 @@
 """Write notebooks/NN_name.ipynb from every NN_name.py, with a Colab badge and an installing cell before it.
 
-`--check` writes nothing and exits with 1 where a notebook is out of step. Notebooks are never edited themselves.
+`--check` writes nothing and exits with 1 if a notebook is out of step. Do not edit notebooks by hand.
 """
 
 import argparse
@@ -48,7 +48,7 @@ def notebook(chapter: Path) -> str:
 
 
 def out_of_step(folder: Path = HERE) -> list[Path]:
-    """Notebooks that differ from their chapter, are absent, or have no chapter any more."""
+    """Notebooks that differ from their chapter, are absent, or have lost their chapter."""
     wanted = {folder / "notebooks" / f"{chapter.stem}.ipynb": notebook(chapter) for chapter in chapters(folder)}
     wrong = [path for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     return wrong + sorted(set((folder / "notebooks").glob("*.ipynb")) - set(wanted))
@@ -56,7 +56,7 @@ def out_of_step(folder: Path = HERE) -> list[Path]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 where one is out of step")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a notebook is out of step")
     if parser.parse_args().check:
         wrong = out_of_step()
         for path in wrong:
