@@ -310,7 +310,7 @@ def test_the_light_pixels_of_a_mask_are_the_hole(
     assert "dark.png marks no hole" in caplog.text and Path("filled/a.png").read_bytes() == Path("a.png").read_bytes()
     Image.fromarray(0 * marked + 255).save("all.png")
     assert call(["fill", filler, "a.png", "--mask", "all.png", "--force"], monkeypatch) == 2
-    assert "a.png: is one hole" in capsys.readouterr().err
+    assert "a.png: is nothing but a hole" in capsys.readouterr().err
     assert call(["fill", filler, "a.png", "--mask", "text.jpg", "--force"], monkeypatch) == 2
     assert "text.jpg: is not a picture" in capsys.readouterr().err
 
@@ -458,7 +458,7 @@ def test_bad_files_are_reported_and_the_others_done(
     assert report[0] == "tfgans: 4 pictures were not restored:" and len(report) == 5
     for line, (name, why) in zip(
         report[1:],
-        [("folder", "holds no"), ("cut.png", ""), ("text.jpg", "is not a picture"), ("nowhere.png", "no such file")],
+        [("folder", "contains no"), ("cut.png", ""), ("text.jpg", "is not a picture"), ("nowhere.png", "no such file")],
         strict=True,
     ):
         assert line.startswith(f"  {name}: ") and why in line
