@@ -171,7 +171,9 @@ def test_from_dict_misses_what_has_no_default() -> None:
         Recipe.from_dict({name: value for name, value in BASE.items() if name != "batch_size"})
 
 
-@pytest.mark.parametrize("text, says", [("a: [", "cannot be read"), ("", "contains no recipe"), ("a: 3", "recipe 'a': ")])
+@pytest.mark.parametrize(
+    "text, says", [("a: [", "cannot be read"), ("", "contains no recipe"), ("a: 3", "recipe 'a': ")]
+)
 def test_files_that_hold_no_recipe(tmp_path: Path, text: str, says: str) -> None:
     (tmp_path / "gan.yaml").write_text(text)
     with pytest.raises(UserError, match=says) as error:
