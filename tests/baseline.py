@@ -44,7 +44,8 @@ def images(name: str) -> np.ndarray:
         made = model.sample(tf.constant(codes), tf.constant(3))
     else:
         made = model.sample(tf.constant(4), tf.constant(3))
-    return (np.clip(made.numpy(), 0, 1) * 255 + 0.5).astype(np.uint8)
+    parts = made.values() if isinstance(made, dict) else [made]  # of pairs all a, then all b
+    return (np.clip(np.concatenate([part.numpy() for part in parts]), 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
 if __name__ == "__main__":

@@ -53,6 +53,7 @@ def use(card: cards.Card) -> tuple[str, str]:
     if "sample" in card.endpoints:
         inputs = card.endpoints["sample"]
         made = "points" if card.image_shape[:2] == [1, 1] else "images"
+        made = "pairs of images" if card.task == "joint_generation" else made
         given = " of given labels" if "labels" in inputs else " from given codes" if "codes" in inputs else ""
         return f"generates {made}{given}", "generate"
     if "fill" in card.endpoints or step in ("mask", "freeform"):
