@@ -21,7 +21,19 @@ app = typer.Typer(
 )
 app.add_typer(judge.app, name="judge")
 
+
+def _use_cache(folder: Path | None) -> Path | None:
+    """Make a folder the cache of this process."""
+    if folder is not None:
+        os.environ["TFGANS_CACHE"] = str(folder.absolute())
+    return folder
+
+
 DataDir = Annotated[str | None, typer.Option(help="folder of TensorFlow Datasets (default: TFDS_DATA_DIR)")]
+Cache = Annotated[
+    Path | None,
+    typer.Option(callback=_use_cache, help="folder for decoded images that do not fit into memory (or TFGANS_CACHE)"),
+]
 Model = Annotated[str, typer.Argument(help="a SavedModel: a folder, or a name from 'tfgans list'")]
 Images = Annotated[list[Path], typer.Argument(help="pictures, or folders of them", metavar="IMAGE...")]
 Output = Annotated[
@@ -166,6 +178,7 @@ def train(
         int | None, typer.Option(help="steps between checkpoints (default: a twentieth of the run)")
     ] = None,
     data_dir: DataDir = None,
+    cache: Cache = None,
     download: Annotated[bool, typer.Option("--download", help="let TensorFlow Datasets download missing data")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only print parameters, FLOPs and time")] = False,
 ) -> None:
@@ -195,7 +208,9 @@ def train(
 
 
 @app.command()
-def resume(run: Annotated[Path, typer.Argument(help="a run folder")], data_dir: DataDir = None) -> None:
+def resume(
+    run: Annotated[Path, typer.Argument(help="a run folder")], data_dir: DataDir = None, cache: Cache = None
+) -> None:
     """Resume an interrupted run from its last checkpoint."""
     from tfgans.training.train import resume as go_on
 

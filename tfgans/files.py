@@ -18,6 +18,17 @@ from tfgans.errors import UserError
 ROOT = Path(__file__).resolve().parent.parent  # of the checkout; its saved_models/ come after the working folder's
 
 
+def cache_folder() -> Path | None:
+    """The cache folder: TFGANS_CACHE, or tfgans below XDG_CACHE_HOME or ~/.cache; None without a home."""
+    own, shared = os.environ.get("TFGANS_CACHE"), os.environ.get("XDG_CACHE_HOME")
+    if own or shared:
+        return Path(own) if own else Path(shared or "") / "tfgans"
+    try:
+        return Path.home() / ".cache" / "tfgans"
+    except RuntimeError:
+        return None
+
+
 @contextmanager
 def whole(path: str | Path) -> Iterator[Path]:
     """A temporary path in the same folder with the same suffix; renamed to `path` when the block succeeds."""

@@ -12,7 +12,6 @@ import tensorflow as tf
 from PIL import Image
 
 from tfgans.data import ImageSet, batches, load
-from tfgans.data import image_set as source_module
 from tfgans.data.formats import kind_of
 from tfgans.data.image_set import pack
 from tfgans.data.load import absolute
@@ -339,15 +338,6 @@ def test_the_places_of_several_folders_are_absolute(tmp_path, monkeypatch):
     assert absolute("folder:a,b") == f"folder:{tmp_path}/a,b"
 
 
-def test_memory_is_limited(tmp_path, monkeypatch):
-    for i in range(4):
-        quarters().save(tmp_path / f"{i}.png")
-    monkeypatch.setattr(source_module, "MAX_BYTES", 3 * 16 * 16 * 3)
-    with pytest.raises(UserError, match="memory"):
-        load(f"folder:{tmp_path}", "all")
-    assert len(load(f"folder:{tmp_path}", "all", limit=3)) == 3
-
-
 # --- folders: classes and splits --------------------------------------------------------------------------------------
 
 
@@ -499,9 +489,6 @@ def test_tfds(tiny_tfds, monkeypatch):
     assert len(load("mnist", "test")) == 5
     with pytest.raises(UserError, match="has no split 'val'; it has"):
         load("mnist", "val")
-    monkeypatch.setattr(source_module, "MAX_BYTES", 28 * 28 * 29)
-    with pytest.raises(UserError, match="memory"):
-        load("mnist")
 
 
 def test_tfds_absent_and_unknown(tmp_path):

@@ -15,10 +15,11 @@ import tensorflow as tf
 
 from tfgans import data, models
 from tfgans.errors import UserError
+from tfgans.files import cache_folder
 from tfgans.recipe import Recipe
 from tfgans.training import autotune, budget, environment, profile
 from tfgans.training.autotune import candidates, choose_mode
-from tfgans.training.environment import cache_folder, duration, has_bfloat16, machine
+from tfgans.training.environment import duration, has_bfloat16, machine
 from tfgans.training.profile import count_flops, guessed_flops, step_flops
 from tfgans.training.setup import build
 from tfgans.training.train import resume, train

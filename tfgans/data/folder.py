@@ -15,8 +15,9 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
+from tfgans.data import store
 from tfgans.data.formats import is_picture, open_image, stem_of, unread
-from tfgans.data.image_set import ImageSet, check_size, fit, pack, spread, to_8_bits
+from tfgans.data.image_set import ImageSet, fit, pack, spread, to_8_bits
 from tfgans.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -47,14 +48,14 @@ def load_folders(name: str, split: str, limit: int | None, **options: Any) -> Im
     if len(places) == 1:
         return load_folder(name, split, limit=limit, **options)
     sets = [load_folder(place, split, limit=None, **options) for place in places]
-    check_size(name, sum(each.pixels.nbytes for each in sets))
+    pixels, shapes = pack(name, (each.image(i) for each in sets for i in range(len(each))))
     short = [Path(place).name for place in places]
     prefixes = short if len(set(short)) == len(short) else places  # distinguishes files of the same name
     pairs = list(zip(prefixes, sets, strict=True))
     source = ImageSet(
         name,
-        np.concatenate([each.pixels for each in sets]),
-        np.concatenate([each.shapes for each in sets]),
+        pixels,
+        shapes,
         skipped=tuple((f"{prefix}/{file}", why) for prefix, each in pairs for file, why in each.skipped),
         names=tuple(f"{prefix}/{own}" for prefix, each in pairs for own in each.names),
         stamps=tuple((f"{prefix}/{file}", size, own) for prefix, each in pairs for file, size, own in each.stamps),
@@ -114,6 +115,7 @@ def load_folder(
         split,
         least(split, limit, minimum),
         left_out=left_out,
+        how=f"{image_shape} {keep_size} {shrink_jpeg}",
     )
     return labelled(source, root, everything)
 
@@ -134,11 +136,13 @@ def read_files(
     dtype: np.typing.DTypeLike = np.uint8,
     quiet: bool = False,
     left_out: Sequence[tuple[str, str]] = (),
+    how: str = "",
 ) -> ImageSet:
     """The results of `read` for files below `root`; a string is the reason for skipping a file.
 
-    Skipped files, and those in `left_out`, are named in one warning, unless `quiet`. Raises UserError if fewer than
-    `minimum` remain.
+    `how` names what `read` does. With it, files that are too many for memory are decoded once (`store.keep`). Skipped
+    files, and those in `left_out`, are named in one warning, unless `quiet`. Raises UserError if fewer than `minimum`
+    remain.
     """
     good: list[int] = []
     skipped: list[tuple[str, str]] = list(left_out)
@@ -164,7 +168,15 @@ def read_files(
                         yield image
             bar.close()
 
-    pixels, shapes = pack(name, images(), dtype)
+    key = store.key_of(root, (file[0] / file[1] for file in files), how) if how else ""
+    if kept := store.find(key) if key else None:
+        pixels, shapes, facts = kept
+        good, stamps = facts["good"], [tuple(each) for each in facts["stamps"]]
+        skipped += [tuple(each) for each in facts["skipped"]]
+    else:
+        pixels, shapes = pack(name, images(), dtype)
+        if key and isinstance(pixels, np.memmap):
+            store.keep(key, pixels, shapes, {"good": good, "stamps": stamps, "skipped": skipped[len(left_out) :]})
     example = {reason: file for file, reason in reversed(skipped)}
     counts = Counter(reason for _, reason in skipped)
     why = "; ".join(f"{count} {reason} (such as {example[reason]})" for reason, count in counts.items())

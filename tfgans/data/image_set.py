@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from tfgans.data.store import Pixels
 from tfgans.errors import UserError
 
 if TYPE_CHECKING:
     from tfgans.data.palettes import Palette
 
-MAX_BYTES = 4 << 30  # limit for decoded images in memory, checked before or while reading
+MAX_BYTES = 4 << 30  # limit for images that are computed as a whole
 MODES = {1: "L", 3: "RGB"}
 
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """Images in memory, in a fixed order, possibly of different sizes; or points (`tfgans.data.points`), or maps.
+    """Decoded images, in a fixed order, possibly of different sizes; or points (`tfgans.data.points`), or maps.
 
     | encoding | what `pixels` holds |
     |---|---|
@@ -31,7 +32,7 @@ class ImageSet:
     """
 
     name: str
-    pixels: np.ndarray  # flat: the images one after another
+    pixels: np.ndarray  # flat: the images one after another; a np.memmap if they are too many for memory
     shapes: np.ndarray  # int64 (n, 3): h, w, c
     labels: np.ndarray | None = None  # int32 (n,), or (n, k) of 0 and 1: k attributes
     class_names: tuple[str, ...] = ()  # or the attributes'
@@ -92,13 +93,12 @@ class ImageSet:
 def pack(
     name: str, images: Iterable[np.ndarray], dtype: np.typing.DTypeLike = np.uint8
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Images, `dtype` (h, w, c) each, as (pixels, shapes) of an `ImageSet`. Raises UserError beyond MAX_BYTES."""
-    pixels, shapes = bytearray(), []  # a bytearray grows in place, which avoids a second copy
+    """Images, `dtype` (h, w, c) each, as (pixels, shapes) of an `ImageSet`, in memory or in a file (`store.Pixels`)."""
+    pixels, shapes = Pixels(name), []
     for image in images:
-        check_size(name, len(pixels) + image.nbytes)
-        pixels += np.ascontiguousarray(image, dtype).data.cast("B")
+        pixels.add(np.asarray(image, dtype))
         shapes.append(image.shape)
-    return np.frombuffer(pixels, dtype), np.array(shapes, np.int64).reshape(-1, 3)
+    return pixels.array(dtype), np.array(shapes, np.int64).reshape(-1, 3)
 
 
 def check_size(name: str, size: int) -> None:

@@ -32,7 +32,7 @@ def load(
     minimum: int | None = None,
     shrink_jpeg: float = 1.0,
 ) -> ImageSet:
-    """Read the images of a source into memory.
+    """Read the images of a source into memory, or into a file of the cache folder if they are too many (`data.store`).
 
     `name` is a TensorFlow Datasets name such as "cifar10" (its data in `data_dir`, $TFDS_DATA_DIR or TFDS's default
     place), "mnist5k", "photos", "stacked_mnist" (three digits of mnist), "gaussians8" or "gaussians25" (points) or
@@ -42,7 +42,7 @@ def load(
     images in a folder (None: 16 for "train", else 1). With `shrink_jpeg`, a folder's JPEG files are shrunk first, which
     hides compression artefacts; no side becomes smaller than in `image_shape`.
 
-    Raises UserError if the source is absent, unknown, unusable or too large for memory.
+    Raises UserError if the source is absent, unknown or unusable, or too large for memory and the cache folder.
     """
     if name in MIXTURES:
         check_options(None, limit)
@@ -164,10 +164,6 @@ def _tfds(
         raise UserError(f"'{name}' has no split '{split}'; it has {', '.join(builder.info.splits)}") from error
     n = min(n, limit or n)
     uniform = None not in feature.shape
-    if image_shape and not keep_size:
-        check_size(name, n * int(np.prod(image_shape)))
-    elif uniform:
-        check_size(name, n * int(np.prod(feature.shape)))  # otherwise `pack` counts on the way
 
     label = features.get("label")
     labelled = label is not None and label.shape == () and np.issubdtype(label.np_dtype, np.integer)

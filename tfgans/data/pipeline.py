@@ -74,7 +74,9 @@ class _Reader:
         self.n, self.encoding = len(source), source.encoding
         self.whole = source.uniform and tuple(source.shapes[0]) == shape
         with tf.device("CPU:0"):  # captured as tensors, because a graph is limited to 2 GB
-            self.pixels = tf.constant(source.images if self.whole else source.pixels)
+            self.on_disk = isinstance(source.pixels, np.memmap)
+            pixels = source.images if self.whole else source.pixels
+            self.pixels = pixels if self.on_disk else tf.constant(pixels)
             self.offsets, self.shapes = tf.constant(source.offsets), tf.constant(source.shapes)
             self.labels = None if source.labels is None else tf.constant(source.labels, tf.int32)
 
@@ -92,12 +94,26 @@ class _Reader:
             corner = room // 2
         line = size[1] * size[2]
         first = self.offsets[index] + corner[0] * line
-        lines = tf.reshape(tf.slice(self.pixels, [first], [shape[0] * line]), (shape[0], -1, shape[2]))
+        if self.on_disk:
+            taken = self.from_disk(lambda first, length: self.pixels[first : first + length], first, shape[0] * line)
+        else:
+            taken = tf.slice(self.pixels, [first], [shape[0] * line])
+        lines = tf.reshape(taken, (shape[0], -1, shape[2]))
         return tf.slice(lines, tf.stack([0, corner[1], 0]), shape)  # only these lines of the image were copied
+
+    def from_disk(self, take: Callable[..., np.ndarray], *where: tf.Tensor) -> tf.Tensor:
+        """A part of `pixels`, copied from the file when a batch needs it."""
+        return tf.numpy_function(lambda *at: np.array(take(*at)), where, self.pixels.dtype, stateful=False)
 
     def read(self, position: tf.Tensor, index: tf.Tensor) -> Example:
         """The example at a position (), or the examples at positions (m,)."""
-        image = tf.gather(self.pixels, index) if self.whole else self.cut(position, index)
+        if not self.whole:
+            image = self.cut(position, index)
+        elif self.on_disk:
+            image = self.from_disk(lambda index: self.pixels[index], index)
+            image.set_shape((*index.shape, *self.shape))
+        else:
+            image = tf.gather(self.pixels, index)
         if self.flip:
             mirrored = self.bits(FLIP, position) % 2 == 1
             image = tf.where(mirrored[..., None, None, None], image[..., ::-1, :], image)

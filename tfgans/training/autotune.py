@@ -15,9 +15,9 @@ import keras
 import tensorflow as tf
 
 from tfgans import data, models
-from tfgans.files import plain, write_json
+from tfgans.files import cache_folder, plain, write_json
 from tfgans.recipe import Recipe
-from tfgans.training.environment import cache_folder, has_bfloat16, machine, usable_precision
+from tfgans.training.environment import has_bfloat16, machine, usable_precision
 from tfgans.training.profile import guessed_flops, mode_name, timeable, timed
 from tfgans.training.setup import batches, build, network_of
 

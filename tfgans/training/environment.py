@@ -59,17 +59,6 @@ def usable_precision(precision: str) -> str:
     return "float32" if slow else precision
 
 
-def cache_folder() -> Path | None:
-    """The cache folder: TFGANS_CACHE, or tfgans below XDG_CACHE_HOME or ~/.cache; None without a home."""
-    own, shared = os.environ.get("TFGANS_CACHE"), os.environ.get("XDG_CACHE_HOME")
-    if own or shared:
-        return Path(own) if own else Path(shared or "") / "tfgans"
-    try:
-        return Path.home() / ".cache" / "tfgans"
-    except RuntimeError:
-        return None
-
-
 def commit() -> str | None:
     """The commit of the checkout that this package runs from, with "+" if files differ from it."""
     root = Path(tfgans.__file__).parent.parent
