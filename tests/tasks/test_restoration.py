@@ -366,7 +366,7 @@ def test_what_a_judge_reads_has_one_line(tmp_path: Path, monkeypatch: pytest.Mon
     cards.write_card(tmp_path / "saved_models" / "reader-test", made)
     (tmp_path / "saved_models" / "reader-test" / "saved_model.pb").touch()
     (line,) = (line for line in tables.results_table().splitlines() if "reader-test" in line)
-    assert line.split("card.json) ")[1] == "| pool:7 | 13.62 | 12.32 | 83.9 |  |  |  | 11.96 | 1 | 10,000 |"
+    assert line.split("card.json) ")[1] == "| pool:7 | 13.62 | 12.32 | 83.9 |  |  |  | 11.96 |  | 1 | 10,000 |"
 
 
 def test_a_run_is_measured_on_its_own_test_images(runs: list[Path]) -> None:

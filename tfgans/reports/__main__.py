@@ -1,5 +1,5 @@
-"""`python -m tfgans.reports` writes the documents that are made from the cards: the README's tables,
-docs/CLAIMS.md and docs/DEVIATIONS.md.
+"""`python -m tfgans.reports` writes the documents that are made from the cards: README's table, docs/RESULTS.md,
+docs/CLAIMS.md and the pages in docs/gans/.
 
 `--check` writes nothing, and exits with 1 where a document has drifted; `--csv` prints all cards as one table.
 """
@@ -10,9 +10,9 @@ import sys
 
 from tfgans.card import measured
 from tfgans.files import ROOT, write_text
+from tfgans.reports.gan_page import pages
 from tfgans.reports.ledger import ledger, read_cards
-from tfgans.reports.origin import document
-from tfgans.reports.tables import with_table
+from tfgans.reports.tables import results, with_table
 
 COLUMNS = ("card", "gan", "recipe", "dataset", "test", "measure", "of", "where", "direction", "seed", "value")
 
@@ -23,8 +23,9 @@ def documents() -> dict[str, str]:
     cards = read_cards()
     return {
         "README.md": with_table(readme),
+        "docs/RESULTS.md": results(),
         "docs/CLAIMS.md": ledger(cards),
-        "docs/DEVIATIONS.md": document(cards),
+        **pages(cards),
     }
 
 

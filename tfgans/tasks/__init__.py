@@ -5,7 +5,7 @@
 * `sheet(model, subject, run) -> uint8 picture`: samples for the card, not selected;
 * `preview(model, examples, recipe) -> () -> uint8 picture`: the same inputs at each call, for samples/ of a run;
 * `features_of(card) -> str | None`: the features to measure in again if none are given;
-* `table(cards) -> lines of Markdown`: its table of the README; `SHOWS_ALL`: whether it includes cards without a model.
+* `table(cards) -> lines of Markdown`: of docs/RESULTS.md; `SHOWS_ALL` whether also of cards without a model.
 
 `task_of` determines the task of a model when it is trained; config.yaml, SavedModel and card store it.
 """

@@ -22,7 +22,7 @@ from tfgans.tasks.set_distances import FEW, frechet_rows, kernel_rows
 
 NEIGHBOURS = 1_000  # samples whose nearest training images are searched
 CANVASES = 500  # samples whose drawing stages are measured
-SHOWS_ALL = True  # the README also shows cards without a model
+SHOWS_ALL = True  # in docs/RESULTS.md, also cards without a model
 
 
 def features_of(card: Card) -> str | None:
@@ -206,7 +206,7 @@ def preview_samples(model: Adversarial, rows: int) -> tuple[int, Callable[[], np
 
 
 def table(cards: dict[str, Card]) -> list[str]:
-    """The lines of the README's table of generators; none without cards."""
+    """The lines of docs/RESULTS.md's table of generators; none without cards."""
     lines = []
     for name, card in cards.items():
         if card.task != "generation":
@@ -214,6 +214,7 @@ def table(cards: dict[str, Card]) -> list[str]:
         distances, floor = (card.per_seed("frechet_distance", of) for of in ("model", "train"))
         columns = [
             cell(distances),
+            cell(card.values("frechet_distance", "train")),
             cell([a / b for a, b in zip(distances, floor, strict=True)], 1) if floor else "",
             cell(card.per_seed("label_accuracy"), 1, 100),
             cell(card.per_seed("smallest_class"), 1, 100),
@@ -224,6 +225,7 @@ def table(cards: dict[str, Card]) -> list[str]:
         ]
         lines.append(f"| [{name}](saved_models/{name}/card.json) | {' | '.join(columns)} |")
     head = (
-        "| model | Fréchet distance | × floor | label accuracy % | smallest class % | precision | recall | seeds | n |"
+        "| model | Fréchet distance | floor | distance / floor | label accuracy % | smallest class % | precision "
+        "| recall | seeds | generated / real |"
     )
-    return [head, "|---" * 9 + "|", *lines] if lines else []
+    return [head, "|---" * 10 + "|", *lines] if lines else []

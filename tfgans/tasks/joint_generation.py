@@ -24,7 +24,7 @@ from tfgans.tasks.translation import between, between_sets, coloured, domains_of
 COLUMNS = 10
 BATCH = 500
 LIGHT = 128  # of 255 levels: half
-SHOWS_ALL = False  # the README also shows cards without a model
+SHOWS_ALL = False  # in docs/RESULTS.md, also cards without a model
 
 
 def features_of(card: Card) -> str | None:
@@ -116,7 +116,7 @@ def _rows(drawn: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def table(cards: dict[str, Card]) -> list[str]:
-    """The lines of the README's table of models of pairs; none without cards."""
+    """The lines of docs/RESULTS.md's table of models of pairs; none without cards."""
     lines = []
     for name, card in cards.items():
         if card.task != "joint_generation":
@@ -129,7 +129,7 @@ def table(cards: dict[str, Card]) -> list[str]:
         counts = f"{len(card.training_seeds)} | {card.protocol['n_fake']:,}"
         lines.append(f"| [{name}](saved_models/{name}/card.json) | {' | '.join(columns)} | {counts} |")
     head = (
-        "| model | same class % | pixel agreement of f(a) and b | shuffled | label accuracy % of a | of b "
-        "| kernel distance of a | floor | of b | floor | seeds | n |"
+        "| model | same class % | pixel agreement of f(a) and b | of shuffled pairs | label accuracy % of a | of b "
+        "| kernel distance of a | floor | of b | floor | seeds | samples |"
     )
     return [head, "|---" * 12 + "|", *lines] if lines else []

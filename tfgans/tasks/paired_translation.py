@@ -32,7 +32,7 @@ from tfgans.tasks.translation import (
 )
 
 BLOCK = 16  # pixels a side of a coarse block
-SHOWS_ALL = False  # the README also shows cards without a model
+SHOWS_ALL = False  # in docs/RESULTS.md, also cards without a model
 
 
 def features_of(card: Card) -> str | None:
@@ -155,7 +155,7 @@ def preview(model: Adversarial, examples: Examples, recipe: Recipe) -> Callable[
 
 
 def table(cards: dict[str, Card]) -> list[str]:
-    """The lines of the README's table of paired translations; none without cards."""
+    """The lines of docs/RESULTS.md's table of paired translations; none without cards."""
     lines = []
     for name, card in cards.items():
         if card.task != "paired_translation":
@@ -169,5 +169,8 @@ def table(cards: dict[str, Card]) -> list[str]:
         lines.append(
             f"| [{name}](saved_models/{name}/card.json) | {' | '.join(columns)} | {len(card.training_seeds)} |"
         )
-    head = "| model | images | L1 | input | PSNR dB | SSIM | pixels % | classes % | IoU % | kernel | floor | seeds |"
+    head = (
+        "| model | images | L1 | input | PSNR dB | SSIM | pixel accuracy % | class accuracy % | mean IoU % "
+        "| kernel distance | floor | seeds |"
+    )
     return [head, "|---" * 12 + "|", *lines] if lines else []

@@ -24,7 +24,7 @@ from tfgans.tasks.translation import domains_of, one
 
 DIRECTIONS = (("a_to_b", "a", "b"), ("b_to_a", "b", "a"))
 POINTS = 1_000  # in a preview and on a sheet
-SHOWS_ALL = True  # the README also shows cards without a model
+SHOWS_ALL = True  # in docs/RESULTS.md, also cards without a model
 
 
 def features_of(card: Card) -> str | None:
@@ -124,7 +124,7 @@ def _panels(
 
 
 def table(cards: dict[str, Card]) -> list[str]:
-    """The lines of the README's table of translations between mixtures, one a direction; none without cards."""
+    """The lines of docs/RESULTS.md's table of translations between mixtures, one a direction; none without cards."""
     lines = []
     for name, card in cards.items():
         if card.task != "point_translation":
@@ -142,6 +142,7 @@ def table(cards: dict[str, Card]) -> list[str]:
             ]
             lines.append(f"| [{name}](saved_models/{name}/card.json) | {' | '.join(columns)} |")
     head = (
-        "| model | direction | modes | of | high quality % | KL to uniform | source identified % | round trip | seeds |"
+        "| model | direction | modes found | of | within 3 sigma of a mode % | KL to uniform (nats) "
+        "| source identified % | round trip L1 | seeds |"
     )
     return [head, "|---" * 9 + "|", *lines] if lines else []

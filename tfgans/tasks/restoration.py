@@ -31,7 +31,7 @@ SEAMS = 200  # images whose seams are measured
 
 Test = tuple[str, str]  # the name of a data set and its split
 Size = tuple[int, int] | None  # height and width to which images are scaled; None: their own
-SHOWS_ALL = False  # the README also shows cards without a model
+SHOWS_ALL = False  # in docs/RESULTS.md, also cards without a model
 
 
 def features_of(card: Card) -> str | None:
@@ -275,29 +275,29 @@ ENLARGED: list[Column] = [
     ("paper", "ssim", "paper", None, 4),
     ("SqueezeNet distance", "squeezenet_distance", "model", None, 3),
     ("bicubic", "squeezenet_distance", "bicubic", None, 3),
-    ("with a floor", "squeezenet_distance_floored", "model", None, 3),
+    ("SqueezeNet distance, flat areas not amplified", "squeezenet_distance_floored", "model", None, 3),
     ("bicubic", "squeezenet_distance_floored", "bicubic", None, 3),
 ]
 REPAIRED: list[Column] = [
     ("PSNR dB", "psnr", "model", None, 2),
-    ("before", "psnr", "input", None, 2),
+    ("input", "psnr", "input", None, 2),
     ("SSIM", "ssim", "model", None, 3),
     ("colourfulness", "colourfulness", "model", None, 1),
-    ("of the originals", "colourfulness", "real", None, 1),
-    ("in the hole dB", "psnr", "model", "hole", 2),
+    ("originals", "colourfulness", "real", None, 1),
+    ("PSNR in the hole dB", "psnr", "model", "hole", 2),
     ("filled with the mean", "psnr", "mean_fill", "hole", 2),
     ("biharmonic", "psnr", "biharmonic", "hole", 2),
     ("kernel distance", "kernel_distance", "model", None, 3),
-    ("before", "kernel_distance", "input", None, 3),
+    ("input", "kernel_distance", "input", None, 3),
     ("floor", "kernel_distance", "train", None, 3),
     ("Fréchet distance", "frechet_distance", "model", None, 2),
-    ("before", "frechet_distance", "input", None, 2),
+    ("input", "frechet_distance", "input", None, 2),
     ("floor", "frechet_distance", "train", None, 2),
 ]
 
 
 def table(cards: dict[str, Card]) -> list[str]:
-    """The README's tables, a line per model and test set: first enlargement, then colourization and inpainting."""
+    """Tables of docs/RESULTS.md, a line for each model and test set: what enlarges; what colourizes or fills holes."""
     own = {name: card for name, card in cards.items() if card.task == "restoration"}
     enlarged = {name: card for name, card in own.items() if _measured(card, "bicubic")}
     repaired = {name: card for name, card in own.items() if _measured(card, "input")}

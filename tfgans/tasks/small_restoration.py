@@ -28,7 +28,7 @@ from tfgans.tasks.set_distances import FEW, frechet_rows, kernel_rows
 BATCH = 250
 COLUMNS = 10  # of the sheet
 COARSE = 64  # values in a coarse image, at most, for classification without convolutions
-SHOWS_ALL = False  # the README also shows cards without a model
+SHOWS_ALL = False  # in docs/RESULTS.md, also cards without a model
 
 
 def features_of(card: Card) -> str | None:
@@ -163,7 +163,7 @@ def preview(model: Adversarial, examples: Examples, recipe: Recipe) -> Callable[
 
 
 def table(cards: dict[str, Card]) -> list[str]:
-    """The lines of the README's table of restorations scored by a judge; none without cards."""
+    """The lines of docs/RESULTS.md's table of models whose restorations a judge reads; none without cards."""
     lines = []
     for name, card in cards.items():
         if card.task != "small_restoration":
@@ -173,10 +173,11 @@ def table(cards: dict[str, Card]) -> list[str]:
         columns += [cell(card.per_seed("psnr", of)) for of in ("model", "bicubic")]
         columns += [cell(card.per_seed("judge_accuracy", of), 1, 100) for of in ("model", "bicubic", "real")]
         columns += [cell(card.per_seed("coarse_accuracy", "input"), 1, 100), cell(card.per_seed("frechet_distance"))]
+        columns += [cell(card.values("frechet_distance", "train"))]
         columns += [str(len(card.training_seeds)), f"{card.protocol['n_images'][test]:,}"]
         lines.append(f"| [{name}](saved_models/{name}/card.json) | {' | '.join(columns)} |")
     head = (
-        "| model | degradation | PSNR dB | bicubic | accuracy % | bicubic | originals | trained on coarse images "
-        "| Fréchet distance | seeds | n |"
+        "| model | degradation | PSNR dB | bicubic | accuracy % | bicubic | originals | read by its own classifier % "
+        "| Fréchet distance | floor | seeds | images |"
     )
-    return [head, "|---" * 11 + "|", *lines] if lines else []
+    return [head, "|---" * 12 + "|", *lines] if lines else []

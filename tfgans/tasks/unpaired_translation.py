@@ -23,7 +23,7 @@ from tfgans.tasks.segmented import read_segments, without_segmenter
 from tfgans.tasks.translation import SHOWN, between, between_sets, coloured, domains_of, of_labels, one
 
 DIRECTIONS = (("a_to_b", "a", "b"), ("b_to_a", "b", "a"))
-SHOWS_ALL = False  # the README also shows cards without a model
+SHOWS_ALL = False  # in docs/RESULTS.md, also cards without a model
 
 
 def features_of(card: Card) -> str | None:
@@ -123,7 +123,7 @@ def preview(model: Adversarial, examples: Examples, recipe: Recipe) -> Callable[
 
 
 def table(cards: dict[str, Card]) -> list[str]:
-    """The lines of the README's table of unpaired translations, one a direction; none without cards."""
+    """The lines of docs/RESULTS.md's table of unpaired translations, one a direction; none without cards."""
     lines = []
     for name, card in cards.items():
         if card.task != "unpaired_translation":
@@ -142,7 +142,7 @@ def table(cards: dict[str, Card]) -> list[str]:
                 f"| [{name}](saved_models/{name}/card.json) | {' | '.join(columns)} | {len(card.training_seeds)} |"
             )
     head = (
-        "| model | images | direction | kernel distance | input | floor | L1 to the partner | input | round trip "
-        "| identity | seeds |"
+        "| model | images | direction | kernel distance | input | floor | L1 to the partner | input | round trip L1 "
+        "| identity L1 | seeds |"
     )
     return [head, "|---" * 11 + "|", *lines] if lines else []

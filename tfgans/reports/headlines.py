@@ -1,0 +1,112 @@
+"""The measure of each card that a reader looks at first, with what it is to be compared with."""
+
+from typing import NamedTuple
+
+from tfgans.card import Card
+from tfgans.metrics.names import cell
+from tfgans.reports.origin import recipe_of
+
+
+class Headline(NamedTuple):
+    """A measure's name, its value over the training seeds, and its reference: the floor, the input, the paper."""
+
+    measure: str
+    value: str
+    reference: str
+
+
+def headline(card: Card) -> Headline:
+    """The first measure of a card's task. Without one the value is empty."""
+    return _OF_TASK[card.task](card)
+
+
+def _joined(**parts: str) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in parts.items() if value)
+
+
+def _paper(card: Card, measure: str, test: str | None = None, digits: int = 2, scale: float = 1.0) -> str:
+    recipe = recipe_of(card)
+    value = recipe.reported_value(measure, test) if recipe else None
+    return "" if value is None else f"{scale * value:.{digits}f}"
+
+
+def _generation(card: Card) -> Headline:
+    floor = cell(card.values("frechet_distance", "train"))
+    return Headline("Fréchet distance", cell(card.values("frechet_distance")), _joined(floor=floor))
+
+
+def _mode_coverage(card: Card) -> Headline:
+    points = card.values("high_quality")  # of digits there are none, and the judge reads a digit in every picture
+    measure = "modes found" if points else "classes that the judge reads, also in samples that are not digits"
+    return Headline(measure, cell(card.values("modes"), 1), f"{card.protocol['modes']:,} in the data")
+
+
+def _restoration(card: Card) -> Headline:
+    test = card.protocol["tests"][0]
+    if filled := card.values("psnr", "model", test, "hole"):
+        mean, smooth = (cell(card.values("psnr", of, test, "hole")) for of in ("mean_fill", "biharmonic"))
+        return Headline("PSNR in the hole (dB)", cell(filled), _joined(filled_with_the_mean=mean, biharmonic=smooth))
+    beside = {of: cell(card.values("psnr", of, test)) for of in ("bicubic", "input")}
+    return Headline(
+        f"PSNR on {test} (dB)",
+        cell(card.values("psnr", "model", test)),
+        _joined(**beside, paper=_paper(card, "psnr", test)),
+    )
+
+
+def _small_restoration(card: Card) -> Headline:
+    beside = {of: cell(card.values("judge_accuracy", of), 1, 100) for of in ("bicubic", "real")}
+    return Headline(
+        "accuracy of the judge (%)",
+        cell(card.values("judge_accuracy"), 1, 100),
+        _joined(bicubic=beside["bicubic"], originals=beside["real"]),
+    )
+
+
+def _paired(card: Card) -> Headline:
+    if read := card.values("pixel_accuracy"):
+        paper = _paper(card, "pixel_accuracy", card.protocol["tests"][0], 1, 100)
+        return Headline("pixel accuracy (%)", cell(read, 1, 100), _joined(paper=paper))
+    given = cell(card.values("l1", "input"), 3)
+    return Headline("L1 to the target", cell(card.values("l1"), 3), _joined(input=given))
+
+
+def _unpaired(card: Card) -> Headline:
+    (test,) = card.protocol["tests"]
+    made, floor, given = (
+        cell(card.values("frechet_distance", of, test, None, "a_to_b"), 3) for of in ("model", "train", "input")
+    )
+    if made:
+        return Headline("Fréchet distance, a to b", made, _joined(floor=floor, input=given))
+    made, floor, given = (
+        cell(card.values("kernel_distance", of, test, None, "a_to_b"), 3) for of in ("model", "train", "input")
+    )
+    return Headline("kernel distance, a to b", made, _joined(floor=floor, input=given))
+
+
+def _points(card: Card) -> Headline:
+    (test,) = card.protocol["tests"]
+    found = card.values("modes", "model", test, None, "a_to_b")
+    return Headline("modes found, a to b", cell(found, 1), f"{card.protocol['modes']['b']} in the data")
+
+
+def _joint(card: Card) -> Headline:
+    if same := card.values("same_class"):
+        return Headline("pairs of the same class (%)", cell(same, 1, 100), "")
+    if read := card.values("label_accuracy"):
+        return Headline("label accuracy (%)", cell(read, 1, 100), "")
+    floor = cell(card.values("kernel_distance", "train", where="b"), 3)
+    made = cell(card.values("kernel_distance", where="b"), 3)
+    return Headline("kernel distance of b", made, _joined(floor=floor))
+
+
+_OF_TASK = {
+    "generation": _generation,
+    "mode_coverage": _mode_coverage,
+    "restoration": _restoration,
+    "small_restoration": _small_restoration,
+    "paired_translation": _paired,
+    "unpaired_translation": _unpaired,
+    "point_translation": _points,
+    "joint_generation": _joint,
+}
