@@ -199,10 +199,10 @@ def _implementation(gan: str) -> Iterator[str]:
                 yield from _taken(node, NETWORKS.get(gan, ()), name)
             if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
                 yield _item(node, node.name, name)
-                for each in node.body if isinstance(node, ast.ClassDef) else ():
-                    public = isinstance(each, ast.FunctionDef) and not each.name.startswith("_")
-                    if public and ast.get_docstring(each):  # type: ignore[arg-type]
-                        yield _item(each, f"{node.name}.{each.name}", name)  # type: ignore[arg-type]
+                methods = node.body if isinstance(node, ast.ClassDef) else []
+                for each in (part for part in methods if isinstance(part, ast.FunctionDef)):
+                    if not each.name.startswith("_") and ast.get_docstring(each):
+                        yield _item(each, f"{node.name}.{each.name}", name)
 
 
 def _taken(node: ast.ImportFrom, beside: tuple[str, ...], importer: str) -> Iterator[str]:
