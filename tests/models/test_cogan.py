@@ -14,7 +14,7 @@ from tfgans import models
 from tfgans.errors import UserError
 from tfgans.inference.export import export_run
 from tfgans.inference.exported import Exported
-from tfgans.models.cogan import CoGAN, build_discriminators, build_generators, sides_of
+from tfgans.models.cogan import CoGAN, build_dense_generators, build_discriminators, build_generators, sides_of
 from tfgans.recipe import Recipe
 from tfgans.tasks import Subject, joint_generation
 from tfgans.training.setup import batches, build, fit_classes, load_source
@@ -55,6 +55,20 @@ def test_the_networks_have_the_papers_size() -> None:
     assert parameters(build_generators([GRAY, COLOURS], 100, 128, 0)) == 2 * trunk + output + 3 * 36 * 128 + 3
     first, rest = 25 * 20 + 20, 25 * 20 * 50 + 50 + 16 * 50 * 500 + 500 + 500 + 500 + 1
     assert [parameters(each) for each in build_discriminators([GRAY, GRAY], 20, shared=3)] == [first + rest] * 2
+
+
+def test_dense_networks_share_all_but_the_pixels() -> None:
+    """Four hidden layers of 32 units with a slope each, in the generators; 100 units in the discriminators."""
+    hidden = 10 * 32 + 3 * 32 * 32 + 4 * (2 + 1) * 32
+    made = build_dense_generators([GRAY, GRAY], 10, width=1, shared=4)
+    assert parameters(made) == hidden + 2 * (32 * 784 + 784)
+    assert parameters(build_dense_generators([GRAY, GRAY], 10, 1, 0)) == 2 * (hidden + 32 * 784 + 784)
+    assert [tuple(each.shape) for each in made(noise(3, 10))] == [(3, *GRAY)] * 2
+    one, two = build_discriminators([GRAY, GRAY], 4, shared=3, dense=True)
+    rest = 2 * (100 * 100 + 100) + 100 + 100 + 1
+    assert [parameters(one), parameters(two)] == [784 * 100 + 100 + rest] * 2
+    shared = {id(w) for w in one.trainable_weights} & {id(w) for w in two.trainable_weights}
+    assert len(shared) == len(one.trainable_weights) - 2, "all but the kernel and bias of the first layer"
 
 
 @pytest.mark.parametrize("side", [16, 28, 32, 64])

@@ -5,6 +5,7 @@ their last layers. Each generator plays only against the discriminator of its ow
 vector show the same content because of the shared layers.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from tfgans.layers import BatchNormalization
 
 SLOPE = keras.initializers.Constant(0.25)  # slope of a PReLU
 STAGES = 4  # of a discriminator: two convolutions, the hidden layer, the output
+DENSE = 4  # hidden layers of dense generators
 SMALLEST = 16  # pixels a side that its convolutions do not reduce to nothing
 
 Shape = tuple[int, int, int]
@@ -62,16 +64,39 @@ def build_generators(shapes: Sequence[Shape], latent_dim: int, width: int, share
     return keras.Model(z, images, name="generators")
 
 
-def build_discriminators(shapes: Sequence[Shape], width: int, shared: int) -> list[keras.Model]:
+def build_dense_generators(shapes: Sequence[Shape], latent_dim: int, width: int, shared: int) -> keras.Model:
+    """The same of dense layers: four hidden ones of 32 times `width` units, of which the first `shared` are shared."""
+    z = x = keras.Input((latent_dim,))
+
+    def hidden(x: Any) -> Any:
+        return layers.PReLU(SLOPE.clone())(BatchNormalization()(layers.Dense(32 * width, use_bias=False)(x)))
+
+    for _ in range(shared):
+        x = hidden(x)
+    images = []
+    for shape in shapes:
+        y = x
+        for _ in range(shared, DENSE):
+            y = hidden(y)
+        pixels = layers.Dense(math.prod(shape), activation="tanh", dtype="float32")(y)
+        images.append(layers.Reshape(shape, dtype="float32")(pixels))
+    return keras.Model(z, images, name="generators")
+
+
+def build_discriminators(shapes: Sequence[Shape], width: int, shared: int, dense: bool = False) -> list[keras.Model]:
     """For each shape, images (n, h, w, c) in [-1, 1] -> (n, 1) logits of being real, and the hidden (n, 25 width).
 
-    The last `shared` stages are shared. With a width of 20, table 1 of the supplement.
+    The last `shared` stages are shared. With a width of 20, table 1 of the supplement. With `dense`, dense layers of
+    25 times `width` units replace the convolutions.
     """
 
     def stages() -> list[list[layers.Layer]]:
-        convolutions = [[layers.Conv2D(n, 5), layers.MaxPooling2D()] for n in (width, 5 * width // 2)]
+        if dense:
+            first = [[layers.Flatten(), layers.Dense(25 * width), layers.LeakyReLU(0.2)] for _ in range(2)]
+        else:
+            first = [[layers.Conv2D(n, 5), layers.MaxPooling2D()] for n in (width, 5 * width // 2)]
         hidden = [layers.Flatten(), layers.Dense(25 * width), layers.PReLU(SLOPE.clone())]
-        return [*convolutions, hidden, [layers.Dense(1, dtype="float32")]]
+        return [*first, hidden, [layers.Dense(1, dtype="float32")]]
 
     common, made = stages(), []
     for shape, name in zip(shapes, "ab", strict=True):
@@ -108,6 +133,7 @@ class CoGAN(Adversarial):
         class_weight: float = 1.0,
         agreement_weight: float = 0.0,
         adversarial: bool = True,
+        dense: bool = False,
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
@@ -117,13 +143,15 @@ class CoGAN(Adversarial):
         shared, and the last `shared_discriminator_layers`, at most 3, of the discriminators' four stages. With
         `classes`, a softmax on their hidden layer learns the labels of a. `agreement_weight` is the weight of the
         distance of the hidden layers for the two images of one noise, as in the authors' code. Without `adversarial`
-        only that classifier is trained, on a alone: the baseline of section 6.
+        only that classifier is trained, on a alone: the baseline of section 6. `dense` networks have no convolutions:
+        their own layers can move any pixel anywhere.
         """
         of_g, of_d = shared_generator_layers, shared_discriminator_layers
         b_shape = (*image_shape[:2], b_channels or image_shape[2])
         if min(image_shape[:2]) < SMALLEST:
             raise UserError(f"images of {image_shape[0]}x{image_shape[1]} are too small; {SMALLEST} is the least side")
-        for kind, count, most in (("generator", of_g, len(sides_of(*image_shape[:2]))), ("discriminator", of_d, 3)):
+        hidden = DENSE if dense else len(sides_of(*image_shape[:2]))
+        for kind, count, most in (("generator", of_g, hidden), ("discriminator", of_d, 3)):
             if not 0 <= count <= most:
                 raise UserError(f"shared_{kind}_layers must be from 0 to {most} for these images, not {count}")
         if not adversarial and (not classes or b_shape != tuple(image_shape)):
@@ -133,9 +161,9 @@ class CoGAN(Adversarial):
         self.width, self.discriminator_width = width, discriminator_width
         self.shared_generator_layers, self.shared_discriminator_layers = of_g, of_d
         self.classes, self.class_weight, self.agreement_weight = classes, class_weight, agreement_weight
-        self.adversarial, shapes = adversarial, (image_shape, b_shape)
-        self.generators = build_generators(shapes, latent_dim, width, of_g)
-        self.discriminator_a, self.discriminator_b = build_discriminators(shapes, discriminator_width, of_d)
+        self.adversarial, self.dense, shapes = adversarial, dense, (image_shape, b_shape)
+        self.generators = (build_dense_generators if dense else build_generators)(shapes, latent_dim, width, of_g)
+        self.discriminator_a, self.discriminator_b = build_discriminators(shapes, discriminator_width, of_d, dense)
         if classes:
             seen = keras.Input((25 * discriminator_width,))
             self.classifier = keras.Model(seen, layers.Dense(classes, dtype="float32")(seen), name="classifier")
