@@ -1,4 +1,5 @@
-# make demo: from a clone to digits drawn on this machine.  make test: the tests.  make check: those, format, lint, types.
+# make demo: from a clone to digits drawn on this machine.  make test: the tests.
+# make check: the tests, format, lint, spelling and types.
 # make seeds: trains what saved_models/seeds.yaml asks for and saved_models/ lacks; can be stopped and called again.
 # make benchmark: training steps in XLA and PyTorch, into docs/BENCHMARKS.md; takes long.
 PYTHON ?= python3
@@ -17,6 +18,7 @@ test: $(VENV)/installed-dev
 check: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/codespell
 	$(BIN)/mypy
 	$(PYTEST)
 
