@@ -363,7 +363,7 @@ def _edit(own: Path, old: str, new: str) -> None:
 # -- the package -------------------------------------------------------------------------------------------------------
 
 
-def test_the_wheel_holds_every_recipe(tmp_path: Path) -> None:
+def test_the_wheel_holds_every_recipe_and_data_file(tmp_path: Path) -> None:
     source = tmp_path / "source"  # a copy: pip builds in the folder itself
     shutil.copytree(ROOT / "tfgans", source / "tfgans", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
@@ -372,6 +372,8 @@ def test_the_wheel_holds_every_recipe(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "pip", "wheel", source, *options], check=True, timeout=300)
     (wheel,) = tmp_path.glob("*.whl")
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
+    for path in ("py.typed",):
+        assert (tmp_path / "site/tfgans" / path).is_file(), path
     code = "from tfgans import models; print(models.__file__, *(k for g in models.MODELS for k in models.recipes(g)))"
     made = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path / "site"
