@@ -53,6 +53,21 @@ def list_() -> None:
 
 
 @app.command()
+def data(
+    name: Annotated[str | None, typer.Argument(help="a data set (default: list all)")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """List the data sets of the recipes, or print the source and layout of one and check the local copy.
+
+    The check compares the number, the sizes and the contents of the images with the recorded ones. The exit code is 2
+    where the copy is absent or different.
+    """
+    from tfgans.data.command import data_command
+
+    data_command(name, data_dir)
+
+
+@app.command()
 def generate(
     model: Model,
     n: Annotated[int, typer.Option("-n", help="number of images, or of images per label")] = 0,
