@@ -6,9 +6,11 @@ from reports.old_names import card
 
 from tfgans import models
 from tfgans.card import Card
+from tfgans.data import catalogue
 from tfgans.evaluation.seeds import read_list
 from tfgans.files import ROOT
 from tfgans.reports import ledger, origin
+from tfgans.reports.listing import data_of
 from tfgans.reports.relations import FAILS, HOLDS, NOT_TESTED, UNDECIDED, Outcome
 
 
@@ -108,6 +110,11 @@ def test_commands_train_every_seed_of_the_card() -> None:
     assert ledger.train_again("dcgan_report-mnist", made).split("; tfgans evaluate")[0] == (
         "for s in 0 1 2; do tfgans train dcgan --recipe mnist_report --seed $s --run runs/dcgan_report-mnist-s$s; done"
     )
+
+
+def test_the_data_of_each_card_is_in_the_catalogue() -> None:
+    for name, made in ledger.read_cards().items():
+        assert set(data_of(made).split(", ")) <= catalogue.entries().keys(), name
 
 
 def test_commands_measure_where_there_is_a_model() -> None:

@@ -53,7 +53,20 @@ MODELS = {
     "discogan": ("DiscoGAN", "finds one-to-one relations between two domains", "Kim 2017, arXiv:1703.05192"),
     "unet_gan": ("UNetGAN", "colourizes or fills holes, by a partitioned U-Net", "Zhang and Zhou (report)"),
 }
+TITLES = {  # where the field writes a name in another way than its class
+    "wgan_gp": "WGAN-GP",
+    "unrolled": "Unrolled GAN",
+    "cdcgan": "cDCGAN",
+    "coarse_gan": "Baselines of ResGAN",
+    "context_encoder": "Context encoder",
+    "unet_gan": "U-Net GAN",
+}
 RECIPES = Path(__file__).parent.parent / "recipes"
+
+
+def title(gan: str) -> str:
+    """The name of a GAN of the registry as the field writes it."""
+    return TITLES.get(gan, MODELS[gan][0])
 
 
 def canonical(gan: str) -> str:

@@ -73,6 +73,8 @@ def _paired(card: Card) -> Headline:
 
 def _unpaired(card: Card) -> Headline:
     (test,) = card.protocol["tests"]
+    if kept := card.values("class_kept", "model", test, None, "b_to_a"):
+        return Headline("digits kept, b to a (%)", cell(kept, 1, 100), "")
     made, floor, given = (
         cell(card.values("frechet_distance", of, test, None, "a_to_b"), 3) for of in ("model", "train", "input")
     )
@@ -91,6 +93,9 @@ def _points(card: Card) -> Headline:
 
 
 def _joint(card: Card) -> Headline:
+    if agreed := card.values("pixel_agreement"):
+        others = cell(card.values("pixel_agreement", "shuffled"), 1, 100)
+        return Headline("pixels of a pair that agree (%)", cell(agreed, 1, 100), _joined(other_pairs=others))
     if same := card.values("same_class"):
         return Headline("pairs of the same class (%)", cell(same, 1, 100), "")
     if read := card.values("label_accuracy"):

@@ -23,6 +23,7 @@ import yaml
 from tfgans.card import SAMPLES, Card, read_card
 from tfgans.files import ROOT
 from tfgans.reports.comparisons import compared
+from tfgans.reports.listing import data_of
 from tfgans.reports.relations import FAILS, HOLDS, NOT_TESTED, UNDECIDED, Cards, Outcome, departures, outcomes
 from tfgans.tasks import label
 
@@ -284,6 +285,7 @@ def _again(claims: list[Claim], cards: Cards) -> list[str]:
             lines += [f"* {name}, no card yet: `python -m tfgans.evaluation.seeds {name}`"]
             continue
         measure = measure_again(name, card)
-        lines += [f"* {name} ({card.dataset}): " + (f"measure `{measure}`; train " if measure else "train ")]
-        lines[-1] += f"`{train_again(name, card)}`"
+        data = ", ".join(f"`tfgans data {each}`" for each in data_of(card).split(", "))
+        lines += [f"* {name}: data {data}; " + (f"measure `{measure}`; " if measure else "")]
+        lines[-1] += f"train `{train_again(name, card)}`"
     return ["", "<details><summary>Check again</summary>", "", *lines, "", "</details>"] if lines else []

@@ -67,8 +67,8 @@ def headline_table() -> str:
     kept, every = saved(), measured()
     lines = ["| GAN | model | data | measure | result | reference | seeds |", "|---" * 7 + "|"]
     absent = []
-    for gan, (title, *_) in models.MODELS.items():
-        page = f"[{title}](docs/gans/{gan}.md)"
+    for gan in models.MODELS:
+        page = f"[{models.title(gan)}](docs/gans/{gan}.md)"
         name = first_card(gan, kept) or first_card(gan, every)
         if name is None:
             absent.append(page)
