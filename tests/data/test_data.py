@@ -655,5 +655,5 @@ def test_what_does_not_fit_is_refused():
         batches(ragged(), 2, seed=0, image_shape=(9, 9, 3))
     with pytest.raises(ValueError, match="cannot be cropped"):
         batches(ragged(), 2, seed=0, image_shape=(8, 8, 1))
-    with pytest.raises(ValueError, match="crop is"):
+    with pytest.raises(ValueError, match="crop must be"):
         batches(numbered(3), 2, seed=0, crop="middle")
