@@ -76,6 +76,22 @@ def test_a_folder_is_decoded_once(images: Path, monkeypatch: pytest.MonkeyPatch)
     assert (changed.image(changed.names.index("3")) == (255, 0, 0)).all()
 
 
+def test_a_damaged_file_is_decoded_anew(images: Path, tmp_path: Path) -> None:
+    first = load(f"folder:{images}", "all").images.copy()
+    (kept,) = [path for path in (tmp_path / "cache/images").iterdir() if path.is_dir()]
+    with open(kept / "pixels", "r+b") as file:
+        file.truncate(BYTES - 1)
+    assert np.array_equal(load(f"folder:{images}", "all").images, first)
+    (kept / "facts.json").write_text("{")
+    assert np.array_equal(load(f"folder:{images}", "all").images, first)
+
+
+def test_folder_names_need_not_be_utf_8(images: Path) -> None:
+    place = Path(os.fsdecode(os.fsencode(images.parent) + b"/caf\xe9"))
+    images.rename(place)
+    assert len(load(f"folder:{place}", "all")) == 12
+
+
 def test_a_full_disk_is_one_line_and_leaves_nothing(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

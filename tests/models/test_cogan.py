@@ -14,7 +14,7 @@ from tfgans import models
 from tfgans.errors import UserError
 from tfgans.inference.export import export_run
 from tfgans.inference.exported import Exported
-from tfgans.models.cogan import CoGAN, build_dense_generators, build_discriminators, build_generators, sides_of
+from tfgans.models.cogan import CoGAN, build_discriminators, build_generators, sides_of
 from tfgans.recipe import Recipe
 from tfgans.tasks import Subject, joint_generation
 from tfgans.training.setup import batches, build, fit_classes, load_source
@@ -60,9 +60,9 @@ def test_the_networks_have_the_papers_size() -> None:
 def test_dense_networks_share_all_but_the_pixels() -> None:
     """Four hidden layers of 32 units with a slope each, in the generators; 100 units in the discriminators."""
     hidden = 10 * 32 + 3 * 32 * 32 + 4 * (2 + 1) * 32
-    made = build_dense_generators([GRAY, GRAY], 10, width=1, shared=4)
+    made = build_generators([GRAY, GRAY], 10, width=1, shared=4, dense=True)
     assert parameters(made) == hidden + 2 * (32 * 784 + 784)
-    assert parameters(build_dense_generators([GRAY, GRAY], 10, 1, 0)) == 2 * (hidden + 32 * 784 + 784)
+    assert parameters(build_generators([GRAY, GRAY], 10, 1, 0, dense=True)) == 2 * (hidden + 32 * 784 + 784)
     assert [tuple(each.shape) for each in made(noise(3, 10))] == [(3, *GRAY)] * 2
     one, two = build_discriminators([GRAY, GRAY], 4, shared=3, dense=True)
     rest = 2 * (100 * 100 + 100) + 100 + 100 + 1

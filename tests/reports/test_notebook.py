@@ -95,6 +95,7 @@ def test_chapter_runs(
         assert np.asarray(Image.open(folder / f"{picture}.png").convert("L")).std() > 1, f"{picture} is blank"
     if name == "00_keras_idioms":  # it trains nothing with the suite
         assert len(made["gaps"]) == 3 and max(made["gaps"]) < 1e-6
+        assert made["changed"] > 1e-4, "or equal weights mean nothing"
         assert made["frozen"] == 0.0 and made["leaked"] > 1e-5
         assert made["by_add_loss"] == pytest.approx(made["by_hand"], rel=1e-5)
         made["runs"] = {}

@@ -175,7 +175,7 @@ def read_files(
         skipped += [tuple(each) for each in facts["skipped"]]
     else:
         pixels, shapes = pack(name, images(), dtype)
-        if key and isinstance(pixels, np.memmap):
+        if key:
             store.keep(key, pixels, shapes, {"good": good, "stamps": stamps, "skipped": skipped[len(left_out) :]})
     example = {reason: file for file, reason in reversed(skipped)}
     counts = Counter(reason for _, reason in skipped)

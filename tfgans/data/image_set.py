@@ -56,6 +56,11 @@ class ImageSet:
         return self.encoding == "points"
 
     @property
+    def on_disk(self) -> bool:
+        """Whether the pixels are in a file (`tfgans.data.store`)."""
+        return isinstance(self.pixels, np.memmap)
+
+    @property
     def uniform(self) -> bool:
         return bool((self.shapes == self.shapes[:1]).all())
 

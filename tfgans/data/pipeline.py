@@ -74,7 +74,7 @@ class _Reader:
         self.n, self.encoding = len(source), source.encoding
         self.whole = source.uniform and tuple(source.shapes[0]) == shape
         with tf.device("CPU:0"):  # captured as tensors, because a graph is limited to 2 GB
-            self.on_disk = isinstance(source.pixels, np.memmap)
+            self.on_disk = source.on_disk
             pixels = source.images if self.whole else source.pixels
             self.pixels = pixels if self.on_disk else tf.constant(pixels)
             self.offsets, self.shapes = tf.constant(source.offsets), tf.constant(source.shapes)

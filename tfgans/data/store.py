@@ -97,37 +97,48 @@ def images_folder() -> Path | None:
 
 def key_of(root: Path, files: Iterable[Path], how: str) -> str:
     """The name of decoded files: a hash of their paths, sizes and times, and of how they were read."""
-    found = hashlib.blake2b(f"{root.absolute()}\n{how}".encode(), digest_size=16)
+    found = hashlib.blake2b(os.fsencode(root.absolute()) + f"\n{how}".encode(), digest_size=16)
     for path in files:
         with suppress(OSError):
             facts = path.stat()
-            found.update(f"\n{path}\0{facts.st_size}\0{facts.st_mtime_ns}".encode(errors="surrogateescape"))
+            found.update(os.fsencode(path) + f"\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
     return found.hexdigest()
 
 
 def keep(key: str, pixels: np.ndarray, shapes: np.ndarray, facts: dict[str, Any]) -> None:
-    """Give the file of a `Pixels` array its name, with its shapes and with facts that JSON can hold."""
-    assert isinstance(pixels, np.memmap)
+    """Give the file of a `Pixels` array its name, with its shapes and with facts that JSON can hold.
+
+    Does nothing for an array in memory. If the folder cannot take it, the file lasts as long as the process.
+    """
+    if not isinstance(pixels, np.memmap):
+        return
     path = Path(str(pixels.filename))
-    place = path.parent / key
     temporary = path.parent / f"{path.name}-{key}"
-    temporary.mkdir()
-    np.save(temporary / "shapes.npy", shapes)
-    (temporary / "facts.json").write_text(json.dumps({"dtype": str(pixels.dtype), **facts}), encoding="utf-8")
-    os.replace(path, temporary / "pixels")
-    shutil.rmtree(place, ignore_errors=True)
-    with suppress(OSError):  # another process was faster
-        os.rename(temporary, place)
+    try:
+        temporary.mkdir()
+        np.save(temporary / "shapes.npy", shapes)
+        (temporary / "facts.json").write_text(json.dumps({"dtype": str(pixels.dtype), **facts}), encoding="utf-8")
+        os.link(path, temporary / "pixels")
+        os.rename(temporary, path.parent / key)
+    except OSError:  # the disk is full, or another process was faster
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def find(key: str) -> tuple[np.ndarray, np.ndarray, dict[str, Any]] | None:
-    """What `keep` kept under this name: pixels, shapes and facts; None if it kept nothing."""
+    """What `keep` kept under this name: pixels, shapes and facts; None if there is nothing, or it is damaged."""
     folder = images_folder()
     if folder is None or not (folder / key).is_dir():
         return None
     place = folder / key
-    facts = json.loads((place / "facts.json").read_text(encoding="utf-8"))
-    return np.memmap(place / "pixels", facts.pop("dtype"), mode="r"), np.load(place / "shapes.npy"), facts
+    try:
+        facts = json.loads((place / "facts.json").read_text(encoding="utf-8"))
+        pixels, shapes = np.memmap(place / "pixels", facts.pop("dtype"), mode="r"), np.load(place / "shapes.npy")
+        if len(pixels) == shapes.prod(axis=1).sum():
+            return pixels, shapes, facts
+    except (OSError, ValueError, KeyError):
+        pass
+    shutil.rmtree(place, ignore_errors=True)
+    return None
 
 
 def _remove(path: Path) -> None:

@@ -34,16 +34,23 @@ def sides_of(height: int, width: int) -> list[tuple[int, int]]:
     return sides
 
 
-def build_generators(shapes: Sequence[Shape], latent_dim: int, width: int, shared: int) -> keras.Model:
+def build_generators(
+    shapes: Sequence[Shape], latent_dim: int, width: int, shared: int, dense: bool = False
+) -> keras.Model:
     """(n, latent_dim) noise -> for each shape, of the same size, images (n, h, w, c) in [-1, 1].
 
     The first `shared` hidden layers, one for each of `sides_of`, are shared and computed once. The last hidden layer
-    has `width` filters, each earlier one twice as many, up to 8 times `width`. Table 1 of the supplement.
+    has `width` filters, each earlier one twice as many, up to 8 times `width`. Table 1 of the supplement. With `dense`
+    there are DENSE hidden layers of 32 times `width` units.
     """
     sides = sides_of(*shapes[0][:2])
+    count = DENSE if dense else len(sides)
 
     def hidden(x: Any, i: int) -> Any:
-        filters = width * min(1 << (len(sides) - 1 - i), 8)
+        if dense:
+            x = layers.Dense(32 * width, use_bias=False)(x)
+            return layers.PReLU(SLOPE.clone())(BatchNormalization()(x))
+        filters = width * min(1 << (count - 1 - i), 8)
         if i == 0:  # a map of one pixel: a dense layer
             x = layers.Dense(sides[0][0] * sides[0][1] * filters, use_bias=False)(x)
             x = layers.Reshape((*sides[0], filters))(x)
@@ -58,28 +65,13 @@ def build_generators(shapes: Sequence[Shape], latent_dim: int, width: int, share
     images = []
     for shape in shapes:
         y = x
-        for i in range(shared, len(sides)):
+        for i in range(shared, count):
             y = hidden(y, i)
-        images.append(layers.Activation("tanh", dtype="float32")(layers.Conv2D(shape[2], 6, padding="same")(y)))
-    return keras.Model(z, images, name="generators")
-
-
-def build_dense_generators(shapes: Sequence[Shape], latent_dim: int, width: int, shared: int) -> keras.Model:
-    """The same of dense layers: four hidden ones of 32 times `width` units, of which the first `shared` are shared."""
-    z = x = keras.Input((latent_dim,))
-
-    def hidden(x: Any) -> Any:
-        return layers.PReLU(SLOPE.clone())(BatchNormalization()(layers.Dense(32 * width, use_bias=False)(x)))
-
-    for _ in range(shared):
-        x = hidden(x)
-    images = []
-    for shape in shapes:
-        y = x
-        for _ in range(shared, DENSE):
-            y = hidden(y)
-        pixels = layers.Dense(math.prod(shape), activation="tanh", dtype="float32")(y)
-        images.append(layers.Reshape(shape, dtype="float32")(pixels))
+        if dense:
+            y = layers.Reshape(shape)(layers.Dense(math.prod(shape))(y))
+        else:
+            y = layers.Conv2D(shape[2], 6, padding="same")(y)
+        images.append(layers.Activation("tanh", dtype="float32")(y))
     return keras.Model(z, images, name="generators")
 
 
@@ -162,7 +154,7 @@ class CoGAN(Adversarial):
         self.shared_generator_layers, self.shared_discriminator_layers = of_g, of_d
         self.classes, self.class_weight, self.agreement_weight = classes, class_weight, agreement_weight
         self.adversarial, self.dense, shapes = adversarial, dense, (image_shape, b_shape)
-        self.generators = (build_dense_generators if dense else build_generators)(shapes, latent_dim, width, of_g)
+        self.generators = build_generators(shapes, latent_dim, width, of_g, dense)
         self.discriminator_a, self.discriminator_b = build_discriminators(shapes, discriminator_width, of_d, dense)
         if classes:
             seen = keras.Input((25 * discriminator_width,))

@@ -182,8 +182,7 @@ def outcomes(test: Mapping[str, Any], cards: Cards) -> list[Outcome]:
     rest = dict(test)
     relation, thans = rest.pop("relation"), rest.pop("than")
     times, plus, equal = rest.pop("times", 1.0), rest.pop("plus", 0.0), rest.pop("equal", ())
-    rest.setdefault("alike", PROTOCOL)
-    alike = rest.pop("alike")
+    alike = rest.pop("alike", PROTOCOL)
     left = Value(**rest)
     tests: list[str | None] = [left.test]
     card = cards.get(left.card)
@@ -210,9 +209,7 @@ def _outcome(
         others, paired = right.read(cards), right.card == left.card
         _comparable(left, right, alike, cards)
     changed = [times * value + plus for value in others]
-    if (
-        left.seeds == "deviation" and right is not None
-    ):  # of a few seeds, it is clear only where it is half of the other
+    if left.seeds == "deviation" and right is not None:  # of few seeds, only half of the other is clearly lower
         changed = [changed[0] / 2 if relation in ("lower", "at most") else 2 * changed[0], changed[0]]
     pairs = list(zip(low, changed, strict=True)) if paired else list(itertools.product(low, changed))
     true = sum(RELATIONS[relation](a, b) for a, b in pairs)
@@ -248,9 +245,8 @@ def _difference(left: Value, right: Value) -> str:
 
 
 def listed(numbers: list[float]) -> str:
-    """The value of each training seed, with three significant digits: "26.3, 27.1"; one where all are equal."""
-    shown = [f"{n:,.0f}" if abs(n) >= 1000 else f"{n:.3g}" for n in numbers]
-    return shown[0] if len(set(shown)) == 1 and len(shown) == 1 else ", ".join(shown)
+    """The value of each training seed, with three significant digits: "26.3, 27.1"."""
+    return ", ".join(f"{n:,.0f}" if abs(n) >= 1000 else f"{n:.3g}" for n in numbers)
 
 
 def _comparable(left: Value, right: Value, keys: tuple[str, ...], cards: Cards) -> None:
@@ -271,8 +267,7 @@ def _fact(card: Card | None, key: str) -> Any:
 def departures(first: Card, second: Card) -> list[str]:
     """The settings in which two trainings differ: "steps", "model.dropout", "d_optimizer.learning_rate"."""
     own, other = ({**flat(card.settings), "precision": card.precision} for card in (first, second))
-    asked = {key.split(".")[0]: None for key in FACTS}
-    found = [key for key in {**own, **other} if own.get(key) != other.get(key) and key.split(".")[0] in asked]
+    found = [key for key in {**own, **other} if own.get(key) != other.get(key) and key.split(".")[0] in FACTS]
     return [key.removeprefix("optimizers.") for key in found]
 
 
