@@ -44,7 +44,7 @@ def images(name: str) -> np.ndarray:
         made = model.sample(tf.constant(codes), tf.constant(3))
     else:
         made = model.sample(tf.constant(4), tf.constant(3))
-    parts = made.values() if isinstance(made, dict) else [made]  # of pairs all a, then all b
+    parts = [made[name] for name in sorted(made)] if isinstance(made, dict) else [made]  # of pairs all a, then all b
     return (np.clip(np.concatenate([part.numpy() for part in parts]), 0, 1) * 255 + 0.5).astype(np.uint8)
 
 

@@ -122,11 +122,14 @@ class Exported:
         return self.endpoints[name]
 
     def call(self, name: str, *inputs: Any) -> Made:
-        """Call an endpoint with inputs in the declared order; returns float32 arrays."""
-        arrays = self.need(name).inputs.values()
+        """Call an endpoint with inputs in the declared order; returns float32 arrays, several in the declared order."""
+        declared = self.need(name)
+        arrays = declared.inputs.values()
         given = [tf.constant(value, tf.as_dtype(a.dtype)) for value, a in zip(inputs, arrays, strict=True)]
         made = getattr(self.model, name)(*given)
-        return {key: value.numpy() for key, value in made.items()} if isinstance(made, dict) else made.numpy()
+        if not isinstance(made, dict):
+            return made.numpy()
+        return {key: made[key].numpy() for key in declared.outputs}  # a loaded function has them in any order
 
     def restore(self, images: np.ndarray) -> np.ndarray:
         """Restore images (n, h, w, c)."""
