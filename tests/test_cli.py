@@ -91,6 +91,8 @@ BAD = [
     ("export runs/old --blend nomodel", "--blend and --alpha must be given together"),
     ("export runs/old --blend nomodel --alpha 0.5", "a blend needs an output folder: -o FOLDER"),
     ("export runs/old --blend nomodel --alpha 2 -o new", "--alpha must be from 0 (only the other model) to 1"),
+    ("export nomodel --format onnx", "there is no SavedModel at nomodel"),
+    ("export nomodel --format coreml", "choose savedmodel, onnx or litert"),
     ("export nomodel --blend runs/old --alpha 0.5 -o new", "there is no SavedModel at nomodel"),
     ("generate nomodel", "there is no SavedModel at nomodel"),
     ("generate nomodel -o kept.png", "kept.png exists"),

@@ -301,25 +301,37 @@ def evaluate(
 
 @app.command()
 def export(
-    run: Annotated[Path, typer.Argument(help="a run folder")],
+    run: Annotated[Path, typer.Argument(help="a run folder, or with another --format a SavedModel or its name")],
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="output folder (default: saved_models/GAN-DATASET)")
+        Path | None,
+        typer.Option("-o", "--output", help="output folder (default: saved_models/GAN-DATASET, or FORMAT/NAME)"),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="replace an existing model")] = False,
+    format_: Annotated[
+        str, typer.Option("--format", help="savedmodel; onnx or litert: one file for each endpoint")
+    ] = "savedmodel",
     blend: Annotated[
         str | None,
         typer.Option(help="another run or SavedModel of the same network for interpolating weights; needs -o"),
     ] = None,
     alpha: Annotated[float | None, typer.Option(help="with --blend: the weight of RUN, 0 to 1")] = None,
 ) -> None:
-    """Export the newest checkpoint of a run as a SavedModel.
+    """Export the newest checkpoint of a run as a SavedModel, which loads with TensorFlow alone.
 
-    It loads with TensorFlow alone. With --blend, RUN may also be a SavedModel:
+    Other formats are ONNX and LiteRT, for a run or a SavedModel. With --blend, RUN may also be a SavedModel:
     --alpha 0.8 takes 0.8 of its weights and 0.2 of the other's.
     """
     from tfgans.inference.blend import export_blend
     from tfgans.inference.export import export_run
 
+    if format_ != "savedmodel":
+        from tfgans.inference.formats import export_as
+
+        if blend is not None or alpha is not None:
+            raise UserError("a blend is a SavedModel; export it in another format afterwards")
+        for path in export_as(format_, run, output, force):
+            print(path)
+        return
     if (blend is None) != (alpha is None):
         raise UserError("--blend and --alpha must be given together: the other model, and the weight of this one")
     if blend is None or alpha is None:
