@@ -69,7 +69,7 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
 
 
 def on_post_page(output: str, page: Any, config: Any) -> str:
-    """Forbid scripts, styles and requests of other origins; the theme's own inline scripts are allowed by their hashes."""
+    """Forbid whatever comes from other origins; the theme's own inline scripts are allowed by their hashes."""
     hashes = [base64.b64encode(hashlib.sha256(each.encode()).digest()).decode() for each in SCRIPT.findall(output)]
     scripts = " ".join(f"'sha256-{each}'" for each in dict.fromkeys(hashes))
     policy = f"default-src 'self'; script-src 'self' {scripts}; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
