@@ -34,23 +34,20 @@ def test_the_navigation_names_each_page_once() -> None:
     assert sorted(named) == sorted({hooks.START} | there)
 
 
+def source(module: str) -> str:
+    place = ROOT / module.replace(".", "/")
+    file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+    return file.read_text(encoding="utf-8") if file.is_file() else ""
+
+
 def test_the_api_names_what_exists() -> None:
+    shown = re.compile(r"^::: ([\w.]+)$(?:\n +options:\n +members: \[(.*)\])?", re.MULTILINE)
     for page in sorted((ROOT / "docs" / "api").glob("*.md")):
-        for name in re.findall(r"^::: ([\w.]+)$", page.read_text(encoding="utf-8"), re.MULTILINE):
-            module = name.split(".")
-            while not (
-                found := [
-                    path
-                    for path in (f"{'/'.join(module)}.py", f"{'/'.join(module)}/__init__.py")
-                    if (ROOT / path).is_file()
-                ]
-            ):
-                module.pop()
-            defined = name.split(".")[len(module) :]
-            source = (ROOT / found[0]).read_text(encoding="utf-8")
-            assert len(defined) < 2 and all(re.search(rf"^(def|class) {each}\b", source, re.M) for each in defined), (
-                name
-            )
+        for name, members in shown.findall(page.read_text(encoding="utf-8")):
+            module, _, last = name.rpartition(".")
+            assert source(name) or re.search(rf"^(def|class) {last}\b", source(module), re.MULTILINE), name
+            for member in members.split(", ") if members else []:
+                assert re.search(rf"^ *(def|class) {member}\b", source(name) or source(module), re.MULTILINE), member
 
 
 @pytest.mark.parametrize(
