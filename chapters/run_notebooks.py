@@ -5,8 +5,10 @@ again.
 """
 
 import argparse
+import asyncio
 import hashlib
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -37,14 +39,16 @@ def has_run(path: Path, output: Path) -> bool:
 def run(path: Path, output: Path) -> str:
     """Run a notebook and write it with its outputs. Returns "", or the failing cell and its error in one line."""
     book: Any = nbformat.read(path, as_version=4)
+    source = source_of(path)
     output.parent.mkdir(parents=True, exist_ok=True)
-    client = NotebookClient(book, timeout=None, resources={"metadata": {"path": str(output.parent)}})
+    place = {"metadata": {"path": str(output.parent)}}
+    client = NotebookClient(book, timeout=None, resources=place, on_notebook_start=leave_signals)
     failure = ""
     try:
         client.execute()
-        book.metadata[KEY] = source_of(path)
+        book.metadata[KEY] = source
     except CellExecutionError as error:
-        number = next(i for i, cell in enumerate(book.cells) if any(o.output_type == "error" for o in outputs_of(cell)))
+        number = next(i for i, cell in enumerate(book.cells) if any(each.output_type == "error" for each in made(cell)))
         failure = f"cell {number}: {error.ename}: {' '.join(error.evalue.split())[:300]}"
     except DeadKernelError:
         failure = "the kernel died, as when there is not enough memory"
@@ -52,7 +56,14 @@ def run(path: Path, output: Path) -> str:
     return failure
 
 
-def outputs_of(cell: Any) -> list[Any]:
+def leave_signals(notebook: Any) -> None:
+    """Let Ctrl-C end this program: nbclient's handlers end the kernel alone, and the next notebook would follow."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().remove_signal_handler(number)
+
+
+def made(cell: Any) -> list[Any]:
+    """The outputs of a cell; texts have none."""
     return cell.get("outputs", [])
 
 

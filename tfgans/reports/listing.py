@@ -38,7 +38,7 @@ def lines() -> Iterator[str]:
     rows += [judge_row(name, path) for name, path in judges.items()]
     yield "Saved models, and the command that runs each: tfgans COMMAND MODEL"
     yield ""
-    yield from table([HEAD, *rows])
+    yield from table([HEAD, *rows]) if rows else ["There are none in saved_models/."]
     if others:
         yield ""
         yield from (f"other: {other}" for other in others)
