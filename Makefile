@@ -1,13 +1,15 @@
 # make demo: from a clone to digits drawn on this machine.  make test: the tests.
 # make check: the tests, format, lint, spelling and types.
 # make seeds: trains what saved_models/seeds.yaml asks for and saved_models/ lacks; can be stopped and called again.
+# make site: the documentation and the page for the browser, into build/site; needs npm.  make serve: opens it on this machine.
+# make notebooks-run: runs the notebooks from end to end, into runs/notebooks; takes long.
 # make benchmark: training steps in XLA and PyTorch, into docs/BENCHMARKS.md; takes long.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST ?= $(BIN)/pytest
 
-.PHONY: demo test check slow seeds benchmark notebooks clean
+.PHONY: demo test check slow seeds benchmark notebooks notebooks-run site serve clean
 
 demo: $(VENV)/installed
 	$(BIN)/tfgans train cdcgan --recipe demo --minutes 3 --run runs/demo
@@ -37,6 +39,17 @@ benchmark: $(VENV)/installed
 
 notebooks: $(VENV)/installed-dev
 	$(BIN)/python chapters/make_notebooks.py
+
+notebooks-run: $(VENV)/installed-dev
+	$(BIN)/python chapters/run_notebooks.py
+
+site: $(VENV)/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -c requirements.txt -e .[site,onnx]
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	$(BIN)/python web/build.py -o build/site/play
+
+serve:
+	$(BIN)/python web/serve.py build/site
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache *.egg-info

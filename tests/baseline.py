@@ -26,13 +26,17 @@ def images(name: str) -> np.ndarray:
     model: Any = tf.saved_model.load(str(ROOT / "saved_models" / name))
     inputs = {key: spec for fn in model.signatures.values() for key, spec in fn.structured_input_signature[1].items()}
     rng = np.random.default_rng(0)
-    if "restore" in model.signatures or "fill" in model.signatures:
-        side = SIDES.get(name, 32)
+    if pictures := {"restore", "fill", "translate"} & set(model.signatures):
+        side = SIDES.get(name, 128 if name.startswith(("pix2pix", "context_encoder")) else 32)
         given = rng.uniform(0, 1, (2, side // 4, side // 4, inputs["images"].shape[-1]))
         given = given.repeat(4, axis=1).repeat(4, axis=2).astype(np.float32)
         if "inpaint" in name:
             given[:, 8:20, 10:22] = 0
-        if "fill" in model.signatures:
+        if name.startswith("context_encoder"):
+            given[:, 32:96, 32:96] = 0
+        if "translate" in pictures:
+            made = model.translate(tf.constant(given), tf.constant(3))
+        elif "fill" in pictures:
             made = model.fill(tf.constant(given), tf.constant((given == 0).all(-1, keepdims=True)))
         else:
             made = model.restore(tf.constant(given))
