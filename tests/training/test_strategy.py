@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from tiny import differences, state
 
 from tfgans import data, models
@@ -103,6 +104,18 @@ def test_a_bad_cluster_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) ->
     monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(UserError, match="TF_CONFIG must be JSON"):
         strategy.begin("multiworker")
+
+
+def test_the_step_is_traced_again_when_a_stage_ends() -> None:
+    traced: list[int] = []
+    model: Any = SimpleNamespace(stages=(("one", 2), ("two", 3), ("three", None)), steps_done=tf.Variable(0))
+    model.make_train_function = lambda force: traced.append(int(model.steps_done)) if force else None
+    callback = strategy.Stages()
+    callback.set_model(model)
+    for step in range(8):
+        model.steps_done.assign_add(1)
+        callback.on_train_batch_end(step)
+    assert traced == [2, 5]
 
 
 # -- one machine -------------------------------------------------------------------------------------------------------
