@@ -68,6 +68,13 @@ class HoldThenLinear(keras.optimizers.schedules.LearningRateSchedule):
         return {"rate": self.rate, "falls": self.falls, "updates": self.updates}
 
 
+class Mean(keras.metrics.Mean):
+    """A mean that a worker reads alone; Keras's is that over all replicas, for which all workers must ask at once."""
+
+    def add_variable(self, *args: Any, **kwargs: Any) -> Any:
+        return super().add_variable(*args, **{**kwargs, "aggregation": "only_first_replica"})
+
+
 class Adversarial(keras.Model):
     """A model with one or more players, each a group of networks with its own optimizer.
 
@@ -101,7 +108,7 @@ class Adversarial(keras.Model):
         super().__init__(**kwargs)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
-        self.trackers = {term: keras.metrics.Mean(name=term) for term in self.terms}
+        self.trackers = {term: Mean(name=term) for term in self.terms}
         self.stages = stages
         if stages:  # other models have no counter, nor do their files
             self.steps_done = self.add_weight(
@@ -161,13 +168,17 @@ class Adversarial(keras.Model):
         """Update one player once: minimize the sum of its loss terms, and track each of them.
 
         `losses()` returns the terms, a dict of scalars, or `(terms, made)`. Returns `made`, such as generated images
-        for the next player.
+        for the next player. With several replicas, terms are means over a replica's examples, and the update is that of
+        their mean over all replicas.
         """
         optimizer, weights = getattr(self, player), self.weights_of(player)
         with tf.GradientTape() as tape:
             found = losses()
             terms, made = found if isinstance(found, tuple) else (found, None)
             loss = optimizer.scale_loss(tf.add_n([tf.cast(term, tf.float32) for term in terms.values()]))
+            replicas = tf.distribute.get_strategy().num_replicas_in_sync
+            if replicas > 1:
+                loss /= replicas  # the optimizer adds up the gradients of all replicas
         optimizer.apply(tape.gradient(loss, weights), weights)
         self.track(terms)
         return made
@@ -189,7 +200,14 @@ class Adversarial(keras.Model):
         if not later:
             return this()
         end = first + (steps or 0)
+        if tf.distribute.get_strategy().num_replicas_in_sync > 1:  # replicas cannot update inside a condition
+            with tf.init_scope():
+                done = int(self.steps_done.numpy())
+            return this() if done < end else self._step_of(tuple(later), end, batch)
         return tf.cond(self.steps_done.value < end, this, lambda: self._step_of(tuple(later), end, batch))
+
+    def _maybe_symbolic_build(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing: `__init__` builds the networks. Keras would average a batch over workers, which fails for a dict."""
 
     def track(self, values: dict[str, tf.Tensor]) -> None:
         """Log values without minimizing them."""
@@ -198,7 +216,10 @@ class Adversarial(keras.Model):
 
     def logs(self) -> dict[str, tf.Tensor]:
         """The mean of every term since the last reset: the result of `train_step`."""
-        return {term: tracker.result() for term, tracker in self.trackers.items()}
+        results = {term: tracker.result() for term, tracker in self.trackers.items()}
+        if isinstance(tf.distribute.get_strategy(), tf.distribute.MultiWorkerMirroredStrategy):
+            return {term: result[None] for term, result in results.items()}  # Keras reduces them along the first axis
+        return results
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:

@@ -41,6 +41,9 @@ Output = Annotated[
 ]
 Sheet = Annotated[bool, typer.Option("--sheet", help="also write NAME-sheet.png, with the pictures before and after")]
 Force = Annotated[bool, typer.Option("--force", help="replace existing pictures")]
+Strategy = typer.Option(
+    help="mirrored: all devices of this machine; multiworker: the workers of TF_CONFIG or Slurm; none: one device"
+)
 Tile = Annotated[int | None, typer.Option(help="side of a tile in pixels; smaller tiles need less memory")]
 
 
@@ -196,6 +199,7 @@ def train(
     cache: Cache = None,
     download: Annotated[bool, typer.Option("--download", help="let TensorFlow Datasets download missing data")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only print parameters, FLOPs and time")] = False,
+    strategy: Annotated[str, Strategy] = "none",
 ) -> None:
     """Train a GAN, by default with the settings of its card."""
     from tfgans.recipe import parse_settings
@@ -217,6 +221,7 @@ def train(
         dry_run=dry_run,
         every=every,
         minutes=minutes,
+        strategy=strategy,
     )
     if made is not None:
         _finish(made.path, data_dir)
@@ -224,12 +229,17 @@ def train(
 
 @app.command()
 def resume(
-    run: Annotated[Path, typer.Argument(help="a run folder")], data_dir: DataDir = None, cache: Cache = None
+    run: Annotated[Path, typer.Argument(help="a run folder")],
+    data_dir: DataDir = None,
+    cache: Cache = None,
+    strategy: Annotated[str | None, Strategy] = None,
 ) -> None:
-    """Resume an interrupted run from its last checkpoint."""
+    """Resume an interrupted run from its last checkpoint, by default with its strategy."""
     from tfgans.training.train import resume as go_on
 
-    _finish(go_on(run, data_dir).path, data_dir)
+    made = go_on(run, data_dir, strategy)
+    if made is not None:
+        _finish(made.path, data_dir)
 
 
 def _finish(run: Path, data_dir: str | None) -> None:

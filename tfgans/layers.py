@@ -35,11 +35,12 @@ class BatchNormalization(keras.layers.BatchNormalization):
     """Batch normalization over (n, h, w, c) with TensorFlow's fused kernel in training; otherwise Keras's.
 
     It gives the same values in about half the time on a CPU (benchmarks/batch_norm.py), where small GANs spend much of
-    their time in it.
+    their time in it. With several replicas, the statistics are those of the whole batch (`synchronized`).
     """
 
     def call(self, x: Any, training: bool | None = None, mask: Any = None) -> Any:
-        if not training or len(x.shape) != 4 or mask is not None:
+        self.synchronized = tf.distribute.get_strategy().num_replicas_in_sync > 1
+        if not training or len(x.shape) != 4 or mask is not None or self.synchronized:
             return super().call(x, training=training, mask=mask)
         y, mean, variance = tf.compat.v1.nn.fused_batch_norm(
             ops.cast(x, self.compute_dtype),
@@ -96,13 +97,19 @@ class ImagePool(keras.layers.Layer):
 
         Until the pool is full, it stores each image and returns it. Then, with probability 1/2, an image replaces a
         random one in the pool, which is returned. A pool of size 0 changes nothing.
+
+        Several replicas exchange the images of the whole batch, so that their pools stay the same.
         """
         if not self.size:
             return images
-        swaps = keras.random.uniform((images.shape[0],), seed=seed) > 0.5
-        places = keras.random.randint((images.shape[0],), 0, self.size, seed=seed)
-        shown = []
-        for i, image in enumerate(tf.unstack(images)):
+        shape, replica = images.shape, tf.distribute.get_replica_context()
+        chances = keras.random.uniform((shape[0],), seed=seed)
+        places = keras.random.randint((shape[0],), 0, self.size, seed=seed)
+        replicas = replica.num_replicas_in_sync
+        if replicas > 1:
+            images, chances, places = replica.all_gather((images, chances, places), axis=0)
+        swaps, shown = chances > 0.5, []
+        for i, image in enumerate(tf.unstack(images, shape[0] * replicas)):
             count = tf.convert_to_tensor(self.count)
             full = count >= self.size
             place = tf.where(full, places[i], count)
@@ -110,9 +117,11 @@ class ImagePool(keras.layers.Layer):
             new = tf.cast(image, old.dtype)
             taken = tf.logical_or(tf.logical_not(full), swaps[i])
             # in place: an assignment would copy the whole pool
-            self.images.value.scatter_nd_update([[place]], [tf.where(taken, new, old)])
+            self.images.value.scatter_update(tf.IndexedSlices(tf.where(taken, new, old)[None], place[None]))
             self.count.assign_add(tf.cast(tf.logical_not(full), tf.int32))
             shown.append(tf.where(tf.logical_and(full, swaps[i]), tf.cast(old, image.dtype), image))
+        if replicas > 1:
+            return tf.reshape(tf.stack(shown), (replicas, *shape))[replica.replica_id_in_sync_group]
         return tf.stack(shown)
 
     def get_config(self) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Training batches whose order and random numbers are computed from the position, so that runs resume exactly."""
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -13,6 +14,14 @@ Example = dict[str, tf.Tensor]
 THREADS = 2
 ORDER, CROP, FLIP, TRANSFORM = range(4)  # purposes of random numbers
 PURPOSES = 4  # offset between independent sets: an offset of 1 would reuse one set's order for another's crops
+
+
+class Part(NamedTuple):
+    """The replicas `first` to `first + here` of all `replicas` that share each batch."""
+
+    first: int = 0
+    here: int = 1
+    replicas: int = 1
 
 
 def mix(x: tf.Tensor) -> tf.Tensor:
@@ -166,6 +175,7 @@ def batches(
     crop: str = "center",
     flip: bool = False,
     transform: Callable[[Example, tf.Tensor], Example] | None = None,
+    part: Part = Part(),  # noqa: B008  (immutable)
 ) -> tf.data.Dataset:
     """Shuffled batches from step `start` on, endless or `steps` of them.
 
@@ -182,16 +192,22 @@ def batches(
     An example depends only on `seed` and its position: `start=s` yields the batches of the run from 0 from step s on,
     without reading earlier ones.
 
+    With several replicas, those of `part` get their shares of each batch one after another: the batch of a step is the
+    shares of all replicas in order.
+
     Raises ValueError if images do not fit, or differ in shape and no `image_shape` is given.
     """
     if crop not in ("center", "random"):
         raise ValueError(f"crop must be 'center' or 'random', not '{crop}'")
     readers = _readers(source, image_shape, seed, crop, flip)
     per_step = batch_size * (group or 1)
+    share = batch_size // part.replicas
+    within = np.concatenate([k * batch_size + np.arange(share) for k in range(group or 1)])
     sizes = {reader.k: reader.n for reader in readers}
 
-    def positions(step: tf.Tensor) -> tf.Tensor:
-        return step * per_step + tf.range(per_step, dtype=tf.int64)
+    def positions(number: tf.Tensor) -> tf.Tensor:
+        step, replica = number // part.here, part.first + number % part.here
+        return step * per_step + replica * share + within
 
     def indices(position: tf.Tensor) -> dict[str, tf.Tensor]:
         return {str(k): shuffled_index(seed, position, n, k) for k, n in sizes.items()}
@@ -202,9 +218,9 @@ def batches(
             example |= reader.read(position, index[str(reader.k)])
         return example
 
-    def read_step(step: tf.Tensor) -> Example:
-        where = positions(step)
-        lead = (batch_size,) if group is None else (group, batch_size)
+    def read_share(number: tf.Tensor) -> Example:
+        where = positions(number)
+        lead = (share,) if group is None else (group, share)
         return {key: tf.reshape(value, (*lead, *value.shape[1:])) for key, value in read(where, indices(where)).items()}
 
     def read_one(position: tf.Tensor, index: dict[str, tf.Tensor]) -> Example:
@@ -221,15 +237,15 @@ def batches(
     options.threading.max_intra_op_parallelism = 1
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
 
-    dataset = tf.data.Dataset.counter(start, 1)
+    dataset = tf.data.Dataset.counter(start * part.here, 1)
     if steps is not None:
-        dataset = dataset.take(steps)
+        dataset = dataset.take(steps * part.here)
     if transform is None and all(reader.whole for reader in readers):
         # one step at a time: a call per example would take longer than the work itself
-        dataset = dataset.map(read_step, num_parallel_calls=THREADS)
+        dataset = dataset.map(read_share, num_parallel_calls=THREADS)
     else:
-        dataset = dataset.map(lambda step: (positions(step), indices(positions(step)))).unbatch()
+        dataset = dataset.map(lambda number: (positions(number), indices(positions(number)))).unbatch()
         dataset = dataset.map(read_one, num_parallel_calls=THREADS)
-        dataset = dataset.batch(batch_size, drop_remainder=True)  # drops nothing, but makes the shape static
+        dataset = dataset.batch(share, drop_remainder=True)  # drops nothing, but makes the shape static
         dataset = dataset if group is None else dataset.batch(group, drop_remainder=True)
     return dataset.prefetch(2).with_options(options)

@@ -12,6 +12,7 @@ from tfgans import data, models
 from tfgans.adversarial import Adversarial, Fall, HoldThenLinear
 from tfgans.data.degrade import degrade, pair
 from tfgans.data.image_set import MAX_BYTES
+from tfgans.data.pipeline import Part
 from tfgans.endpoint import Endpoint
 from tfgans.errors import UserError
 from tfgans.recipe import Recipe
@@ -280,9 +281,13 @@ def batches(
     seed: int,
     group: int | None,
     start: int,
-    steps: int,
+    steps: int | None,
+    part: Part = Part(),  # noqa: B008  (immutable)
 ) -> tf.data.Dataset:
-    """The batches of steps `start` to `start + steps` of a run, with `mask` if the degradation makes holes."""
+    """The batches of steps `start` to `start + steps` of a run, with `mask` if the degradation makes holes.
+
+    Without `steps` they have no end. `part`: the replicas whose shares of the batches are drawn.
+    """
     options: dict[str, Any] = {}
     shape: Any = recipe.model.get("image_shape")
     if isinstance(source, data.Domains):
@@ -294,4 +299,6 @@ def batches(
         options = dict(flip=recipe.flip, transform=pair(recipe.degradation, masks=True))
         if recipe.crop:
             options |= dict(image_shape=shape, crop="random")
-    return data.batches(source, recipe.batch_size, seed=seed, start=start, steps=steps, group=group, **options)
+    return data.batches(
+        source, recipe.batch_size, seed=seed, start=start, steps=steps, group=group, part=part, **options
+    )
