@@ -40,10 +40,11 @@ function named() {
 }
 
 async function start() {
+  const engine = new Engine();
+  engine.ask({ op: "warm" }).catch(() => {}); // a failure is reported when a model needs the runtime
   const response = await fetch(new URL("../models/index.json", import.meta.url));
   if (!response.ok) throw new Error("The list of models is missing: build the page with web/build.py.");
   const manifest = await response.json();
-  const engine = new Engine();
   for (const [name, Panel] of Object.entries(PANELS)) {
     const models = manifest.models.filter((model) => model.panel === name);
     const section = document.getElementById(name);

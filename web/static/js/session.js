@@ -79,6 +79,11 @@ async function runtime(kind) {
   return runtimes.get(kind);
 }
 
+/** Start to load the runtime. */
+export async function warm() {
+  await runtime("wasm");
+}
+
 async function hasGpu() {
   try {
     return Boolean(await navigator.gpu?.requestAdapter());

@@ -5,12 +5,12 @@ import { noteOn } from "./holes.js";
 import { openPicture, Preview, UserError } from "./picture.js";
 import { PngWriter } from "./png.js";
 import { resized } from "./resize.js";
-import { call, engineOf, prepare, tidy } from "./session.js";
+import { call, engineOf, prepare, tidy, warm } from "./session.js";
 import { Pictures } from "./tiles.js";
 
 const cancelled = new Set();
 const pictures = new Map(); // panel -> the opened picture
-const operations = { tidy: ({ manifest }) => tidy(manifest), generate, open, process, paint };
+const operations = { warm, tidy: ({ manifest }) => tidy(manifest), generate, open, process, paint };
 
 class Cancelled extends Error {}
 
