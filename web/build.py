@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from PIL import Image
 
 from tfgans.errors import UserError
 from tfgans.files import ROOT, unfinished_folder, whole, write_json
@@ -25,6 +26,7 @@ HERE = Path(__file__).resolve().parent
 PACKAGE, VERSION = "onnxruntime-web", "1.30.0"
 INTEGRITY = "sha512-q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="
 ENDPOINTS = ("generate", "restore", "fill", "translate", "a_to_b", "b_to_a")
+SIDE, GAP = 128, 2  # pixels of a picture on a sheet of samples, and between two of them
 RUNTIME = (  # a program and its WebAssembly: for processors alone, and for WebGPU
     "ort.wasm.bundle.min.mjs",
     "ort-wasm-simd-threaded.wasm",
@@ -71,9 +73,12 @@ def add(entry: dict[str, Any], folder: Path, cache: Path) -> dict[str, Any] | No
             "sha256": hashlib.sha256(content).hexdigest(),
             "declaration": declaration,
         }
-    made = {key: value for key, value in entry.items() if key not in ("path", "palette")}
+    made = {key: value for key, value in entry.items() if key != "path"}
     if "palette" in entry:
         made["palette"] = colours(entry["palette"])
+    if "example" in entry:
+        made["example"] = f"models/{entry['name']}/example.png"
+        example(*entry["example"]).save(folder / made["example"])
     return {**made, **kept["declared"], "whole": kept["whole"], "endpoints": endpoints}
 
 
@@ -82,7 +87,9 @@ def conversion(saved: Path, folder: Path) -> dict[str, Any]:
     record, fingerprint = folder / "model.json", fingerprint_of(saved)
     if record.is_file():
         kept = json.loads(record.read_text())
-        if kept["fingerprint"] == fingerprint and all((folder / f"{name}.onnx").is_file() for name in kept["endpoints"]):
+        if kept["fingerprint"] == fingerprint and all(
+            (folder / f"{name}.onnx").is_file() for name in kept["endpoints"]
+        ):
             return kept
     print(f"converting {saved.name}", file=sys.stderr)
     from tfgans import endpoint  # imports TensorFlow, which a build with all conversions does without
@@ -125,6 +132,13 @@ def colours(name: str) -> list[dict[str, Any]]:
     found = palette(name)
     ids = [i for i in range(len(found)) if i not in found.ignored]
     return [{"id": i, "name": found.names[i], "rgb": found.rgb[i].tolist()} for i in ids]
+
+
+def example(model: str, column: int, row: int) -> Image.Image:
+    """A picture on the sheet of samples of a model."""
+    left, top = (GAP + i * (SIDE + GAP) for i in (column, row))
+    with Image.open(ROOT / "saved_models" / model / "samples.png") as sheet:
+        return sheet.crop((left, top, left + SIDE, top + SIDE))
 
 
 def runtime(cache: Path) -> Path:

@@ -1,7 +1,7 @@
 """Serve a built site on this machine: python web/serve.py [FOLDER] [--port 8000]
 
-The headers isolate the page from other sites, which WebAssembly needs for several threads. The page below play/ gets its
-content security policy as a header, too.
+The headers isolate the page from other sites, which WebAssembly needs for several threads. The page below play/ also
+gets its content security policy as a header.
 """
 
 import argparse
@@ -12,7 +12,12 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-TYPES = {".mjs": "text/javascript", ".js": "text/javascript", ".wasm": "application/wasm", ".onnx": "application/octet-stream"}
+TYPES = {
+    ".mjs": "text/javascript",
+    ".js": "text/javascript",
+    ".wasm": "application/wasm",
+    ".onnx": "application/octet-stream",
+}
 
 
 def policy_of(page: Path) -> str:

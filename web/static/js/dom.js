@@ -28,11 +28,17 @@ export function button(text, onclick, properties = {}) {
   return make("button", { type: "button", onclick, ...properties }, text);
 }
 
-/** A choice of models; with a single one, its title. */
-export function choice(text, models, onchange) {
+/** A choice of models, with a line about the chosen one. */
+export function choice(models, onchange) {
   const options = models.map((model) => make("option", { value: model.name }, model.title));
-  const select = make("select", { onchange: () => onchange(models[select.selectedIndex]) }, ...options);
-  return field(text, select);
+  const about = make("p", { className: "hint" }, models[0].about ?? "");
+  const change = () => {
+    const model = models[select.selectedIndex];
+    about.textContent = model.about ?? "";
+    onchange(model);
+  };
+  const select = make("select", { onchange: change }, ...options);
+  return field("Model", select, about);
 }
 
 /**

@@ -16,7 +16,7 @@ export class Draw {
     this.controls = make(
       "form",
       { className: "controls", onsubmit: (event) => event.preventDefault() },
-      choice("Model", models, (model) => this.choose(model)),
+      choice(models, (model) => this.choose(model)),
       this.own,
       this.noise(),
       button("Save as PNG", () => this.save()),
@@ -114,6 +114,7 @@ export class Draw {
       input.oninput();
       requestAnimationFrame(step);
     };
+    this.walking = walking;
     if (walking) requestAnimationFrame(step);
   }
 
@@ -143,21 +144,27 @@ export class Draw {
       if (encoding === "label") inputs[name] = { data: Int32Array.from(asked), dims: [asked.length] };
       if (encoding === "codes") inputs[name] = { data: this.values.slice(), dims: [1, codes.shape.at(-1)] };
     }
+    const ask = (progress) => this.engine.ask({ op: "generate", endpoint, inputs }, progress);
     const done = () => `Drawn in ${Math.round(performance.now() - began)} ms`;
-    const made = await report((progress) => this.engine.ask({ op: "generate", endpoint, inputs }, progress), done);
+    const made = await (this.walking ? ask().catch(() => undefined) : report(ask, done));
     if (!made || model !== this.model) return;
     const captions = (name, i) => model.captions?.[name] ?? (labels ? this.names[asked[i]] : "");
     this.show(Object.keys(endpoint.declaration.outputs).flatMap((name) => images(made[name], (i) => captions(name, i))));
   }
 
   show(found) {
-    const figures = found.map(({ caption, data, height, width }) => {
-      const canvas = make("canvas", { role: "img", "aria-label": caption ? `Drawn: ${caption}` : "Drawn image" });
-      show(canvas, data, height, width);
-      return make("figure", {}, canvas, caption ? make("figcaption", {}, caption) : null);
-    });
-    this.stage.replaceChildren(...figures);
-    this.stage.dataset.count = figures.length;
+    const texts = found.map(({ caption }) => caption).join("\n");
+    if (this.stage.children.length !== found.length || this.texts !== texts) {
+      this.texts = texts;
+      const figures = found.map(({ caption }) => {
+        const canvas = make("canvas", { role: "img", "aria-label": caption ? `Drawn: ${caption}` : "Drawn image" });
+        return make("figure", {}, canvas, caption ? make("figcaption", {}, caption) : null);
+      });
+      this.stage.replaceChildren(...figures);
+      this.stage.dataset.count = figures.length;
+    }
+    const canvases = this.stage.querySelectorAll("canvas");
+    found.forEach(({ data, height, width }, i) => show(canvases[i], data, height, width));
   }
 
   save() {

@@ -2,6 +2,7 @@
 import { Brush } from "./brush.js";
 import { Compare } from "./compare.js";
 import { button, make, show, slider } from "./dom.js";
+import { MEGAPIXELS } from "./picture.js";
 import { report, say } from "./status.js";
 
 const RED = "rgb(230 30 60)";
@@ -14,7 +15,10 @@ export class PictureTask {
     this.file = make("input", { type: "file", accept: "image/*", className: "file" });
     this.file.onchange = () => this.file.files[0] && this.open(this.file.files[0]);
     const text = make("span", {}, make("strong", {}, "Choose a picture"), " or drop it here");
-    this.drop = make("label", { className: "drop" }, this.file, text);
+    const limits = make("span", { className: "hint" }, `Up to ${MEGAPIXELS} megapixels. It stays on your device.`);
+    this.drop = make("label", { className: "drop" }, this.file, make("span", {}, text, make("br"), limits));
+    this.example = button("Try an example", () => this.tryExample());
+    this.empty = make("div", { className: "start" }, this.drop, this.example);
     this.compare = new Compare();
     this.brush = new Brush(this.compare.mask, this.compare.cursor, {
       begin: () => ({ colour: RED, size: this.size }),
@@ -26,14 +30,14 @@ export class PictureTask {
     this.save = make("a", { className: "button", hidden: true }, "Download PNG");
     this.tools = make("div", { className: "group", hidden: true });
     this.actions = make("div", { className: "actions" }, this.run, this.save, this.other);
-    this.stage = make("div", { className: "stage" }, this.drop, this.compare.element);
     this.compare.element.hidden = true;
-    this.stage.ondragover = (event) => {
+    this.content = make("div", { className: "task" }, this.empty, this.compare.element);
+    this.content.ondragover = (event) => {
       event.preventDefault();
       this.drop.classList.add("over");
     };
-    this.stage.ondragleave = () => this.drop.classList.remove("over");
-    this.stage.ondrop = (event) => {
+    this.content.ondragleave = () => this.drop.classList.remove("over");
+    this.content.ondrop = (event) => {
       event.preventDefault();
       this.drop.classList.remove("over");
       if (event.dataTransfer.files[0]) this.open(event.dataTransfer.files[0]);
@@ -49,7 +53,14 @@ export class PictureTask {
     this.compare.mask.hidden = !this.hole;
     this.compare.view.tabIndex = this.hole ? -1 : 0;
     this.save.hidden = true;
+    this.example.hidden = !model.example;
     if (this.picture) this.compare.compare(false);
+  }
+
+  async tryExample() {
+    const response = await fetch(new URL(`../${this.model.example}`, import.meta.url)).catch(() => null);
+    if (response?.ok) await this.open(new File([await response.blob()], "example.png"));
+    else say("The example cannot be loaded. Check the connection and try again.", true);
   }
 
   async open(file) {
@@ -64,7 +75,7 @@ export class PictureTask {
     show(this.compare.before, picture.preview, height, width);
     this.brush.reset(height, width);
     this.drawTools(Math.max(height, width));
-    this.drop.hidden = true;
+    this.empty.hidden = true;
     this.compare.element.hidden = this.run.disabled = this.other.hidden = false;
     this.save.hidden = true;
     this.compare.compare(false);

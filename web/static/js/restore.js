@@ -7,8 +7,8 @@ export class Restore {
     const task = new PictureTask(engine, "restore");
     const choose = (model) => task.choose(model, "fill" in model.endpoints ? "fill" : "restore", model.action);
     choose(models[0]);
-    const controls = make("div", { className: "controls" }, choice("Model", models, choose), task.tools, task.actions);
-    this.element = make("div", { className: "columns" }, controls, task.stage);
+    const controls = make("div", { className: "controls" }, choice(models, choose), task.tools, task.actions);
+    this.element = make("div", { className: "columns" }, controls, make("div", { className: "stage" }, task.content));
   }
 
   open() {}

@@ -10,10 +10,9 @@ const NAMES = { translate: "Translate", a_to_b: "To the second domain", b_to_a: 
 export class Translate {
   constructor(engine, models) {
     this.engine = engine;
-    this.views = make("div");
     this.controls = make("div", { className: "controls" });
     this.stage = make("div", { className: "stage" });
-    this.choice = choice("Model", models, (model) => this.choose(model));
+    this.choice = choice(models, (model) => this.choose(model));
     this.element = make("div", { className: "columns" }, this.controls, this.stage);
     this.model = models[0];
   }
@@ -42,7 +41,7 @@ export class Translate {
     const choose = (name) => this.task.choose(model, name, "Translate");
     choose(names[0]);
     const direction = names.length > 1 ? [keys("Direction", options, choose)] : [];
-    return { controls: [...direction, this.task.actions], stage: [this.task.drop, this.task.compare.element], ready() {} };
+    return { controls: [...direction, this.task.actions], stage: [this.task.content], ready() {} };
   }
 
   // -- painting
