@@ -21,7 +21,7 @@ export class Compare {
   }
 
   drag(event) {
-    if (this.after.hidden || !event.buttons) return;
+    if (this.after.hidden || !event.buttons || event.target === this.mask) return;
     const box = this.layers.getBoundingClientRect();
     this.input.value = (event.clientX - box.left) / box.width;
     this.input.oninput();

@@ -112,9 +112,9 @@ async function create(file, kinds, progress) {
  * @param {{file: string, sha256: string, size: number, declaration: object}} endpoint
  */
 async function opened(endpoint, progress, pictures) {
-  const kinds = pictures && (await hasGpu()) ? ["webgpu", "wasm"] : ["wasm"];
   if (!sessions.has(endpoint.file)) {
-    const made = create(endpoint, kinds, progress);
+    const kinds = async () => (pictures && (await hasGpu()) ? ["webgpu", "wasm"] : ["wasm"]);
+    const made = kinds().then((found) => create(endpoint, found, progress));
     sessions.set(endpoint.file, made);
     made.catch(() => sessions.delete(endpoint.file)); // so that another try loads it again
   }

@@ -34,7 +34,10 @@ export async function report(start, done, { cancellable = false } = {}) {
   });
   if (cancellable) {
     stop.hidden = false;
-    stop.onclick = () => job.cancel();
+    stop.onclick = () => {
+      job.cancel();
+      say("Cancelling");
+    };
   }
   try {
     const result = await job;
