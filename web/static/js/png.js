@@ -6,7 +6,7 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
   return value >>> 0;
 });
 const COLOUR = { 1: 0, 2: 4, 3: 2, 4: 6 }; // channels -> PNG's colour type
-const PAETH = 4;
+const PREDICTED = 4; // the filter of PNG that guesses from three neighbours
 
 function crc(bytes) {
   let value = 0xffffffff;
@@ -69,7 +69,7 @@ export class PngWriter {
     const made = new Uint8Array(count * (line + 1));
     for (let y = 0; y < count; y++) {
       const row = strip.data.subarray(y * line, (y + 1) * line);
-      made[y * (line + 1)] = PAETH;
+      made[y * (line + 1)] = PREDICTED;
       filter(row, this.above, this.channels, made.subarray(y * (line + 1) + 1, (y + 1) * (line + 1)));
       this.above.set(row);
     }

@@ -34,7 +34,7 @@ self.onmessage = async ({ data: message }) => {
 function failure(error) {
   if (error instanceof Cancelled) return { cancelled: true };
   if (error instanceof UserError) return { error: error.message };
-  const memory = error instanceof RangeError || /memory|bad_alloc|allocat/i.test(String(error?.message ?? error));
+  const memory = error instanceof RangeError || /memory|alloc/i.test(String(error?.message ?? error));
   if (memory) return { error: "There is not enough memory for this picture. Choose a smaller one." };
   return { error: `This did not work: ${String(error?.message ?? error).split("\n")[0]}` };
 }
