@@ -98,7 +98,7 @@ async function create(file, kinds, progress) {
   for (const kind of kinds) {
     try {
       const ort = await runtime(kind);
-      const session = await ort.InferenceSession.create(bytes, { executionProviders: [kind] });
+      const session = await ort.InferenceSession.create(bytes, { executionProviders: [kind], logSeverityLevel: 4 });
       return { session, ort, kind };
     } catch (error) {
       if (kind === kinds.at(-1)) throw error;
