@@ -23,7 +23,10 @@ export class PictureTask {
     this.brush = new Brush(this.compare.mask, this.compare.cursor, {
       begin: () => ({ colour: RED, size: this.size }),
       reset: (context) => context.clearRect(0, 0, context.canvas.width, context.canvas.height),
-      finished: () => this.compare.compare(false),
+      finished: () => {
+        this.compare.compare(false);
+        this.save.hidden = true;
+      },
     });
     this.run = button("Start", () => this.start(), { className: "primary", disabled: true });
     this.other = button("Other picture", () => this.file.click(), { hidden: true });
