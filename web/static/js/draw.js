@@ -124,12 +124,14 @@ export class Draw {
   async draw() {
     this.stale = true;
     if (this.pending) return;
+    this.stage.setAttribute("aria-busy", "true");
     while (this.stale) {
       this.stale = false;
       this.pending = this.once();
       await this.pending;
     }
     this.pending = null;
+    this.stage.setAttribute("aria-busy", "false");
   }
 
   async once() {

@@ -90,6 +90,7 @@ export class Translate {
     this.stale = true;
     if (this.pending) return;
     this.pending = true;
+    this.stage.setAttribute("aria-busy", "true");
     while (this.stale) {
       this.stale = false;
       const { width, height } = canvas;
@@ -101,6 +102,7 @@ export class Translate {
       if (result && model === this.model) show(made, result.data, result.height, result.width);
     }
     this.pending = false;
+    this.stage.setAttribute("aria-busy", "false");
   }
 }
 
