@@ -144,7 +144,8 @@ function holeOf(mask, alpha, height, width) {
 function duration(milliseconds) {
   const seconds = Math.round(milliseconds / 1000);
   if (seconds < 90) return `about ${Math.max(1, seconds)} s`;
-  return `about ${Math.round(seconds / 60)} min`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 90 ? `about ${minutes} min` : `about ${Math.round(minutes / 60)} h`;
 }
 
 /** Translate a painted label map: RGBA levels, or ids where the model takes ids. */
