@@ -4,6 +4,7 @@ import importlib.util
 import io
 import shutil
 import threading
+import urllib.request
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -433,6 +434,18 @@ def test_panels_without_models_say_so(browser: Any, address: str) -> None:
     for name in ("Draw", "Restore", "Translate"):
         expect(visit.tab(name)).to_contain_text("no trained model")
     visit.context.close()
+
+
+def test_the_server_isolates_the_page_and_states_its_policy(address: str) -> None:
+    with urllib.request.urlopen(address) as answer:
+        policy = answer.headers["Content-Security-Policy"]
+        assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin"
+        assert answer.headers["Cross-Origin-Embedder-Policy"] == "require-corp"
+    rules = {name: places for name, _, places in (rule.strip().partition(" ") for rule in policy.split(";"))}
+    assert rules["default-src"] == rules["frame-ancestors"] == "'none'"
+    assert rules["script-src"] == "'self' 'wasm-unsafe-eval'" and rules["connect-src"] == "'self'"
+    with urllib.request.urlopen(f"{address}ort/ort-wasm-simd-threaded.wasm") as answer:
+        assert answer.headers["Content-Type"] == "application/wasm"
 
 
 # -- building --------------------------------------------------------------------------------------------------------
