@@ -4,7 +4,7 @@ import { button, make, slider } from "./dom.js";
 export class Compare {
   constructor() {
     this.before = make("canvas", { className: "before", role: "img", "aria-label": "Before" });
-    this.mask = make("canvas", { className: "mask", hidden: true });
+    this.mask = make("canvas", { className: "mask", hidden: true, role: "application", "aria-label": "Hole" });
     this.cursor = make("div", { className: "cursor", hidden: true });
     this.after = make("canvas", { className: "after", role: "img", "aria-label": "After", hidden: true });
     this.line = make("div", { className: "line", hidden: true });
