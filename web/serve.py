@@ -49,12 +49,19 @@ class Handler(SimpleHTTPRequestHandler):
             super().log_message(*args)  # type: ignore[arg-type]
 
 
-def server(folder: Path, port: int = 0, quiet: bool = False) -> ThreadingHTTPServer:
+class Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A browser that leaves before an answer ends is no error."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+
+def server(folder: Path, port: int = 0, quiet: bool = False) -> Server:
     """A server of a folder, at this machine's own address only; port 0 takes a free one."""
     pages = {"/play/": folder / "play" / "index.html"}
     policies = {prefix: policy_of(page) for prefix, page in pages.items() if page.is_file()}
     handler = partial(Handler, directory=str(folder), policies=policies, quiet=quiet)
-    return ThreadingHTTPServer(("127.0.0.1", port), handler)
+    return Server(("127.0.0.1", port), handler)
 
 
 def main() -> None:
