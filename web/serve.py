@@ -22,7 +22,7 @@ TYPES = {
 
 def policy_of(page: Path) -> str:
     """The content security policy in a page, and that no other page may frame it."""
-    found = re.search(r'http-equiv="Content-Security-Policy" content="([^"]+)"', page.read_text(encoding="utf-8"))
+    found = re.search(r'http-equiv="Content-Security-Policy"\s+content="([^"]+)"', page.read_text(encoding="utf-8"))
     assert found is not None
     return f"{found[1]}; frame-ancestors 'none'"
 

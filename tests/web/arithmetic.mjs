@@ -47,7 +47,10 @@ function blurred({ data, height, width, channels }, mask, scale) {
 /** The same for colourizing: red and blue from gray. */
 async function colours(images) {
   return images.map(({ data, height, width }) => {
-    const made = Float32Array.from({ length: data.length * 3 }, (_, i) => [1, 0.5, 1 - data[Math.floor(i / 3)]][i % 3] * data[Math.floor(i / 3)]);
+    const made = Float32Array.from(
+      { length: data.length * 3 },
+      (_, i) => [1, 0.5, 1 - data[Math.floor(i / 3)]][i % 3] * data[Math.floor(i / 3)],
+    );
     return picture(made, height, width, 3);
   });
 }

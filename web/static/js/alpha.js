@@ -31,13 +31,7 @@ function filledIn(shown, weight, height, width, channels) {
     return made;
   }
   const [tall, wide] = [Math.ceil(height / 2), Math.ceil(width / 2)];
-  const far = filledIn(
-    halved(shown, height, width, channels),
-    halved(weight, height, width, 1),
-    tall,
-    wide,
-    channels,
-  );
+  const far = filledIn(halved(shown, height, width, channels), halved(weight, height, width, 1), tall, wide, channels);
   const [near, nearWeight] = [averaged(shown, height, width, channels), averaged(weight, height, width, 1)];
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {

@@ -89,7 +89,11 @@ export class Draw {
       inputs[i].oninput();
     };
     const rows = ["Noise A", "Noise B"].map((name, i) =>
-      field(name, inputs[i], button("New", () => renew(i), { "aria-label": `New ${name.toLowerCase()}` })),
+      field(
+        name,
+        inputs[i],
+        button("New", () => renew(i), { "aria-label": `New ${name.toLowerCase()}` }),
+      ),
     );
     const range = { min: 0, max: 1, step: 0.01, value: 0, show: (value) => `${Math.round(100 * value)}%` };
     const walk = slider("From A to B", range, (share) => {
@@ -151,7 +155,9 @@ export class Draw {
     const made = await (this.walking ? ask().catch(() => undefined) : report(ask, done));
     if (!made || model !== this.model) return;
     const captions = (name, i) => model.captions?.[name] ?? (labels ? this.names[asked[i]] : "");
-    this.show(Object.keys(endpoint.declaration.outputs).flatMap((name) => images(made[name], (i) => captions(name, i))));
+    this.show(
+      Object.keys(endpoint.declaration.outputs).flatMap((name) => images(made[name], (i) => captions(name, i))),
+    );
   }
 
   show(found) {

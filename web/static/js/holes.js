@@ -11,7 +11,7 @@ const BLUR = 2; // pixels by which bicubic shrinking spreads
  *
  * @param {import("./arrays.js").Pixels} mask
  */
-export function boxesOf({ data, height, width }) {
+function boxesOf({ data, height, width }) {
   const seen = new Uint8Array(data.length);
   const found = [];
   for (let start = 0; start < data.length; start++) {
@@ -42,7 +42,7 @@ export function boxesOf({ data, height, width }) {
   return found;
 }
 
-export function longest(box) {
+function longest(box) {
   return Math.max(box.bottom - box.top, box.right - box.left);
 }
 

@@ -1,7 +1,7 @@
 /** Random numbers that follow from a seed. */
 
 /** A generator of numbers in [0, 1): mulberry32. */
-export function generator(seed) {
+function generator(seed) {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
@@ -33,7 +33,8 @@ export function between(a, b, share, normal) {
     const length = (each) => Math.sqrt(each.reduce((sum, value) => sum + value * value, 0));
     const cosine = a.reduce((sum, value, i) => sum + value * b[i], 0) / (length(a) * length(b));
     const angle = Math.acos(Math.min(1, Math.max(-1, cosine)));
-    if (angle > 1e-4) [of_a, of_b] = [Math.sin((1 - share) * angle), Math.sin(share * angle)].map((x) => x / Math.sin(angle));
+    if (angle > 1e-4)
+      [of_a, of_b] = [Math.sin((1 - share) * angle), Math.sin(share * angle)].map((x) => x / Math.sin(angle));
   }
   return a.map((value, i) => of_a * value + of_b * b[i]);
 }

@@ -44,7 +44,10 @@ export function drawScene(context, palette) {
   for (const [name, points] of scene) {
     if (!colours.has(name)) continue;
     context.fillStyle = colours.get(name);
-    polygon(context, points.map((share, i) => share * (i % 2 ? height : width)));
+    polygon(
+      context,
+      points.map((share, i) => share * (i % 2 ? height : width)),
+    );
   }
 }
 

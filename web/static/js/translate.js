@@ -53,7 +53,13 @@ export class Translate {
     let size = Math.round(width / 12);
     const canvas = make("canvas", { className: "map", role: "application", "aria-label": "Map of labels to paint on" });
     const cursor = make("div", { className: "cursor", hidden: true });
-    const made = make("canvas", { className: "made", role: "img", "aria-label": "Photograph of the map", width, height });
+    const made = make("canvas", {
+      className: "made",
+      role: "img",
+      "aria-label": "Photograph of the map",
+      width,
+      height,
+    });
     const brush = new Brush(canvas, cursor, {
       begin: () => ({ colour: `rgb(${colour.join(" ")})`, size }),
       reset: (context) => drawScene(context, palette),
@@ -73,7 +79,9 @@ export class Translate {
       make("p", { className: "hint" }, "Paint on the map. Keyboard: arrows move, Space paints, Control+Z undoes."),
     ];
     const stage = [
-      make("div", { className: "pair" },
+      make(
+        "div",
+        { className: "pair" },
         make("figure", { className: "layers" }, canvas, cursor, make("figcaption", {}, "Your map")),
         make("figure", {}, made, make("figcaption", {}, "Photograph")),
       ),

@@ -57,7 +57,7 @@ async function open({ panel, file }) {
   const preview = new Preview(pixels.height, pixels.width);
   preview.push(alpha ? joined([pixels, picture(alpha, pixels.height, pixels.width, 1)]) : pixels);
   const { height, width } = pixels;
-  const result = { height, width, gray: pixels.channels === 1, transparent: Boolean(alpha), notes, preview: preview.data };
+  const result = { height, width, transparent: Boolean(alpha), notes, preview: preview.data };
   return [result, [preview.data.buffer]];
 }
 
@@ -137,7 +137,8 @@ async function process({ id, panel, endpoint, name, whole, mask, seed }, progres
 function holeOf(mask, alpha, height, width) {
   const hole = Int32Array.from(mask, (level, i) => (level || (alpha && alpha[i] < 255) ? 1 : 0));
   if (!hole.includes(1)) throw new UserError("There is no hole yet: paint over what is to be filled.");
-  if (!hole.includes(0)) throw new UserError("This is nothing but a hole: leave a part of the picture to fill it from.");
+  if (!hole.includes(0))
+    throw new UserError("This is nothing but a hole: leave a part of the picture to fill it from.");
   return picture(hole, height, width, 1);
 }
 
