@@ -1,7 +1,7 @@
 # make demo: from a clone to digits drawn on this machine.  make test: the tests.
 # make check: the tests, format, lint, spelling and types.
 # make seeds: trains what saved_models/seeds.yaml asks for and saved_models/ lacks; can be stopped and called again.
-# make site: the documentation and the page for the browser, into build/site; needs npm.  make serve: opens it on this machine.
+# make site: the documentation and the page for the browser, into build/site; needs npm.  make serve: serves it on this machine.
 # make notebooks-run: runs the notebooks from end to end, into runs/notebooks; takes long.
 # make benchmark: training steps in XLA and PyTorch, into docs/BENCHMARKS.md; takes long.
 PYTHON ?= python3
