@@ -301,13 +301,13 @@ def test_painted_holes_are_filled(visit: Any, entries: list[dict[str, Any]]) -> 
 
 
 def test_a_hole_can_be_painted_with_the_keyboard(visit: Any) -> None:
-    section = visit.picture("Restore", "filled", png(photograph(60, 80)))
-    visit.says("80x60 pixels")
+    section = visit.picture("Restore", "filled", png(photograph(62, 84)))
+    expect(section.locator("canvas.mask")).to_have_attribute("width", "84")  # not that of the last picture
     section.locator("canvas.mask").focus()
     visit.page.keyboard.press("ArrowRight")
     visit.page.keyboard.press("Space")
     mask = visit.canvas("#restore canvas.mask").max(axis=-1) > 0
-    assert mask[30, 42] and not mask[30, 10]
+    assert mask[31, 44] and not mask[31, 10]
 
 
 def test_a_long_job_can_be_cancelled(visit: Any) -> None:
