@@ -1,7 +1,7 @@
 """Batches of the input pipelines beside the training steps that take them: how many times as fast they are.
 
     python benchmarks/input.py                          # into docs/BENCHMARKS.md
-    python benchmarks/input.py cyclegan:emoji           # of these recipes, GAN[:RECIPE]
+    python benchmarks/input.py cyclegan:emoji           # of these recipes, GAN[:RECIPE][@DATASET]
 
 Recipes whose data are absent are left out. Batches are drawn as `tfgans train` draws them, but nothing else runs
 meanwhile, and the step is on one batch that stays. The two take turns.
@@ -23,7 +23,14 @@ from tfgans.errors import UserError
 from tfgans.training.environment import usable_precision
 from tfgans.training.setup import batches, build, fit_classes, load_source
 
-NAMES = ("dcgan:mnist", "srgan:srresnet", "srgan:srresnet_real", "pix2pix:facades", "cyclegan:horse2zebra")
+PHOTOS = "folder:data/yang91,data/bsd200"
+NAMES = (
+    "dcgan:mnist",
+    f"srgan:srresnet@{PHOTOS}",
+    f"srgan:srresnet_real@{PHOTOS}",
+    "pix2pix:facades",
+    "cyclegan:horse2zebra",
+)
 DRAWN = 1_000_000  # batches at most
 
 
@@ -42,8 +49,10 @@ class Batches:
 
 def measured(name: str, options: argparse.Namespace) -> dict[str, Any]:
     """The seconds of a batch and of a step. Raises UserError if the data are absent."""
+    name, _, dataset = name.partition("@")
     gan, _, key = name.partition(":")
     recipe = models.recipe(gan, key or models.default(gan))
+    recipe = recipe.override({"dataset": dataset} if dataset else {})
     source = load_source(recipe)
     recipe = fit_classes(gan, recipe, source)
     model = build(gan, recipe, 0, usable_precision(recipe.precision or "float32"))
@@ -65,7 +74,7 @@ def lines(facts: dict[str, Any], rows: dict[str, Any]) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", default=NAMES, metavar="GAN[:RECIPE]", help=f"default: {' '.join(NAMES)}")
+    parser.add_argument("names", nargs="*", default=NAMES, metavar="RECIPE")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each (default: 5)")
     parser.add_argument("--seconds", type=float, default=1.0, help="length of a turn (default: 1)")
     parser.add_argument("--page", type=Path, default=TABLE, metavar="FILE", help="default: docs/BENCHMARKS.md")
@@ -79,7 +88,7 @@ def main() -> None:
             continue
         times = (1000 * quartiles(row[what])[0] for what in ("batch", "step"))
         print(name, *(f"{time:.1f} ms" for time in times), flush=True)
-        keep("input", "Batches beside steps", facts, {name: row}, lines, options.page)
+        keep("input", "Batches beside steps", facts, {name.partition("@")[0]: row}, lines, options.page)
         keras.backend.clear_session()
 
 
