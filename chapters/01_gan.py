@@ -43,7 +43,7 @@ sources(gan.build_generator, gan.build_discriminator)
 
 # %% [markdown]
 # The discriminator's hidden units are *maxout* units: each is the largest of five linear functions, and so learns
-# its own bent activation function. Dropout keeps the detective from learning the 60,000 real digits by heart. Its
+# its own bent activation function. Dropout keeps the detective from learning the real digits by heart. Its
 # last layer gives a *logit*, $D = \text{sigmoid}(\text{logit})$: cross-entropy can be computed from logits without
 # rounding to $\log 0$.
 

@@ -26,10 +26,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import tfgans
-from tfgans import card as cards
 from tfgans.evaluation.loss_vs_quality import QUALITY, read_quality
 from tfgans.models import wgan, wgan_gp
-from tfgans.reports.notebook import SMOKE, finish, new_folder, over_time, results, sources, verdicts
+from tfgans.reports.notebook import SMOKE, finish, kept, measured, new_folder, over_time, results, sources, verdicts
 
 folder = new_folder("04_wgan")
 
@@ -125,15 +124,15 @@ finish(figure, folder / "estimates.png")
 # distance:
 
 # %%
-folders, measured = cards.folders(QUALITY), cards.measured()
+folders = {name: kept(name, QUALITY) for name in ("wgan-mnist", "wgan_gp-mnist")}
 figure, row = plt.subplots(1, 2, figsize=(10, 3))
-for axes, name in zip(row, ("wgan-mnist", "wgan_gp-mnist"), strict=True):
+for axes, (name, place) in zip(row, folders.items(), strict=True):
     axes.set(title=name, xlabel="the critic's estimate", ylabel="Fréchet distance", xscale="log", yscale="log")
-    if name in folders:
-        _, steps, estimates, distances = np.array(read_quality(folders[name])).T
+    if place is not None:
+        _, steps, estimates, distances = np.array(read_quality(place)).T
         points = axes.scatter(estimates, distances, c=steps)
         figure.colorbar(points, label="step")
-        print(f"{name}: rank correlation {measured[name].values('quality_correlation')[0]:.2f}")
+        print(f"{name}: rank correlation {measured()[name].values('quality_correlation')[0]:.2f}")
     else:
         axes.text(0.5, 0.5, "no card here", transform=axes.transAxes, ha="center")
 finish(figure, folder / "quality.png")

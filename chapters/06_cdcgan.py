@@ -29,11 +29,21 @@ import numpy as np
 import tensorflow as tf
 
 import tfgans
-from tfgans import card as cards
 from tfgans import data, metrics, models
 from tfgans.models import cdcgan
 from tfgans.reports import ledger as claims
-from tfgans.reports.notebook import SMOKE, curves, finish, new_folder, over_time, results, show, sources, verdicts
+from tfgans.reports.notebook import (
+    SMOKE,
+    curves,
+    finish,
+    measured,
+    new_folder,
+    over_time,
+    results,
+    show,
+    sources,
+    verdicts,
+)
 
 folder = new_folder("06_cdcgan")
 digits = data.load("mnist5k", "train")
@@ -166,7 +176,7 @@ verdicts("06_cdcgan")
 # is a claim about those settings.
 
 # %%
-found = claims.all_claims(cards.measured(), "06_cdcgan")
+found = claims.all_claims(measured(), "06_cdcgan")
 print(claims.verdict_table(found))
 for statement in claims.survivors(found):
     print("survives:", statement)

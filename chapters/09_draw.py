@@ -24,10 +24,9 @@ import numpy as np
 import tensorflow as tf
 
 import tfgans
-from tfgans import card as cards
 from tfgans import data, metrics
 from tfgans.models import draw
-from tfgans.reports.notebook import SMOKE, finish, new_folder, over_time, results, show, sources, verdicts
+from tfgans.reports.notebook import SMOKE, finish, measured, new_folder, over_time, results, show, sources, verdicts
 
 folder = new_folder("09_draw")
 
@@ -111,7 +110,7 @@ print("sharpness after each glimpse:", " ".join(f"{v:.2f}" for v in sharp))
 # %%
 for name in ("draw-mnist", "draw_no_attention-mnist"):
     results(name, folder)
-card = cards.measured().get("draw-mnist")
+card = measured().get("draw-mnist")
 for sharp in card.parts("canvas_sharpness", "tenth") if card else []:
     print("sharpness after each tenth of the glimpses:", " ".join(f"{v:.2f}" for v in sharp))
 

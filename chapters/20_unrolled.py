@@ -22,12 +22,11 @@ import statistics
 import matplotlib.pyplot as plt
 
 import tfgans
-from tfgans import card as cards
 from tfgans import data
 from tfgans.data.points import MIXTURES
 from tfgans.metrics import mode_coverage
 from tfgans.models import unrolled
-from tfgans.reports.notebook import SMOKE, finish, new_folder, over_time, results, sources, verdicts
+from tfgans.reports.notebook import SMOKE, finish, measured, new_folder, over_time, results, sources, verdicts
 
 folder = new_folder("20_unrolled")
 
@@ -105,7 +104,7 @@ for k in (0, 1, 5, 10):
 
 # %%
 paper = {0: 30.6, 1: 65.4, 5: 236.4, 10: 327.2}
-found = {k: cards.measured().get(f"unrolled_{k}-stacked_mnist") for k in paper}
+found = {k: measured().get(f"unrolled_{k}-stacked_mnist") for k in paper}
 ours = {k: statistics.fmean(card.values("modes")) for k, card in found.items() if card}
 figure, axes = plt.subplots(figsize=(5, 3))
 for label, modes in (("paper", paper), ("measured here", ours)):

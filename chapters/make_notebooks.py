@@ -18,13 +18,13 @@ BRANCH = "main"
 HERE = Path(__file__).parent
 BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({url})"
 INSTALL = f"""\
-# In Colab: get the suite, with the cards of its trained models. Anywhere else this cell does nothing.
+# Installs the suite where it is absent, as in Colab. Trained models and their cards are downloaded when needed.
+import importlib.util
 import os
-import sys
 
-if "google.colab" in sys.modules and not os.path.exists("saved_models"):
-    !git clone --quiet --depth 1 {REPOSITORY} && pip install --quiet ./{REPOSITORY.rsplit("/", 1)[1]}
-    %cd {REPOSITORY.rsplit("/", 1)[1]}"""
+if importlib.util.find_spec("tfgans") is None:
+    source = os.environ.get("TFGANS_SOURCE", "git+{REPOSITORY}")
+    %pip install --quiet {{source}}"""
 
 
 def chapters(folder: Path = HERE) -> list[Path]:

@@ -9,6 +9,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as training has it, in the tests' own processes and in new ones
 os.environ["TFGANS_CACHE"] = os.devnull  # neither read nor written
+os.environ["TFGANS_MODELS"] = os.devnull  # nothing is downloaded
 
 import numpy as np
 import pytest

@@ -372,7 +372,7 @@ def test_the_wheel_holds_every_recipe_and_data_file(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "pip", "wheel", source, *options], check=True, timeout=300)
     (wheel,) = tmp_path.glob("*.whl")
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
-    for path in ("py.typed", "data/catalogue.yaml"):
+    for path in ("py.typed", "data/catalogue.yaml", "inference/models.json"):
         assert (tmp_path / "site/tfgans" / path).is_file(), path
     code = "from tfgans import models; print(models.__file__, *(k for g in models.MODELS for k in models.recipes(g)))"
     made = subprocess.run(

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 import runpy
 import shutil
 import subprocess
@@ -57,14 +58,19 @@ DATASETS = {
 }
 
 
-@pytest.fixture(scope="module")
-def maker() -> ModuleType:
-    pytest.importorskip("jupytext")
-    spec = importlib.util.spec_from_file_location("make_notebooks", CHAPTERS / "make_notebooks.py")
+def script(name: str) -> ModuleType:
+    """A script beside the chapters as a module."""
+    spec = importlib.util.spec_from_file_location(name, CHAPTERS / f"{name}.py")
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def maker() -> ModuleType:
+    pytest.importorskip("jupytext")
+    return script("make_notebooks")
 
 
 def run_chapter(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
@@ -153,3 +159,30 @@ def test_check_of_the_command_line(tmp_path: Path, maker: ModuleType) -> None:
     assert absent.returncode == 1 and "01_gan.ipynb is out of step" in absent.stderr
     assert subprocess.run(command).returncode == 0
     assert subprocess.run([*command, "--check"]).returncode == 0
+
+
+def test_notebooks_run_until_they_have(
+    tmp_path: Path, maker: ModuleType, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("nbclient")
+    runner, sources, outputs = script("run_notebooks"), tmp_path / "notebooks", tmp_path / "out"
+    sources.mkdir()
+    monkeypatch.setenv("PYTHONPATH", str(CHAPTERS.parent))  # the first cell installs nothing
+    for name, code in {"01_good": "print(6 * 7)", "02_bad": "6 / 0"}.items():
+        (tmp_path / f"{name}.py").write_text(f"# %%\n{code}\n", encoding="utf-8")
+        (sources / f"{name}.ipynb").write_text(maker.notebook(tmp_path / f"{name}.py"), encoding="utf-8")
+    assert runner.main([], sources, outputs) == 1
+    good, bad = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"01_good: ok \(\d+ s\)", good)
+    assert re.fullmatch(r"02_bad: cell 2: ZeroDivisionError: division by zero \(\d+ s\)", bad)
+    cells = json.loads((outputs / "01_good.ipynb").read_text(encoding="utf-8"))["cells"]
+    assert cells[1]["outputs"] == [] and cells[2]["outputs"][0]["text"] == ["42\n"]
+    assert runner.has_run(sources / "01_good.ipynb", outputs / "01_good.ipynb")
+    assert not runner.has_run(sources / "02_bad.ipynb", outputs / "02_bad.ipynb")
+    assert runner.main(["01_good"], sources, outputs) == 0
+    assert capsys.readouterr().out == f"01_good: has run, see {outputs / '01_good.ipynb'}\n"
+    (sources / "01_good.ipynb").write_text("{}", encoding="utf-8")
+    assert not runner.has_run(sources / "01_good.ipynb", outputs / "01_good.ipynb"), "its source has changed"
+    with pytest.raises(SystemExit):
+        runner.main(["03_none"], sources, outputs)
+    assert "there is no notebook 03_none" in capsys.readouterr().err

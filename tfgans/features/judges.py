@@ -17,8 +17,11 @@ import tensorflow as tf
 
 from tfgans.errors import UserError
 from tfgans.features.judge_networks import JUDGES
+from tfgans.files import ROOT
+from tfgans.inference import fetch
 
-SAVED_MODELS = Path(__file__).resolve().parents[2] / "saved_models"
+# of the checkout; without one, of the working folder
+SAVED_MODELS = ROOT / "saved_models" if (ROOT / "saved_models").is_dir() else Path("saved_models")
 WEIGHTS = Path("variables/variables.data-00000-of-00001")
 
 
@@ -64,11 +67,14 @@ class Judge:
 def load_judge(path_or_name: str | os.PathLike) -> Judge:
     """The judge in a folder, or the one of that name in `saved_models/`, e.g. `load_judge("mnist")`.
 
+    A judge of this suite that is not there is downloaded once.
+
     Raises:
         UserError: no such judge, or its weights are not those that its card describes.
     """
     places = [Path(path_or_name), SAVED_MODELS / f"judge-{path_or_name}"]
     folder = next((place for place in places if (place / "saved_model.pb").is_file()), None)
+    folder = folder or fetch.model(f"judge-{path_or_name}")
     if folder is None:
         hint = f"`tfgans judge train {path_or_name}`" if str(path_or_name) in JUDGES else "`tfgans judge train NAME`"
         raise UserError(f"There is no judge at {places[0]} nor at {places[1]}: train one with {hint}.")

@@ -19,6 +19,7 @@ from tfgans.data.palettes import palette as palette_of
 from tfgans.errors import UserError
 from tfgans.features.judges import SAVED_MODELS, WEIGHTS, sha256_of
 from tfgans.features.segmenter_networks import SEGMENTERS
+from tfgans.inference import fetch
 
 SCORES = ("pixel_accuracy", "class_accuracy", "mean_iou")
 
@@ -57,11 +58,14 @@ def evaluated(palette: Palette) -> np.ndarray:
 def load_segmenter(path_or_name: str | os.PathLike) -> Segmenter:
     """The segmenter in a folder, or the one of that name in `saved_models/`, e.g. `load_segmenter("cityscapes")`.
 
+    A segmenter of this suite that is not there is downloaded once.
+
     Raises:
         UserError: no such segmenter, a judge that does not segment, or weights that are not those of its card.
     """
     places = [Path(path_or_name), SAVED_MODELS / f"judge-{path_or_name}"]
     folder = next((place for place in places if (place / "saved_model.pb").is_file()), None)
+    folder = folder or fetch.model(f"judge-{path_or_name}")
     if folder is None:
         name = path_or_name if str(path_or_name) in SEGMENTERS else "NAME"
         raise UserError(

@@ -11,6 +11,7 @@ from tfgans import endpoint
 from tfgans.endpoint import Array, Endpoint
 from tfgans.errors import UserError
 from tfgans.files import ROOT, utf8
+from tfgans.inference import fetch
 from tfgans.inference.label_maps import takes_instances, with_objects
 from tfgans.inference.labels import numbers_of
 from tfgans.inference.undeclared import derive
@@ -237,9 +238,14 @@ def draw(sample: Callable[..., Any], n: int | None, labels: np.ndarray | None, s
 
 
 def find(path: str | Path) -> Path:
-    """The folder of a SavedModel: a path, or a name in saved_models/ of the working folder or of the checkout."""
+    """The folder of a SavedModel: a path, or a name in saved_models/ of the working folder or of the checkout.
+
+    Models of this suite that are in neither are downloaded once.
+    """
     places = [Path(path), Path("saved_models") / path, ROOT / "saved_models" / path]
     for place in places:
         if (place / "saved_model.pb").is_file():
             return place
+    if downloaded := fetch.model(str(path)):
+        return downloaded
     raise UserError(f"there is no SavedModel at {path}, nor in saved_models/; 'tfgans list' lists the available ones")

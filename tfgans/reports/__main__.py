@@ -1,5 +1,5 @@
 """`python -m tfgans.reports` writes the documents that are made from the cards: README's table, docs/RESULTS.md,
-docs/CLAIMS.md and the pages in docs/gans/.
+docs/CLAIMS.md and the pages in docs/gans/; and tfgans/inference/models.json, by which models are downloaded.
 
 `--check` writes nothing, and exits with 1 where a document has drifted; `--csv` prints all cards as one table.
 """
@@ -12,6 +12,7 @@ from tfgans.card import measured
 from tfgans.files import ROOT, write_text
 from tfgans.reports.gan_page import pages
 from tfgans.reports.ledger import ledger, read_cards
+from tfgans.reports.model_files import model_files
 from tfgans.reports.tables import results, with_table
 
 COLUMNS = ("card", "gan", "recipe", "dataset", "test", "measure", "of", "where", "direction", "seed", "value")
@@ -26,6 +27,7 @@ def documents() -> dict[str, str]:
         "docs/RESULTS.md": results(),
         "docs/CLAIMS.md": ledger(cards),
         **pages(cards),
+        "tfgans/inference/models.json": model_files(),
     }
 
 

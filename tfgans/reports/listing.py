@@ -1,22 +1,28 @@
 """The output of `tfgans list`. It needs no TensorFlow."""
 
 import json
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from tfgans import card as cards
 from tfgans import models
 from tfgans.errors import UserError
+from tfgans.inference import fetch
 
+WHOLE: Any = dict(break_long_words=False, break_on_hyphens=False)
 HEAD = ("model", "what it does", "data", "first score", "command")
 
 
 def lines() -> Iterator[str]:
-    """The saved models as a table, models without a card, then the GANs that can be trained, with their recipes."""
+    """The saved models as a table, models without a card and those to be downloaded, then the GANs that can be trained,
+    with their recipes."""
     rows: list[tuple[str, ...]] = []
     others: list[str] = []
     judges: dict[str, Path] = {}
-    for name, path in cards.folders("saved_model.pb").items():
+    here = cards.folders("saved_model.pb")
+    for name, path in here.items():
         try:
             card = cards.read_card(path)
         except UserError as error:
@@ -32,17 +38,22 @@ def lines() -> Iterator[str]:
     rows += [judge_row(name, path) for name, path in judges.items()]
     yield "Saved models, and the command that runs each: tfgans COMMAND MODEL"
     yield ""
-    yield from table([HEAD, *rows])
+    yield from table([HEAD, *rows]) if rows else ["There are none in saved_models/."]
     if others:
         yield ""
         yield from (f"other: {other}" for other in others)
+    absent = [name for name in fetch.names() if name not in here]
+    if absent:
+        yield ""
+        yield "Downloaded when first used:"
+        yield from textwrap.wrap(", ".join(absent), 118, initial_indent="  ", subsequent_indent="  ", **WHOLE)
     yield ""
     yield "GANs that can be trained: tfgans train GAN --recipe RECIPE"
     yield ""
     for gan, (_, line, paper) in models.MODELS.items():
         yield f"{gan:16} {line}; {paper}"
         yield f"{'':16} recipes: {', '.join(models.recipes(gan))}"
-    if not judges:
+    if not judges and not any(name.startswith("judge-") for name in absent):
         yield ""
         yield "There are no judges to score images; train one with: tfgans judge train mnist"
 

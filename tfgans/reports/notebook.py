@@ -15,8 +15,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from tfgans import card as cards
+from tfgans.card import Card
+from tfgans.errors import UserError
 from tfgans.files import ROOT
 from tfgans.images import grid
+from tfgans.inference import fetch
 from tfgans.metrics.names import cell
 from tfgans.reports import ledger as claims
 from tfgans.reports.comparisons import compared
@@ -150,11 +153,33 @@ def curves(runs: dict[str, Run], path: Path) -> None:
     finish(figure, path)
 
 
+def measured() -> dict[str, Card]:
+    """The cards of full trainings by name. Without a checkout they are downloaded; without a network there are none."""
+    if (ROOT / "saved_models").is_dir():
+        return cards.measured()
+    try:
+        return claims.read_cards(fetch.get("cards", (path for path in fetch.known() if path.endswith("/card.json"))))
+    except UserError as error:
+        print(f"The cards of full trainings are not here: {error}")
+        return {}
+
+
+def kept(name: str, file: str) -> Path | None:
+    """The folder in saved_models/ with this file of a full training, downloaded where there is no checkout."""
+    folder = cards.folders(file).get(name)
+    if folder is None and f"{name}/{file}" in fetch.known():
+        try:
+            return fetch.get(f"{name}/{file}", [f"{name}/{file}"]) / name
+        except UserError as error:
+            print(f"{name}/{file} is not here: {error}")
+    return folder
+
+
 def results(name: str, folder: Path) -> None:
     """Print the card of a full training and show its samples; one line where there is none."""
-    card = cards.measured().get(name)
+    card = measured().get(name)
     if not card:
-        print(f"There is no card of {name} here: it is in saved_models/ of the checkout once the training is done.")
+        print(f"There is no card of {name}: the training has not been done yet.")
         return
     protocol, tests = card.protocol, card.protocol.get("tests", [None])
     against = f"{protocol.get('degradation')} undone"
@@ -182,21 +207,20 @@ def results(name: str, folder: Path) -> None:
                     print(f"  {label + way + (f' on {test}' if len(tests) > 1 else ''):36} {cell(values, 3)}")
     for deviation in deviations(card):
         print(f"  deviation: {deviation}")
-    for place in (Path("saved_models"), ROOT / "saved_models"):
-        if (place / name / "samples.png").exists():
-            picture = plt.imread(place / name / "samples.png")
-            figure, axes = plt.subplots(figsize=(6, 6 * picture.shape[0] / picture.shape[1]))
-            axes.imshow(picture, cmap="gray", vmin=0, vmax=1)
-            axes.set_title(name)
-            axes.axis("off")
-            finish(figure, folder / f"{name}.png")
-            return
+    sheet = kept(name, "samples.png")
+    if sheet is not None:
+        picture = plt.imread(sheet / "samples.png")
+        figure, axes = plt.subplots(figsize=(6, 6 * picture.shape[0] / picture.shape[1]))
+        axes.imshow(picture, cmap="gray", vmin=0, vmax=1)
+        axes.set_title(name)
+        axes.axis("off")
+        finish(figure, folder / f"{name}.png")
 
 
 def verdicts(chapter: str) -> None:
     """Print what the sources say against what the full trainings gave: the part of docs/CLAIMS.md for a chapter."""
-    print(*compared(chapter, cards.measured()), sep="\n")
-    for claim in claims.all_claims(cards.measured(), chapter):
+    print(*compared(chapter, measured()), sep="\n")
+    for claim in claims.all_claims(measured(), chapter):
         print(f"{claim.statement}{f' [{claim.setting}]' if claim.setting else ''}")
         agree = f" ({claim.agree})" if claim.agree else ""
         print(f"    {claim.verdict.upper()}{agree}")
