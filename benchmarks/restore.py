@@ -148,7 +148,8 @@ def process(way: str, model: Path, folder: Path) -> tuple[float, float, np.ndarr
     if way != OURS:
         command = [sys.executable, __file__, "--way", way, "--folder", str(folder)]
     began = time.perf_counter()
-    _, status, usage = os.wait4(subprocess.Popen(command, cwd=folder, env=environment).pid, 0)
+    child = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)
     if status:
         raise SystemExit(f"{way} failed: {status}")
     seconds = time.perf_counter() - began

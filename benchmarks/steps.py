@@ -343,6 +343,7 @@ def main() -> int:
     unknown = [name for name in options.names if name not in CASES]
     if unknown:
         parser.error(f"there is no step {', '.join(unknown)}; choose of {', '.join(CASES)}")
+    tf.get_logger().setLevel("ERROR")  # without advice against many models in one process
     until, wrong, facts = time.monotonic() + 60 * options.minutes, 0, {}
     if not options.check:
         precision = "bfloat16" if has_bfloat16() else "float32"
