@@ -82,8 +82,8 @@ def lines(facts: dict[str, Any], rows: dict[str, Any]) -> list[str]:
             cells.append(
                 [KINDS[kind][0], f"{at:,}", f"{1000 * each['seconds']:.1f}", work, f"{each['memory']:,.0f}", ratio]
             )
-    head = ["what grows", "to", "ms", "GFLOP", "MB", "time of a unit of work, to that before"]
-    return [facts["machine"], "", "![Time and memory](growth.png)", "", *table(head, cells)]
+    head = ["what grows", "to", "ms", "GFLOP", "MB", "time per unit of work ÷ row above"]
+    return [facts["machine"], "", "![Time and memory of the three](growth.png)", "", *table(head, cells)]
 
 
 def draw(rows: dict[str, Any], path: Path) -> None:
@@ -100,7 +100,9 @@ def draw(rows: dict[str, Any], path: Path) -> None:
         above.loglog(at, [1000 * each["seconds"] for each in points], marker="o", label="measured")
         above.loglog(at, [1000 * each["work"] * rate for each in points], ":", color="gray", label="as its work")
         below.semilogx(at, [each["memory"] for each in points], marker="o")
-        below.set(xlabel=KINDS[kind][0].replace(", ", ",\n"), ylim=(0, None))
+        below.set_xticks(at, [f"{size:,}" for size in at])
+        below.minorticks_off()
+        below.set(xlabel=KINDS[kind][0].replace(", ", ",\n"), ylim=(0, 1.1 * max(each["memory"] for each in points)))
     axes[0, 0].set_ylabel("ms")
     axes[1, 0].set_ylabel("MB")
     axes[0, 0].legend()
