@@ -335,7 +335,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(CASES)} (default: all)")
     parser.add_argument("--check", action="store_true", help="compare parameters and losses, and time nothing")
     parser.add_argument("--tiny", action="store_true", help="at the size of the tests")
-    parser.add_argument("--rounds", type=int, default=5, help="turns of each step (default: 5)")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of each step (default: 3)")
     parser.add_argument("--seconds", type=float, default=1.0, help="length of a turn (default: 1)")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no other GAN after so long")
     parser.add_argument("--page", type=Path, default=TABLE, metavar="FILE", help="default: docs/BENCHMARKS.md")

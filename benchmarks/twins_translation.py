@@ -186,7 +186,7 @@ class Pool:
 
 
 class CycleGAN(Twin):
-    """Of tfgans/models/cyclegan.py."""
+    """Of tfgans/models/cyclegan.py. Not its losses are compiled but its networks, which they call several times."""
 
     stage = "step"
 
@@ -209,6 +209,7 @@ class CycleGAN(Twin):
         self.d_optimizer = Adam(self.judges, self.about["optimizers"]["d_optimizer"])
         self.a, self.b = self.images("a"), self.images("b")
         self.pools = [Pool(settings["pool"]) for _ in range(2)]
+        ab, ba, *judges = map(self.maybe_compiled, (ab, ba, *judges))
 
         def generator_loss(a: torch.Tensor, b: torch.Tensor) -> tuple[torch.Tensor, ...]:
             with self.mixed():
@@ -230,7 +231,7 @@ class CycleGAN(Twin):
             means = (sum(each.mean() for each in on) / 2 for on in (on_reals, on_fakes))
             return sum(losses) / 2, *means
 
-        self.generator_loss, self.discriminator_loss = map(self.maybe_compiled, (generator_loss, discriminator_loss))
+        self.generator_loss, self.discriminator_loss = generator_loss, discriminator_loss
 
     def __call__(self) -> None:
         self.judges.requires_grad_(False)  # no gradient that nothing uses
