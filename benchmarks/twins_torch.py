@@ -1,9 +1,9 @@
-"""DCGAN and SRResNet in PyTorch: the networks, batches and losses of tfgans, for xla_steps.py to time beside them.
+"""Training steps in PyTorch: the networks, batches and losses of tfgans, to be timed beside them. DCGAN and WGAN-GP.
 
 What is the same: every layer and its parameters, a batch, the losses, Adam as Keras computes it, which layers compute
-in bfloat16. What is not: latents come from PyTorch's generator (given ones can take their place), the moving variance
-of a batch normalization, which no training step reads, is that of a sample, and learning rates do not fall. Images
-and weights are kept in `channels_last`, in which PyTorch's convolutions are fastest.
+in bfloat16. What is not: random numbers come from PyTorch's generator (those of the first step can be given), the
+moving variance of a batch normalization, which no training step reads, is that of a sample, and learning rates do not
+fall.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -36,11 +36,17 @@ def batch_norm(channels: int) -> nn.BatchNorm2d:
 
 
 class Same(nn.Conv2d):
-    """A strided convolution of 4x4 with TensorFlow's "same" padding, which is not symmetric where a side is odd."""
+    """A convolution with TensorFlow's "same" padding, which is not symmetric if the sum of a side's two is odd."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        odd = (x.shape[2] % 2, x.shape[3] % 2)
-        return super().forward(F.pad(x, (1, 1 + odd[1], 1, 1 + odd[0])))
+        pads = []
+        for side, kernel, stride in zip(x.shape[2:], self.kernel_size, self.stride, strict=True):
+            both = max(0, (-(-side // stride) - 1) * stride + kernel - side)
+            pads.append((both // 2, both - both // 2))
+        (top, bottom), (left, right) = pads
+        if top != bottom or left != right:
+            x, top, left = F.pad(x, (left, right, top, bottom)), 0, 0
+        return F.conv2d(x, self.weight, self.bias, self.stride, (top, left))
 
 
 class Enlarge(nn.Conv2d):
@@ -50,8 +56,8 @@ class Enlarge(nn.Conv2d):
         return F.pixel_shuffle(super().forward(x), 2)
 
 
-def load(network: nn.Module, arrays: Iterator[np.ndarray]) -> nn.Module:
-    """The network with the weights of one of Keras, in its order; their number and shapes must be the same."""
+def load(network: nn.Module, arrays: Iterator[np.ndarray]) -> None:
+    """Give a network the weights of one of Keras, in its order; their number and shapes must be the same."""
     for layer in network.modules():
         for name in ("weight", "bias"):
             own = getattr(layer, name, None)
@@ -70,7 +76,6 @@ def load(network: nn.Module, arrays: Iterator[np.ndarray]) -> nn.Module:
             with torch.no_grad():
                 own.copy_(torch.from_numpy(np.ascontiguousarray(given)))
     assert next(arrays, None) is None, "the network has other weights"
-    return network.to(DEVICE, memory_format=torch.channels_last)
 
 
 class Adam:
@@ -81,39 +86,64 @@ class Adam:
         betas = (settings.get("beta_1", 0.9), self.beta_2)
         self.own = torch.optim.Adam(network.parameters(), settings["learning_rate"], betas, fused=True)
 
-    def minimize(self, loss: torch.Tensor) -> None:
+    def minimize(self, *losses: torch.Tensor) -> None:
+        """Update the network once, by the gradient of the sum."""
         self.updates += 1
         self.own.param_groups[0]["eps"] = 1e-7 / (1 - self.beta_2**self.updates) ** 0.5
         self.own.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.stack(losses).sum().backward()
         self.own.step()
 
 
 class Twin:
-    """A step that is called, waited for and asked for its losses as a program of xla_steps.py is.
+    """A step that is called, waited for and asked for its losses.
 
-    `about` and `values` are what that file exports with a step: settings, names of weights; weights and a batch.
+    `about` and `values` describe the step of tfgans: settings, names of weights, and the losses of its first step;
+    weights, a batch, and what the first step draws. A compiled one compiles its losses with `torch.compile`; with
+    `channels_last` images and kernels are kept in the order in which PyTorch's convolutions usually are fastest.
     """
 
     stage: str  # of the training that it is the twin of
 
-    def __init__(self, about: dict[str, Any], values: Mapping[str, np.ndarray], compiled: bool) -> None:
+    def __init__(
+        self, about: dict[str, Any], values: Mapping[str, np.ndarray], compiled: bool, channels_last: bool = True
+    ) -> None:
         self.about, self.values, self.compiled = about, values, compiled
+        self.order = torch.channels_last if channels_last else torch.contiguous_format
+        self.settings: dict[str, Any] = about["model"]
         self.found: dict[str, torch.Tensor] = {}
 
     def restart(self, changes: dict[str, int]) -> None:
-        """Make networks and optimizers anew."""
+        """Make networks and optimizers anew, and use the given draws in the next step."""
+        drawn = sorted((key for key in self.values if key.startswith("draw ")), key=lambda key: int(key.split()[1]))
+        self.given = [torch.from_numpy(self.values[key]).to(DEVICE) for key in drawn]
+        self.build()
+
+    def build(self) -> None:
         raise NotImplementedError
 
-    def weights(self, network: str) -> Iterator[np.ndarray]:
-        return (self.values[key] for key in self.about["networks"][network])
+    def drawn(self, fresh: Callable[[], torch.Tensor]) -> torch.Tensor:
+        """The next of the given draws, or a new one."""
+        return self.given.pop(0) if self.given else fresh()
+
+    def loaded(self, network: nn.Module, name: str) -> nn.Module:
+        """The network with the weights of that name."""
+        load(network, (self.values[key] for key in self.about["networks"][name]))
+        return network.to(DEVICE, memory_format=self.order)
 
     def images(self, name: str) -> torch.Tensor:
-        """Of the batch, (n, c, h, w)."""
-        return torch.from_numpy(self.values[f"batch {name}"]).to(DEVICE).permute(0, 3, 1, 2)
+        """Of the batch, (n, c, h, w), or (groups, n, c, h, w)."""
+        images = torch.from_numpy(self.values[f"batch {name}"]).to(DEVICE).movedim(-1, -3)
+        return images if self.order is torch.channels_last else images.contiguous()
 
-    def maybe_compiled(self, loss: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+    def mixed(self) -> torch.autocast:
+        return mixed(self.about["precision"])
+
+    def maybe_compiled(self, loss: Callable[..., Any]) -> Callable[..., Any]:
         return torch.compile(loss) if self.compiled else loss
+
+    def keep(self, **terms: torch.Tensor) -> None:
+        self.found |= {term: value.detach() for term, value in terms.items()}
 
     def wait(self) -> None:
         if CUDA:
@@ -185,92 +215,105 @@ class DCGAN(Twin):
 
     stage = "step"
 
-    def restart(self, changes: dict[str, int]) -> None:
-        settings = self.about["model"]
+    def build(self) -> None:
+        settings = self.settings
         shape, self.latent_dim = tuple(settings["image_shape"]), settings["latent_dim"]
-        generator = load(DCGANGenerator(shape, self.latent_dim, settings["width"]), self.weights("generator"))
-        discriminator = load(DCGANDiscriminator(shape, settings["width"]), self.weights("discriminator"))
-        self.discriminator, self.generator_steps = discriminator, settings["generator_steps"]
+        generator = self.loaded(DCGANGenerator(shape, self.latent_dim, settings["width"]), "generator")
+        discriminator = self.loaded(DCGANDiscriminator(shape, settings["width"]), "discriminator")
+        self.discriminator = discriminator
         self.g_optimizer = Adam(generator, self.about["optimizers"]["g_optimizer"])
         self.d_optimizer = Adam(discriminator, self.about["optimizers"]["d_optimizer"])
         self.real = self.images("image")
-        self.given = [torch.from_numpy(z).to(DEVICE) for z in self.values["latents"]]  # of the first step
 
         def discriminator_loss(real: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
-            with mixed(self.about["precision"]):
+            with self.mixed():
                 with torch.no_grad():
                     fake = generator(z)
                 return (cross_entropy(discriminator(real), True) + cross_entropy(discriminator(fake), False)) / 2
 
         def generator_loss(z: torch.Tensor) -> torch.Tensor:
-            with mixed(self.about["precision"]):
+            with self.mixed():
                 return cross_entropy(discriminator(generator(z)), True)
 
         self.discriminator_loss, self.generator_loss = map(self.maybe_compiled, (discriminator_loss, generator_loss))
 
     def latents(self) -> torch.Tensor:
-        return self.given.pop(0) if self.given else torch.randn(len(self.real), self.latent_dim, device=DEVICE)
+        return self.drawn(lambda: torch.randn(len(self.real), self.latent_dim, device=DEVICE))
 
     def __call__(self) -> None:
         self.discriminator.requires_grad_(True)
-        self.found["d_loss"] = self.discriminator_loss(self.real, self.latents())
-        self.d_optimizer.minimize(self.found["d_loss"])
+        loss = self.discriminator_loss(self.real, self.latents())
+        self.d_optimizer.minimize(loss)
+        self.keep(d_loss=loss)
         self.discriminator.requires_grad_(False)  # no gradient that nothing uses
-        for _ in range(self.generator_steps):
-            self.found["g_loss"] = self.generator_loss(self.latents())
-            self.g_optimizer.minimize(self.found["g_loss"])
+        for _ in range(self.settings["generator_steps"]):
+            loss = self.generator_loss(self.latents())
+            self.g_optimizer.minimize(loss)
+        self.keep(g_loss=loss)
 
 
-class Residual(nn.Module):
-    def __init__(self, *layers: nn.Module) -> None:
+class Critic(nn.Module):
+    """Of WGAN-GP: no normalization, and no bias at the end."""
+
+    def __init__(self, image_shape: tuple[int, int, int], width: int) -> None:
         super().__init__()
+        height, wide, before = image_shape
+        layers: list[nn.Module] = []
+        for i in range(halvings(height, wide) + 1):
+            layers += [Same(before, width << i, 4, 2), nn.LeakyReLU(0.2)]
+            height, wide, before = -(-height // 2), -(-wide // 2), width << i
         self.layers = nn.Sequential(*layers)
+        self.dense = nn.Linear(height * wide * before, 1, bias=False)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x + self.layers(x)
-
-
-def srresnet(channels: int, width: int, blocks: int) -> nn.Module:
-    def convolution() -> nn.Module:
-        return nn.Conv2d(width, width, 3, padding=1, bias=False)
-
-    block = [
-        Residual(convolution(), batch_norm(width), nn.PReLU(width), convolution(), batch_norm(width))
-        for _ in range(blocks)
-    ]
-    enlarge = [layer for _ in range(2) for layer in (Enlarge(width, 4 * width, 3, padding=1), nn.PReLU(width))]
-    return nn.Sequential(
-        nn.Conv2d(channels, width, 9, padding=4),
-        nn.PReLU(width),
-        Residual(*block, convolution(), batch_norm(width)),
-        *enlarge,
-        nn.Conv2d(width, channels, 9, padding=4),
-    )
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        x = self.layers(images).permute(0, 2, 3, 1).flatten(1)
+        with whole():
+            return self.dense(x.float())
 
 
-class SRResNet(Twin):
-    """The first stage of tfgans/models/srgan.py."""
+class WGANGP(Twin):
+    """Of tfgans/models/wgan_gp.py."""
 
-    stage = "pretrain"
+    stage = "step"
 
-    def restart(self, changes: dict[str, int]) -> None:
-        settings = self.about["model"]
-        network = srresnet(settings["image_shape"][2], settings["width"], settings["blocks"])
-        network = load(network, self.weights("generator"))
-        self.optimizer = Adam(network, self.about["optimizers"]["pretrain_optimizer"])
-        self.source, self.target = self.images("source"), self.images("target")
-        distance = {"l1": F.l1_loss, "mse": F.mse_loss}[settings["pixel"]]
+    def build(self) -> None:
+        settings = self.settings
+        shape, self.latent_dim = tuple(settings["image_shape"]), settings["latent_dim"]
+        generator = self.loaded(DCGANGenerator(shape, self.latent_dim, settings["width"]), "generator")
+        critic = self.critic = self.loaded(Critic(shape, settings["width"]), "critic")
+        self.g_optimizer = Adam(generator, self.about["optimizers"]["g_optimizer"])
+        self.d_optimizer = Adam(critic, self.about["optimizers"]["d_optimizer"])
+        self.reals = self.images("image")
+        slope = torch.func.grad(lambda images: critic(images).sum())
 
-        def pixel_loss(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-            with mixed(self.about["precision"]):
-                made = network(source)
-            return distance(made.float(), target)
+        def critic_loss(real: torch.Tensor, z: torch.Tensor, epsilon: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            with self.mixed():
+                with torch.no_grad():
+                    fake = generator(z)
+                distance = critic(real).mean() - critic(fake).mean()
+                gradient = slope(epsilon * real + (1.0 - epsilon) * fake).float()
+            norm = gradient.square().sum((1, 2, 3)).clamp_min(1e-12).sqrt()
+            return distance, settings["penalty"] * (norm - 1.0).square().mean()
 
-        self.pixel_loss = self.maybe_compiled(pixel_loss)
+        def generator_loss(z: torch.Tensor) -> torch.Tensor:
+            with self.mixed():
+                return -critic(generator(z)).mean()
+
+        self.critic_loss, self.generator_loss = map(self.maybe_compiled, (critic_loss, generator_loss))
+
+    def latents(self) -> torch.Tensor:
+        return self.drawn(lambda: torch.randn(self.reals.shape[1], self.latent_dim, device=DEVICE))
 
     def __call__(self) -> None:
-        self.found["pixel_loss"] = self.pixel_loss(self.source, self.target)
-        self.optimizer.minimize(self.found["pixel_loss"])
-
-
-TWINS: dict[str, type[Twin]] = {"dcgan-mnist": DCGAN, "srgan-srresnet": SRResNet}
+        self.critic.requires_grad_(True)
+        found = []
+        for real in self.reals:
+            z, epsilon = self.latents(), self.drawn(lambda: torch.rand(self.reals.shape[1], 1, 1, 1, device=DEVICE))
+            distance, penalty = self.critic_loss(real, z, epsilon)
+            self.d_optimizer.minimize(-distance, penalty)
+            found.append(torch.stack([-distance, penalty, distance]).detach())
+        d_loss, penalty, distance = torch.stack(found).mean(0)
+        self.critic.requires_grad_(False)
+        loss = self.generator_loss(self.latents())
+        self.g_optimizer.minimize(loss)
+        self.keep(d_loss=d_loss, gradient_penalty=penalty, distance=distance, g_loss=loss)

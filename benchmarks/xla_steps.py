@@ -33,8 +33,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # PyTorch needs memory, too
 
 import numpy as np
+from report import ROOT, TABLE, host, quartiles, ratios, table, turns, with_section, write
 
-ROOT = Path(__file__).resolve().parent.parent
 PRECISIONS = ("float32", "mixed_bfloat16")
 EXTRA = ("srgan:srresnet",)  # beside the first recipe of each GAN
 TOLERANCE = 1e-4  # of float32 losses, relative
@@ -110,7 +110,7 @@ def export_step(folder: Path, gan: str, recipe: Any, precision: str) -> None:
         },
     }
     if gan == "dcgan":  # what its twin needs to make the same images
-        values["latents"] = latents(model, recipe)
+        values |= {f"draw {i}": z for i, z in enumerate(latents(model, recipe))}
     begun = 0
     for name, steps in model.stages or (("step", None),):
         changes = {keys[id(model.steps_done.value.handle)]: begun} if model.stages else {}
@@ -125,7 +125,7 @@ def export_step(folder: Path, gan: str, recipe: Any, precision: str) -> None:
         np.savez_compressed(folder / "values.npz", **values)
     else:
         with np.load(folder / "values.npz") as written:
-            same = [np.array_equal(written[key], value) for key, value in values.items() if key != "latents"]
+            same = [np.array_equal(written[key], value) for key, value in values.items() if key[:4] != "draw"]
         assert all(same), "the precisions have other values"
     (folder / f"{precision}.hlo").write_bytes(program(stage="hlo_serialized"))
     (folder / f"{precision}.json").write_text(json.dumps(about), encoding="utf-8")
@@ -222,7 +222,7 @@ def run(folder: Path, names: list[str], options: argparse.Namespace) -> int:
             wrong += options.check and not errors.get("XLA float32", 0.0) <= TOLERANCE  # NaN is wrong
             print(f"{label}: losses differ by", *(f"{e:.1e} ({what})" for what, e in errors.items()), flush=True)
             if not options.check and steps:
-                rows[label] |= turns(steps, options.seconds, options.rounds)
+                rows[label] |= timings(steps, options.seconds, options.rounds)
         wrong += len(failures)
         for what, reason in failures.items():
             print(f"{name} {what}: failed: {reason}", flush=True)
@@ -251,11 +251,11 @@ def compiled(folder: Path, precisions: Iterable[str]) -> tuple[dict[str, Program
 
 def torch_twins() -> dict[str, Any]:
     try:
-        from twins_torch import TWINS
+        from twins import TWINS
     except ImportError as error:
         print(f"without the twins: {error}; pip install torch", file=sys.stderr)
         return {}
-    return TWINS
+    return {name: TWINS[name] for name in ("dcgan-mnist", "srgan-srresnet")}  # whose draws are exported
 
 
 def torch_steps(twin: Any, programs: dict[str, Program]) -> dict[str, Any]:
@@ -291,27 +291,13 @@ def first_step(step: Any, stage: str) -> tuple[float, float]:
     return getattr(step, "compiling", seconds), error
 
 
-def turns(steps: dict[str, Any], seconds: float, rounds: int) -> dict[str, dict[str, float]]:
-    """The median time of a step of each, and of its ratio to the first one's in the same round.
-
-    The steps take turns, so that a busy moment does not decide.
-    """
-
-    def timed(step: Any, count: int) -> float:
-        began = time.perf_counter()
-        for _ in range(count):
-            step()
-        step.wait()
-        return (time.perf_counter() - began) / count
-
-    counts = {}
-    for what, step in steps.items():
-        timed(step, 2)
-        counts[what] = max(1, int(seconds / timed(step, 1)))
-    took = np.array([[timed(step, counts[what]) for what, step in steps.items()] for _ in range(rounds)])
+def timings(steps: dict[str, Any], seconds: float, rounds: int) -> dict[str, dict[str, float]]:
+    """The median time of a step of each, and of its ratio to the first one's in the same round."""
+    took = turns(steps, seconds, rounds)
+    base = next(iter(took.values()))
     return {
-        "seconds": dict(zip(steps, np.median(took, axis=0).tolist(), strict=True)),
-        "ratios": dict(zip(steps, np.median(took / took[:, :1], axis=0).tolist(), strict=True)),
+        "seconds": {what: quartiles(values)[0] for what, values in took.items()},
+        "ratios": {what: quartiles(ratios(values, base))[0] for what, values in took.items()},
     }
 
 
@@ -323,26 +309,20 @@ def machine() -> dict[str, str]:
     import jax
     import jaxlib
 
-    device, cpu = jax.devices()[0], platform.machine()
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-        cpu = re.search(r"model name\s*: (.*)", text)[1]  # type: ignore[index]
-    except (OSError, TypeError):
-        pass
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    device = jax.devices()[0]
     software = [f"Python {platform.python_version()}", f"JAX {jax.__version__}", f"jaxlib {jaxlib.__version__}"]
     if "torch" in sys.modules:
         software.append(f"PyTorch {sys.modules['torch'].__version__}")
     return {
         "device": "CPU" if device.platform == "cpu" else device.device_kind,
-        "host": f"{cpu}, {cores} cores",
+        "host": host(),
         "software": ", ".join(software),
         "runtime": " ".join(str(getattr(device.client, "platform_version", "")).split()),
         "load": f"{os.getloadavg()[1]:.1f}" if hasattr(os, "getloadavg") else "",
     }
 
 
-def keep(folder: Path, rows: dict[str, Any], table: Path) -> None:
+def keep(folder: Path, rows: dict[str, Any], page: Path) -> None:
     """Add rows to DIR/results.json, and write this machine's section of the table."""
     path = folder / "results.json"
     results = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
@@ -352,8 +332,9 @@ def keep(folder: Path, rows: dict[str, Any], table: Path) -> None:
     kept = {**before["machine"], "software": here["software"], "runtime": here["runtime"]}  # and the load at first
     results[key] = {"machine": kept, "rows": {**before["rows"], **rows}}
     write(path, json.dumps(results, indent=1) + "\n")
-    text = table.read_text(encoding="utf-8") if table.is_file() else "# Benchmarks\n"
-    write(table, with_section(text, key, section(kept, results[key]["rows"])))
+    text = page.read_text(encoding="utf-8") if page.is_file() else "# Benchmarks\n"
+    body = section(kept, results[key]["rows"])
+    write(page, with_section(text, f"XLA programs: {key}", body, "benchmarks/xla_steps.py"))
 
 
 def section(machine: dict[str, str], rows: dict[str, Any]) -> str:
@@ -361,22 +342,16 @@ def section(machine: dict[str, str], rows: dict[str, Any]) -> str:
     base = "XLA float32"
     columns = [base, *dict.fromkeys(what for row in rows.values() for what in row["errors"] if what != base)]
 
-    def line(*cells: str) -> str:
-        return f"| {' | '.join(cells)} |"
-
     def ratio(row: dict[str, Any], what: str) -> str:
         return f"{row['ratios'][what]:.2f}" if what in row["ratios"] and base in row["ratios"] else ""
 
-    times = [line("step", "images", f"{base}, ms", "compiled in s", *columns[1:])]
-    errors = [line("step", *columns)]
-    for table, width in ((times, 3 + len(columns)), (errors, 1 + len(columns))):
-        table.append(f"|{'---|' * width}")
+    times, errors = [], []
     for name, row in rows.items():
-        errors.append(line(name, *(f"{row['errors'][what]:.0e}" if what in row["errors"] else "" for what in columns)))
+        errors.append([name, *(f"{row['errors'][what]:.0e}" if what in row["errors"] else "" for what in columns)])
         if "seconds" in row:
             own = f"{1000 * row['seconds'][base]:.1f}" if base in row["seconds"] else "failed"
             compiling = f"{row['compiling'][base]:.0f}" if base in row["compiling"] else ""
-            times.append(line(name, str(row["images"]), own, compiling, *(ratio(row, what) for what in columns[1:])))
+            times.append([name, str(row["images"]), own, compiling, *(ratio(row, what) for what in columns[1:])])
     load = f" The load average was {machine['load']} before the first step." if machine["load"] else ""
     return "\n".join(
         [
@@ -384,31 +359,13 @@ def section(machine: dict[str, str], rows: dict[str, Any]) -> str:
             "",
             f"A step's time, of {base} in milliseconds; of the others as many times that.",
             "",
-            *times,
+            *table(["step", "images", f"{base}, ms", "compiled in s", *columns[1:]], times),
             "",
             "How far the losses of the first step are from TensorFlow's, which XLA compiled on the CPU; relative.",
             "",
-            *errors,
+            *table(["step", *columns], errors),
         ]
     )
-
-
-def with_section(text: str, key: str, body: str) -> str:
-    """The text with the section of this key in the place of the old one, or at its end."""
-    begin, end = f"<!-- {key}: written by benchmarks/xla_steps.py -->", "<!-- end -->"
-    made = f"{begin}\n## {key}\n\n{body}\n{end}\n"
-    head, found, tail = text.partition(begin)
-    if not found:
-        return f"{text.rstrip()}\n\n{made}"
-    return head + made + tail.partition(f"{end}\n")[2]
-
-
-def write(path: Path, text: str) -> None:
-    """Whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
 
 
 # --- the command ------------------------------------------------------------------------------------------------------
@@ -425,7 +382,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.0, help="length of a turn (default: 1)")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each step (default: 5)")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no other GAN after so long")
-    parser.add_argument("--table", type=Path, default=ROOT / "docs" / "BENCHMARKS.md", metavar="FILE")
+    parser.add_argument("--table", type=Path, default=TABLE, metavar="FILE")
     options = parser.parse_args()
     needed = "tensorflow" if options.export else "jax"
     if importlib.util.find_spec(needed) is None:

@@ -39,13 +39,6 @@ def test_the_exported_program_has_a_value_for_each_parameter_and_updates_what_a_
     assert set(about["stages"][0]["logs"]) == {"d_loss", "g_loss"} == set(about["terms"])
 
 
-def test_a_section_takes_the_place_of_the_old_one_alone(xla_steps: Any) -> None:
-    text = xla_steps.with_section("# Benchmarks\n\nMeasured so.\n", "CPU", "first")
-    both = xla_steps.with_section(text, "GPU", "other")
-    again = xla_steps.with_section(both, "CPU", "second")
-    assert again == both.replace("first", "second") and "Measured so." in again and "other" in again
-
-
 def test_the_table_has_a_row_for_each_step_and_ratios_to_the_float32_program(xla_steps: Any) -> None:
     row = {"images": 8, "errors": {"XLA float32": 2e-7, "PyTorch eager float32": 3e-6}, "compiling": {"XLA float32": 4}}
     row |= {"seconds": {"XLA float32": 0.1234}, "ratios": {"XLA float32": 1.0, "PyTorch eager float32": 1.5}}

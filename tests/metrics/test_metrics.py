@@ -61,6 +61,13 @@ def test_frechet_distance_is_the_formula(features):
     assert metrics.frechet_distance(real, fake) == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.parametrize("n", [400, 9])  # more and fewer images than features
+def test_frechet_distance_is_that_of_tensorflow_gan(features, n):
+    real, fake = (each[:n] for each in features)
+    expected = bridge.classifier_metrics().frechet_classifier_distance_from_activations(real, fake)
+    assert metrics.frechet_distance(real, fake) == pytest.approx(float(expected), rel=1e-6)
+
+
 def test_frechet_distance_of_a_shift_is_its_square(features):
     real, _ = features
     shift = np.arange(12) / 10
