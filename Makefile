@@ -3,7 +3,7 @@
 # make seeds: trains what saved_models/seeds.yaml asks for and saved_models/ lacks; can be stopped and called again.
 # make site: the documentation and the page for the browser, into build/site; needs npm.  make serve: serves it on this machine.
 # make notebooks-run: runs the notebooks from end to end, into runs/notebooks; takes long.
-# make benchmark: training steps in XLA and PyTorch, into docs/BENCHMARKS.md; takes long.
+# make benchmark: steps, restoring, input and growth beside PyTorch and others, into docs/BENCHMARKS.md; takes long.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -33,7 +33,8 @@ seeds: $(VENV)/installed
 STEPS := runs/xla_steps
 
 benchmark: $(VENV)/installed
-	$(BIN)/pip install --quiet --disable-pip-version-check -e .[benchmarks]
+	$(BIN)/pip install --quiet --disable-pip-version-check -c requirements.txt -e .[benchmarks]
+	for each in steps restore frechet input growth; do $(BIN)/python benchmarks/$$each.py || exit 1; done
 	$(BIN)/python benchmarks/xla_steps.py --export $(STEPS)
 	$(BIN)/python benchmarks/xla_steps.py --run $(STEPS)
 
