@@ -14,7 +14,7 @@ from tfgans import models
 from tfgans.card import read_card
 from tfgans.errors import UserError
 from tfgans.evaluation.seeds import read_list
-from tfgans.files import ROOT, plain
+from tfgans.files import ROOT, plain, write_yaml
 from tfgans.recipe import Recipe, load, parse_settings, read_recipes
 from tfgans.run import Run
 
@@ -379,3 +379,9 @@ def test_the_wheel_holds_every_recipe_and_data_file(tmp_path: Path) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path / "site"
     ).stdout.split()
     assert Path(made[0]).is_relative_to(tmp_path / "site") and made[1:] == [key for _, key in EVERY]
+
+
+def test_what_is_written_is_read_as_the_same_type(tmp_path: Path) -> None:
+    value = {"commit": "53e5597", "plus": "1e+5", "rate": 2e-5, "steps": 100, "off": "off", "none": None}
+    write_yaml(tmp_path / "config.yaml", value)
+    assert load((tmp_path / "config.yaml").read_text()) == value

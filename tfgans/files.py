@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 import shutil
 import tempfile
@@ -102,8 +103,17 @@ def write_json(path: str | Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
+class _Dumper(yaml.SafeDumper):
+    """Quotes strings such as the commit 53e5597, which recipes and run folders would read as numbers."""
+
+
+_Dumper.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
+
+
 def write_yaml(path: str | Path, value: Any) -> None:
-    write_text(path, yaml.safe_dump(plain(value), sort_keys=False, allow_unicode=True))
+    write_text(path, yaml.dump(plain(value), Dumper=_Dumper, sort_keys=False, allow_unicode=True))
 
 
 def plain(value: Any) -> Any:

@@ -352,9 +352,9 @@ def test_the_table_of_repairs_leaves_blank_what_is_not_measured(
     assert "filler-test" not in tables.results_table()  # a card without a model: only compared with, in the ledger
     (tmp_path / "saved_models" / "filler-test" / "saved_model.pb").touch()
     (line,) = (line for line in tables.results_table().splitlines() if "filler-test" in line)
-    assert line.split("card.json) ")[1] == (
-        "| first (1,200, mask:32:0) | 24.50 | 20.00 |  |  |  | 18.25 | 13.00 |  |  |  | 1 |"
-    )
+    cells = [cell.strip() for cell in line.split("card.json) ")[1].split("|")]  # columns are those of all cards
+    assert cells[1:4] == ["first (1,200, mask:32:0)", "24.50", "20.00"] and cells[-2] == "1"
+    assert [cell for cell in cells[4:-2] if cell] == ["18.25", "13.00"]
 
 
 def test_what_a_judge_reads_has_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
