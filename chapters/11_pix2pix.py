@@ -160,4 +160,4 @@ for name in ("pix2pix-facades", "pix2pix-labels_to_photo-cityscapes", "pix2pix-p
 verdicts("11_pix2pix")
 
 # %% [markdown]
-# `tfgans translate pix2pix-labels_to_photo-cityscapes map.png` builds a street by your own map.
+# `tfgans translate pix2pix-labels_to_photo-cityscapes map.png` draws a street from your own map.

@@ -90,8 +90,7 @@ def test_card_says_how_it_came_about_and_how_it_judges(trained):
     changes = ["noise sigma 0.05", "noise sigma 0.1", "background +0.05", "resize 28-32-28", "half of the classes"]
     assert list(rows) == ["clean", *changes, "uniform noise"]
     assert rows["clean"]["frechet"] == pytest.approx(0, abs=1e-3)
-    assert all(rows[change]["frechet"] >= 0 for change in changes)  # small changes may round to 0
-    assert rows["uniform noise"]["frechet"] > max(rows[change]["frechet"] for change in changes) > 0
+    assert all(rows[change]["frechet"] > 0 for change in [*changes, "uniform noise"])
     assert rows["uniform noise"]["accuracy"] is None and 0.1 <= rows["uniform noise"]["confidence"] <= 1
     judge = load_judge(folder)
     assert (

@@ -351,10 +351,23 @@ def test_the_table_of_repairs_leaves_blank_what_is_not_measured(
     cards.write_card(tmp_path / "saved_models" / "filler-test", made)
     assert "filler-test" not in tables.results_table()  # a card without a model: only compared with, in the ledger
     (tmp_path / "saved_models" / "filler-test" / "saved_model.pb").touch()
-    (line,) = (line for line in tables.results_table().splitlines() if "filler-test" in line)
-    cells = [cell.strip() for cell in line.split("card.json) ")[1].split("|")]  # columns are those of all cards
-    assert cells[1:4] == ["first (1,200, mask:32:0)", "24.50", "20.00"] and cells[-2] == "1"
-    assert [cell for cell in cells[4:-2] if cell] == ["18.25", "13.00"]
+    lines = tables.results_table().splitlines()
+    (at,) = (i for i, line in enumerate(lines) if "filler-test" in line)
+    head = next(
+        line for line in reversed(lines[:at]) if line.startswith("| model")
+    )  # the columns are those of all cards
+    names, cells = ([cell.strip() for cell in line.split("|")[2:-1]] for line in (head, lines[at]))
+    filled = [(name, cell) for name, cell in zip(names, cells, strict=True) if cell]
+    assert filled == [
+        ("images", "first (1,200, mask:32:0)"),
+        ("PSNR dB", "24.50"),
+        ("input", "20.00"),
+        ("PSNR in the hole dB", "18.25"),
+        ("filled with the mean", "13.00"),
+        ("seeds", "1"),
+    ]
+    assert names.index("input") == names.index("PSNR dB") + 1  # the PSNR of the input, not its colourfulness
+    assert names.index("filled with the mean") == names.index("PSNR in the hole dB") + 1
 
 
 def test_what_a_judge_reads_has_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -312,7 +312,7 @@ def calibrate(
                 "change": change,
                 "accuracy": None if labels is None else round(float((logits.argmax(1) == labels).mean()), 4),
                 "confidence": round(float(tf.nn.softmax(logits).numpy().max(1).mean()), 4),
-                "frechet": round(frechet_distance(reference, judge.features(images)), 4) + 0.0,  # no -0.0
+                "frechet": round(frechet_distance(reference, judge.features(images)), 8) + 0.0,  # no -0.0
             }
         )
     return {

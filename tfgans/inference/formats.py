@@ -56,15 +56,16 @@ def export_as(kind: str, path: str | Path, folder: str | Path | None = None, for
         for file in files.values():
             if file.exists() and not force:
                 raise UserError(f"{file} exists; choose another folder with -o, or replace it with --force")
-        for name, file in files.items():
-            contents = (to_onnx if kind == "onnx" else to_litert)(exported, name)
+        convert = to_onnx if kind == "onnx" else to_litert
+        contents = {file: convert(exported, name) for name, file in files.items()}  # all, before any is written
+        for file, content in contents.items():
             with whole(file) as temporary:
-                temporary.write_bytes(contents)
+                temporary.write_bytes(content)
     return list(files.values())
 
 
 def named(exported: Exported, name: str) -> Any:
-    """A concrete function of an endpoint that returns a dictionary, by the declared names of its outputs."""
+    """A `tf.function` of an endpoint that returns its outputs by name (`output_name`), even a single one."""
     declared, function = exported.endpoints[name], getattr(exported.model, name)
     specs = [tf.TensorSpec(array.shape, array.dtype, each) for each, array in declared.inputs.items()]
 
@@ -105,7 +106,8 @@ def to_onnx(exported: Exported, name: str) -> bytes:
             function, function.input_signature, opset=OPSET, custom_op_handlers=handlers
         )
     known = {schema.name for schema in onnx.defs.get_all_schemas()}
-    refuse({node.op_type for node in nodes_of(model.graph)} - known, exported, name, "ONNX")
+    if missing := {node.op_type for node in nodes_of(model.graph)} - known:
+        raise lacking(missing, exported, name, "ONNX")
     name_sides(model, exported.endpoints[name])
     halve(model)
     metadata = {"declaration": endpoint.to_json(exported.declaration)}
@@ -127,7 +129,7 @@ def floor_division(graph: Any, node: Any, _name: str, _args: Any) -> None:
         graph.make_node("Floor", [quotient], **made)
         return
     rest = graph.make_node("Sub", [a, graph.make_node("Mul", [quotient, b]).output[0]]).output[0]
-    # rounded up if the rest and the divisor have different signs
+    # the quotient is one too large if the rest and the divisor have different signs
     sign_of_rest, sign_of_b = (graph.make_node("Sign", [value]).output[0] for value in (rest, b))
     signs = graph.make_node("Mul", [sign_of_rest, sign_of_b]).output[0]
     zero = graph.make_node("Sub", [signs, signs]).output[0]
@@ -227,17 +229,13 @@ def to_litert(exported: Exported, name: str) -> bytes:
             return converter.convert()
     except Exception as error:  # the converter's errors share no class, and name the operations in their text
         missing = set(re.findall(r"^\s*tf\.(\w+)\(", str(error), re.MULTILINE))
-        refuse(missing or {type(error).__name__}, exported, name, "LiteRT")
-        raise
+        raise lacking(missing or {type(error).__name__}, exported, name, "LiteRT") from error
 
 
-def refuse(missing: Any, exported: Exported, name: str, kind: str) -> None:
-    """Raises UserError if a format lacks operations of an endpoint."""
-    if missing:
-        names = ", ".join(sorted(missing))
-        raise UserError(
-            f"{exported.path.name}: {kind} lacks operations of '{name}', or has none for free sizes: {names}"
-        )
+def lacking(missing: set[str], exported: Exported, name: str, kind: str) -> UserError:
+    """The error for operations of an endpoint that a format lacks."""
+    names = ", ".join(sorted(missing))
+    return UserError(f"{exported.path.name}: {kind} lacks operations of '{name}', or has none for free sizes: {names}")
 
 
 @contextlib.contextmanager
