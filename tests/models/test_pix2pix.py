@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -15,6 +16,7 @@ from tfgans.errors import UserError
 from tfgans.inference.export import export_run
 from tfgans.inference.exported import Exported
 from tfgans.inference.tiling import pictures_of
+from tfgans.models import networks
 from tfgans.models.networks import build_patchgan, build_unet, levels_of, normalized, patches_of
 from tfgans.models.pix2pix import Pix2pix
 from tfgans.recipe import Recipe
@@ -35,6 +37,36 @@ def parameters(network: Any) -> int:
 
 def noise(*shape: int, seed: int = 0) -> tf.Tensor:
     return tf.constant(np.random.default_rng(seed).uniform(-1, 1, shape).astype(np.float32))
+
+
+@pytest.mark.parametrize("side, kernel, stride", [(9, 3, 1), (10, 4, 1), (9, 4, 2), (16, 4, 2), (2, 4, 2), (9, 7, 1)])
+@pytest.mark.parametrize("padding", ["same", "valid"])
+def test_an_image_in_halves_is_convolved_like_any(
+    monkeypatch: pytest.MonkeyPatch, side: int, kernel: int, stride: int, padding: str
+) -> None:
+    if padding == "valid" and side < kernel:
+        pytest.skip("no output")
+    calls: list[str] = []
+
+    def has_onednn() -> bool:
+        calls.append("halves")
+        return True
+
+    monkeypatch.setattr(networks, "has_onednn", has_onednn)
+    image, weights = noise(1, side, side + 2, 3), noise(kernel, kernel, 3, 5, seed=1)
+    outputs = []
+    for kind in (keras.layers.Conv2D, networks.Conv2D):
+        layer = kind(5, kernel, stride, padding)
+        layer.build(image.shape)
+        layer.kernel.assign(weights)
+        with tf.GradientTape() as tape:
+            tape.watch(image)
+            y = layer(image)
+            loss = tf.reduce_sum(y * noise(*y.shape, seed=2))
+        outputs.append([y, *tape.gradient(loss, [image, layer.kernel.value])])
+    for ours, kerass in zip(*outputs, strict=True):
+        np.testing.assert_allclose(ours, kerass, atol=2e-5)
+    assert calls
 
 
 # --- networks ---------------------------------------------------------------------------------------------------------

@@ -11,12 +11,47 @@ from keras import layers
 
 from tfgans.errors import UserError
 from tfgans.layers import BatchNormalization
+from tfgans.training.environment import has_onednn
 
 KERNEL = keras.initializers.RandomNormal(stddev=0.02)  # section 6.2
 SCALE = keras.initializers.RandomNormal(mean=1.0, stddev=0.02)  # of batch normalization, as in the authors' code
 RESIDUAL_NORM = "instance"
 NORMS = ("batch", "instance", "none")
 PATCHES = {16: 1, 34: 2, 70: 3, 142: 4, 286: 5}  # pixels a side that an output sees -> convolutions of stride 2
+
+
+@keras.saving.register_keras_serializable(package="tfgans")
+class Conv2D(layers.Conv2D):
+    """Keras's convolution. With oneDNN a batch of one image is computed as two images of half the height.
+
+    For a single image TensorFlow has oneDNN use a kernel that takes up to four times as long
+    (benchmarks/single_image.py).
+    """
+
+    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
+        shape = tuple(inputs.shape)
+        if shape[0] == 1 and None not in shape and has_onednn() and not tf.config.list_physical_devices("GPU"):
+            return halved(inputs, kernel, self.strides[0], self.padding)
+        return super().convolution_op(inputs, kernel)
+
+
+def halved(image: tf.Tensor, kernel: tf.Tensor, stride: int, padding: str) -> tf.Tensor:
+    """The convolution of (1, h, w, c), whose output rows are computed in two halves."""
+    size, (_, *sides, _) = kernel.shape[0], image.shape
+    if padding == "same":
+        around = [max((-(-side // stride) - 1) * stride + size - side, 0) for side in sides]
+        sides = [side + pad for side, pad in zip(sides, around, strict=True)]
+    else:
+        around = [0, 0]
+    rows, columns = ((side - size) // stride + 1 for side in sides)
+    half = -(-rows // 2)
+    begin, needed = half * stride, (half - 1) * stride + size
+    (top, bottom), horizontal = ((pad // 2, pad - pad // 2) for pad in around)
+    bottom += max(begin + needed - sides[0], 0)  # an odd number of rows
+    image = tf.pad(image, ((0, 0), (top, bottom), horizontal, (0, 0)))
+    halves = [tf.slice(image, (0, first, 0, 0), (1, needed, -1, -1)) for first in (0, begin)]  # [:] has a slow gradient
+    y = tf.reshape(tf.nn.conv2d(tf.concat(halves, 0), kernel, stride, "VALID"), (1, 2 * half, columns, -1))
+    return tf.slice(y, (0, 0, 0, 0), (1, rows, -1, -1))
 
 
 def instance_normalization() -> layers.Layer:
@@ -38,7 +73,7 @@ def normalized(x: Any, norm: str) -> Any:
 
 def convolution(x: Any, filters: int, norm: str, kernel: int = 4, stride: int = 2, padding: str = "same") -> Any:
     """A convolution and its normalization, or a bias without normalization."""
-    x = layers.Conv2D(filters, kernel, stride, padding, use_bias=norm == "none", kernel_initializer=KERNEL.clone())(x)
+    x = Conv2D(filters, kernel, stride, padding, use_bias=norm == "none", kernel_initializer=KERNEL.clone())(x)
     return normalized(x, norm)
 
 
@@ -173,7 +208,7 @@ def build_patchgan(
     else:
         raise UserError(f"patch must be 1, {', '.join(map(str, PATCHES))}, not {patch}")
     kernel = 1 if patch == 1 else 4
-    x = layers.Conv2D(1, kernel, use_bias=bias, kernel_initializer=KERNEL.clone(), dtype="float32")(x)
+    x = Conv2D(1, kernel, use_bias=bias, kernel_initializer=KERNEL.clone(), dtype="float32")(x)
     return keras.Model(image, x, name=name)
 
 
