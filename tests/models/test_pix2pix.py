@@ -69,6 +69,21 @@ def test_an_image_in_halves_is_convolved_like_any(
     assert calls
 
 
+def test_a_single_image_is_normalized_like_any() -> None:
+    image, slope = noise(1, 6, 5, 3), noise(1, 6, 5, 3, seed=1)
+    outputs = []
+    for images in (image, tf.concat([image, slope], 0)):  # a batch of one, and the first of two
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            y = networks.InstanceNormalization()(images)[:1]
+            loss = tf.reduce_sum(y * slope)
+        outputs.append([y, tape.gradient(loss, images)[:1]])
+    centred = image.numpy() - image.numpy().mean((1, 2))
+    np.testing.assert_allclose(outputs[0][0], centred / np.sqrt((centred**2).mean((1, 2)) + 1e-5), atol=1e-5)
+    for one, two in zip(*outputs, strict=True):
+        np.testing.assert_allclose(one, two, atol=1e-5)
+
+
 # --- networks ---------------------------------------------------------------------------------------------------------
 
 

@@ -54,12 +54,24 @@ def halved(image: tf.Tensor, kernel: tf.Tensor, stride: int, padding: str) -> tf
     return tf.slice(y, (0, 0, 0, 0), (1, rows, -1, -1))
 
 
-def instance_normalization() -> layers.Layer:
+@keras.saving.register_keras_serializable(package="tfgans")
+class InstanceNormalization(layers.GroupNormalization):
     """Normalizes each channel of each image to mean 0 and variance 1. Ulyanov et al. 2016, arXiv:1607.08022.
 
-    Maps of one pixel become exactly 0, so do not normalize them.
+    Maps of one pixel become exactly 0, so do not normalize them. A single image is a batch: TensorFlow's fused batch
+    normalization takes less time.
     """
-    return layers.GroupNormalization(groups=-1, epsilon=1e-5, center=False, scale=False)
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"groups": -1, "epsilon": 1e-5, "center": False, "scale": False, **kwargs})
+
+    def call(self, inputs: Any) -> Any:
+        if inputs.shape[0] != 1:
+            return super().call(inputs)
+        channels = inputs.shape[-1]
+        return tf.compat.v1.nn.fused_batch_norm(
+            inputs, tf.ones(channels), tf.zeros(channels), epsilon=self.epsilon, is_training=True
+        )[0]
 
 
 def normalized(x: Any, norm: str) -> Any:
@@ -68,7 +80,7 @@ def normalized(x: Any, norm: str) -> Any:
         raise UserError(f"norm must be {', '.join(NORMS)}, not '{norm}'")
     if norm == "batch":
         return BatchNormalization(epsilon=1e-5, gamma_initializer=SCALE.clone())(x)
-    return instance_normalization()(x) if norm == "instance" else x
+    return InstanceNormalization()(x) if norm == "instance" else x
 
 
 def convolution(x: Any, filters: int, norm: str, kernel: int = 4, stride: int = 2, padding: str = "same") -> Any:
