@@ -56,6 +56,7 @@ MEASURES = {
     "class_kept": "Share of images that the judge assigns to the class of their source",
     "partner_rank": "Rank of the true partner among the test images (1 is best)",
     "same_class": "Share of pairs to which the judge assigns the same class",
+    "regressor_l1": "L1 to what a regressor of real pairs predicts (images in [0, 1])",
     "pixel_agreement": "Share of pixels that are light in both or dark in both",
 }
 OF = {

@@ -18,6 +18,7 @@ from tfgans.metrics.names import cell
 from tfgans.recipe import Recipe
 from tfgans.run import Run
 from tfgans.tasks import PREVIEW_SEED, SAMPLE_SEED, Examples, Measured, Subject, row
+from tfgans.tasks.regressed import read_pairs, regressor
 from tfgans.tasks.small_restoration import coarse
 from tfgans.tasks.translation import between, between_sets, coloured, domains_of, given, one
 
@@ -38,6 +39,8 @@ def measure(model: Exported, subject: Subject) -> Measured:
     agreement), and `pixel_agreement`, the share of pixels that are light in both or dark in both, light being at least
     half of white (arXiv:1606.07536, section 4, counts "agreed pixels" without a threshold). `of` shuffled: the same
     with the b of another sample.
+
+    If there are real pairs for training, a regressor of them predicts the b of a: see `regressed`.
 
     With a judge, `same_class` is the share of pairs with the same predicted class; `of` real: for test images and their
     degradations. Rotations and negatives are undone first, because the judge knows only upright light digits.
@@ -68,6 +71,9 @@ def measure(model: Exported, subject: Subject) -> Measured:
         rows += between(wanted, made["b"], "model", test=name, where="agreement")
         for of, others in (("model", made["b"]), ("shuffled", np.roll(made["b"], 1, axis=0))):
             rows.append(row("pixel_agreement", np.mean((wanted >= LIGHT) == (others >= LIGHT)), of, test=name))
+    elif test.aligned and train.aligned:
+        both = {"model": (made["a"], made["b"]), "real": (one(test, "a").images[:n], one(test, "b").images[:n])}
+        rows += read_pairs(regressor(one(train, "a").images, one(train, "b").images), both, test=name)
     judge: Any = load_features(subject.features) if subject.features else None
     if judge and judge.n_classes:
         pairs = {"model": made}
