@@ -231,6 +231,20 @@ def test_what_moves_in_each_stage() -> None:
     assert [model.updates(player) for player in updates] == [{0: 1, 1: 0}, {1: 1, 2: 0}, {2: 1}, {0: 1}]
 
 
+def test_previews_are_of_g1_until_g2_learns() -> None:
+    model = small("dsb2018_features")
+    batch = batch_of(model, 0)
+    given = (batch["label_map"], batch["instance_map"], tf.constant(3))
+    maps, features = model.inputs_of(*given)
+    first = (model.made_coarsely(maps[:, ::2, ::2], features) + 1) / 2
+    shown = model.preview(*given).numpy()
+    assert shown.shape == batch["target"].shape
+    for y, x in ((0, 0), (1, 0), (0, 1), (1, 1)):
+        np.testing.assert_allclose(shown[:, y::2, x::2], first, atol=1e-5)
+    model.steps_done.assign(model.coarse_steps)
+    np.testing.assert_allclose(model.preview(*given), model.translate(*given), atol=1e-5)
+
+
 def test_g1_makes_images_of_half_the_size(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every second pixel of the maps, and means of the image."""
     model, judged = small(), []

@@ -236,6 +236,23 @@ class Pix2PixHD(Adversarial):
         Further arguments are instance maps of the same form, for a model with instances, and a seed, for one with
         features, which chooses the features of each object among those of its class.
         """
+        return (self.made(*self.inputs_of(label_map, *more)) + 1.0) / 2.0
+
+    def preview(self, label_map: tf.Tensor, *more: tf.Tensor) -> tf.Tensor:
+        """As `translate`. In the first stage the images are G1's, enlarged, because G2 has not begun to learn."""
+
+        def coarsely() -> tf.Tensor:
+            maps, features = self.inputs_of(label_map, *more)
+            made = self.made_coarsely(maps[:, ::2, ::2], features)
+            return (tf.image.resize(made, tf.shape(label_map)[1:3], "nearest") + 1.0) / 2.0
+
+        if not self.enhancer:
+            return self.translate(label_map, *more)
+        began = self.steps_done.value >= self.coarse_steps
+        return tf.cond(began, lambda: self.translate(label_map, *more), coarsely)
+
+    def inputs_of(self, label_map: tf.Tensor, *more: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """The maps that the networks get, and the features of a style."""
         maps = self.maps.joined(label_map, more[0] if self.instances else None)
         features = self.styles.draw(self.maps, tf.shape(label_map)[0], more[-1]) if self.feature_channels else None
-        return (self.made(maps, features) + 1.0) / 2.0
+        return maps, features

@@ -1,6 +1,7 @@
 """Paired translation: distances of translated test images, and of the input, from their targets."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -138,7 +139,8 @@ def preview(model: Adversarial, examples: Examples, recipe: Recipe) -> Callable[
     given = [batch[key] if batch[key].dtype.is_integer else (batch[key] + 1.0) / 2.0 for key in inputs]
     if "seed" in model.endpoints()["translate"].inputs:
         given.append(tf.constant(SAMPLE_SEED))
-    translate = tf.function(lambda: model.translate(*given))
+    draw: Any = getattr(model, "preview", model.translate)
+    translate = tf.function(lambda: draw(*given))
     colours = palette_of(recipe.palette).colours if recipe.palette else None
 
     def picture(values: tf.Tensor, signed: bool = True) -> np.ndarray:
