@@ -12,6 +12,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from tfgans import metrics
 from tfgans.errors import UserError
+from tfgans.metrics import distances
 from tfgans.metrics import tfgan_bridge as bridge
 
 
@@ -66,6 +67,15 @@ def test_frechet_distance_is_that_of_tensorflow_gan(features, n):
     real, fake = (each[:n] for each in features)
     expected = bridge.classifier_metrics().frechet_classifier_distance_from_activations(real, fake)
     assert metrics.frechet_distance(real, fake) == pytest.approx(float(expected), rel=1e-6)
+
+
+@pytest.mark.parametrize("n", [6, 50])  # fewer than the dimensions, and more
+def test_a_root_of_the_covariance(n):
+    centred = np.random.default_rng(0).normal(size=(n, 8)) * 10.0 ** -np.arange(8)
+    centred -= centred.mean(0)
+    for scale in (1, [1, 1, 1, 1, 0, 0, 0, 0]):
+        r = distances._root(centred * scale)
+        np.testing.assert_allclose(r.T @ r, np.cov(centred * scale, rowvar=False), rtol=1e-9, atol=1e-17)
 
 
 def test_frechet_distance_of_a_shift_is_its_square(features):

@@ -55,11 +55,26 @@ def frechet_distance(real_features: np.ndarray, fake_features: np.ndarray) -> fl
         fake_features: (m, d).
     """
     real, fake = _pair(real_features, fake_features)
-    r = np.linalg.qr(real - real.mean(0), mode="r") / np.sqrt(len(real) - 1)
-    other = np.atleast_2d(np.cov(fake, rowvar=False))
+    r = _root(real - real.mean(0))
+    centred = fake - fake.mean(0)
+    other = centred.T @ centred / (len(fake) - 1)
     eigenvalues = np.maximum(np.linalg.eigvalsh(r @ other @ r.T), 0.0)  # rounding makes some slightly negative
     means = np.sum((real.mean(0) - fake.mean(0)) ** 2)
     return float(means + np.sum(r**2) + np.trace(other) - 2.0 * np.sum(np.sqrt(eigenvalues)))
+
+
+def _root(centred: np.ndarray) -> np.ndarray:
+    """R, upper triangular, with R^T R the covariance of centred features (n, d).
+
+    A Cholesky factor takes half the time of a QR decomposition, which also finds roots of near-singular covariances.
+    """
+    try:
+        r = np.linalg.cholesky(centred.T @ centred / (len(centred) - 1)).T
+        if r.diagonal().min() > 1e-5 * r.diagonal().max():
+            return r
+    except np.linalg.LinAlgError:
+        pass
+    return np.linalg.qr(centred, mode="r") / np.sqrt(len(centred) - 1)
 
 
 def frechet_floor(train_features: np.ndarray, test_features: np.ndarray) -> float:
