@@ -162,7 +162,7 @@ print(f"standard deviation over seeds: {np.std(seeds, axis=0).mean():.3f} of 1")
 # Nuclei of cells, and streets.
 
 # %%
-for name in ("pix2pixhd-dsb2018", "pix2pixhd-camvid"):
+for name in ("pix2pixhd_short-dsb2018", "pix2pixhd-dsb2018", "pix2pixhd-camvid"):
     results(name, folder)
 
 # %% [markdown]
@@ -172,5 +172,5 @@ for name in ("pix2pixhd-dsb2018", "pix2pixhd-camvid"):
 verdicts("12_pix2pixhd")
 
 # %% [markdown]
-# `tfgans translate pix2pixhd-dsb2018 map.png --instances objects.png` makes a picture of your own map. Without a map of
-# objects, touching pixels are one object.
+# `tfgans translate pix2pixhd_short-dsb2018 map.png --instances objects.png` makes a picture of your own map. Without a
+# map of objects, touching pixels are one object.
