@@ -33,10 +33,11 @@ FIGURE = ROOT / "docs" / "growth.png"
 def step(side: int, n: int, rounds: int) -> dict[str, float]:
     """Seconds and peak MB of a training step, and its GFLOP."""
     sys.path.insert(0, str(ROOT))
-    from tfgans import models  # isort: skip
+    import tfgans.training  # noqa: F401  # isort: skip  (first: it turns oneDNN on)
     from train_step import TrainStep
     from xla_steps import noise
 
+    from tfgans import models
     from tfgans.training.profile import step_flops
     from tfgans.training.setup import build
 

@@ -15,10 +15,11 @@ from typing import Any
 from report import ROOT, TABLE, described, keep, quartiles, ratios, spread, table, turns
 
 sys.path.insert(0, str(ROOT))
-from tfgans import models  # first: it sets Keras's backend  # isort: skip
+import tfgans.training  # noqa: F401  # isort: skip  (first: it turns oneDNN on, which TensorFlow reads once)
 import keras
 from train_step import TrainStep
 
+from tfgans import models
 from tfgans.errors import UserError
 from tfgans.training.environment import usable_precision
 from tfgans.training.setup import batches, build, fit_classes, load_source

@@ -31,7 +31,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 from report import ROOT, TABLE, described, keep, quartiles, ratios, spread, table, timed, turns
 
 sys.path.insert(0, str(ROOT))
-from tfgans import models  # first: it sets Keras's backend  # isort: skip
+import tfgans.training  # noqa: F401  # isort: skip  (first: it turns oneDNN on, which TensorFlow reads once)
 import keras
 import numpy as np
 import tensorflow as tf
@@ -39,6 +39,7 @@ from keras.src.backend import random as backend_random
 from train_step import TrainStep
 from xla_steps import TOLERANCE, first_step, noise, short, told
 
+from tfgans import models
 from tfgans.errors import UserError
 from tfgans.features.squeezenet import DISTANCE_LAYERS, FLOOR, USUAL, squeezenet
 from tfgans.layers import BatchNormalization

@@ -1,5 +1,7 @@
 """PyTorch's twins have the losses of tiny models of tfgans; the page has the ratios."""
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -25,6 +27,15 @@ def test_the_page_has_ratios_of_the_same_round_and_the_share_of_the_peak(steps: 
     assert "| step | images | GFLOP | tfgans, ms | of the peak | PyTorch eager | train_on_batch |" in text
     assert "| dcgan-mnist | 8 | 4.0 | 150 (125-175) | 33% | 1.50 | 3.00 |" in text
     assert "| dcgan-mnist | 1,234 | 1.100 | 3e-06 |" in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["steps", "input"])
+def test_steps_are_timed_with_onednn_as_training_has_it(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    code = f"import {name}; from tfgans.training.environment import has_onednn; print(has_onednn())"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT / "benchmarks", capture_output=True, text=True)
+    assert run.stdout == "True\n", run.stderr
 
 
 @pytest.mark.slow
