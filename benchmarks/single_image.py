@@ -4,14 +4,15 @@ python benchmarks/single_image.py
 """
 
 import os
-import time
+import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as `tfgans train` has it
+from report import ROOT, quartiles, turns
 
+sys.path.insert(0, str(ROOT))
+import tfgans.training  # noqa: F401  # isort: skip  (first: it turns oneDNN on, which TensorFlow reads once)
 import keras
-import numpy as np
 import tensorflow as tf
 
 from tfgans.models.networks import Conv2D
@@ -27,30 +28,33 @@ CONVOLUTIONS = [
 ]
 
 
-def passes(layer: keras.layers.Layer, x: tf.Tensor) -> tf.types.experimental.PolymorphicFunction:
-    @tf.function
-    def run() -> tf.Tensor:
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            loss = tf.reduce_sum(layer(x) ** 2)
-        return tf.add_n([tf.reduce_sum(gradient) for gradient in tape.gradient(loss, [x, layer.kernel.value])])
+class Passes:
+    """A forward and a backward pass of a layer, as a step of `turns`."""
 
-    run()
-    return run
+    def __init__(self, layer: keras.layers.Layer, x: tf.Tensor) -> None:
+        @tf.function
+        def run() -> tf.Tensor:
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                loss = tf.reduce_sum(layer(x) ** 2)
+            return tf.add_n([tf.reduce_sum(gradient) for gradient in tape.gradient(loss, [x, layer.kernel.value])])
+
+        self.run = run
+
+    def __call__(self) -> None:
+        self.made = self.run()
+
+    def wait(self) -> None:
+        self.made.numpy()
 
 
 def main() -> None:
     print(f"{'convolution':>32} {'Keras ms':>9} {'halves ms':>10} {'ratio':>6}")
     for side, channels, *settings in CONVOLUTIONS:
         x = tf.random.normal((1, side, side, channels))
-        runs = [passes(kind(*settings, use_bias=False), x) for kind in (keras.layers.Conv2D, Conv2D)]
-        took = np.full((2, 20), np.inf)
-        for turn in range(20):
-            for i, run in enumerate(runs):
-                began = time.perf_counter()
-                run().numpy()
-                took[i, turn] = time.perf_counter() - began
-        plain, halves = 1000 * np.median(took, axis=1)
+        kinds = {"Keras": keras.layers.Conv2D, "halves": Conv2D}
+        steps = {name: Passes(kind(*settings, use_bias=False), x) for name, kind in kinds.items()}
+        plain, halves = (1000 * quartiles(seconds)[0] for seconds in turns(steps, 0.0, 20).values())
         filters, kernel, stride, padding = settings
         what = f"{side}x{side}x{channels} -> {filters}, {kernel}x{kernel}/{stride} {padding}"
         print(f"{what:>32} {plain:9.2f} {halves:10.2f} {plain / halves:6.2f}")

@@ -172,5 +172,5 @@ for name in ("pix2pixhd_short-dsb2018", "pix2pixhd-dsb2018", "pix2pixhd-camvid")
 verdicts("12_pix2pixhd")
 
 # %% [markdown]
-# `tfgans translate pix2pixhd_short-dsb2018 map.png --instances objects.png` makes a picture of your own map. Without a
-# map of objects, touching pixels are one object.
+# There is no trained model to download yet. `tfgans translate MODEL map.png --instances objects.png` makes a picture of
+# your own map with a model that you trained and exported. Without a map of objects, touching pixels are one object.

@@ -126,6 +126,11 @@ class Adversarial(keras.Model):
         """The endpoints of the trained model: its methods of these names, the main one first."""
         raise UserError(f"{type(self).__name__} has no method endpoints(), which declares what it offers")
 
+    def shown(self, endpoint: str) -> Callable[..., Any]:
+        """The function whose results previews show: the method of the endpoint, or what the current stage trains."""
+        method: Callable[..., Any] = getattr(self, endpoint)
+        return method
+
     def updates(self, player: str) -> dict[int, int]:
         """The number of updates of a player per step: from step -> times. It is never updated before the first step."""
         return {0: 1}

@@ -237,12 +237,12 @@ def test_previews_are_of_g1_until_g2_learns() -> None:
     given = (batch["label_map"], batch["instance_map"], tf.constant(3))
     maps, features = model.inputs_of(*given)
     first = (model.made_coarsely(maps[:, ::2, ::2], features) + 1) / 2
-    shown = model.preview(*given).numpy()
+    shown = model.shown("translate")(*given).numpy()
     assert shown.shape == batch["target"].shape
     for y, x in ((0, 0), (1, 0), (0, 1), (1, 1)):
         np.testing.assert_allclose(shown[:, y::2, x::2], first, atol=1e-5)
     model.steps_done.assign(model.coarse_steps)
-    np.testing.assert_allclose(model.preview(*given), model.translate(*given), atol=1e-5)
+    np.testing.assert_allclose(model.shown("translate")(*given), model.translate(*given), atol=1e-5)
 
 
 def test_g1_makes_images_of_half_the_size(monkeypatch: pytest.MonkeyPatch) -> None:

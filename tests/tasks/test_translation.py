@@ -334,7 +334,7 @@ def test_maps_as_sources(tmp_path: Path) -> None:
 
     maps = [tf.fill((6, SIDE, SIDE, 1), level) for level in (1, 3)]
     batch = {"label_map": maps[0], "instance_map": maps[1], "target": tf.zeros((6, SIDE, SIDE, 3))}
-    trained: Any = types.SimpleNamespace(translate=paint, endpoints=lambda: {"translate": rules})
+    trained: Any = types.SimpleNamespace(shown=lambda name: paint, endpoints=lambda: {"translate": rules})
     picture = paired_translation.preview(trained, lambda n: batch, of.recipe)()
     levels = picture[SIDE // 2 :: SIDE + 2, SIDE // 2]
     assert levels.tolist() == [[0, 255, 0], [43] * 3, [128] * 3]

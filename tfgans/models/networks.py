@@ -24,8 +24,7 @@ PATCHES = {16: 1, 34: 2, 70: 3, 142: 4, 286: 5}  # pixels a side that an output 
 class Conv2D(layers.Conv2D):
     """Keras's convolution. With oneDNN a batch of one image is computed as two images of half the height.
 
-    For a single image TensorFlow has oneDNN use a kernel that takes up to four times as long
-    (benchmarks/single_image.py).
+    For a single image TensorFlow makes oneDNN use a slower kernel (benchmarks/single_image.py).
     """
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:

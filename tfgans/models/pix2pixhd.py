@@ -238,16 +238,16 @@ class Pix2PixHD(Adversarial):
         """
         return (self.made(*self.inputs_of(label_map, *more)) + 1.0) / 2.0
 
-    def preview(self, label_map: tf.Tensor, *more: tf.Tensor) -> tf.Tensor:
-        """As `translate`. In the first stage the images are G1's, enlarged, because G2 has not begun to learn."""
+    def shown(self, endpoint: str) -> Callable[..., tf.Tensor]:
+        """In the first stage G1's images, enlarged, because G2 has not begun to learn; then those of `translate`."""
+        return self.translated_so_far if self.enhancer else super().shown(endpoint)
 
+    def translated_so_far(self, label_map: tf.Tensor, *more: tf.Tensor) -> tf.Tensor:
         def coarsely() -> tf.Tensor:
             maps, features = self.inputs_of(label_map, *more)
             made = self.made_coarsely(maps[:, ::2, ::2], features)
             return (tf.image.resize(made, tf.shape(label_map)[1:3], "nearest") + 1.0) / 2.0
 
-        if not self.enhancer:
-            return self.translate(label_map, *more)
         began = self.steps_done.value >= self.coarse_steps
         return tf.cond(began, lambda: self.translate(label_map, *more), coarsely)
 

@@ -40,7 +40,7 @@ def measure(model: Exported, subject: Subject) -> Measured:
     half of white (arXiv:1606.07536, section 4, counts "agreed pixels" without a threshold). `of` shuffled: the same
     with the b of another sample.
 
-    If there are real pairs, without labels, a regressor of them predicts the b of a: see `regressed`.
+    If there are real pairs, a regressor of them predicts the b of a: see `regressed`.
 
     With a judge, `same_class` is the share of pairs with the same predicted class; `of` real: for test images and their
     degradations. Rotations and negatives are undone first, because the judge knows only upright light digits.
@@ -71,7 +71,7 @@ def measure(model: Exported, subject: Subject) -> Measured:
         rows += between(wanted, made["b"], "model", test=name, where="agreement")
         for of, others in (("model", made["b"]), ("shuffled", np.roll(made["b"], 1, axis=0))):
             rows.append(row("pixel_agreement", np.mean((wanted >= LIGHT) == (others >= LIGHT)), of, test=name))
-    elif test.aligned and train.aligned and one(test, "a").labels is None:
+    elif test.aligned and train.aligned:
         both = {"model": (made["a"], made["b"]), "real": (one(test, "a").images[:n], one(test, "b").images[:n])}
         rows += read_pairs(regressor(one(train, "a").images, one(train, "b").images), both, test=name)
     judge: Any = load_features(subject.features) if subject.features else None

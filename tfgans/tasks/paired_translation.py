@@ -1,7 +1,6 @@
 """Paired translation: distances of translated test images, and of the input, from their targets."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -139,7 +138,7 @@ def preview(model: Adversarial, examples: Examples, recipe: Recipe) -> Callable[
     given = [batch[key] if batch[key].dtype.is_integer else (batch[key] + 1.0) / 2.0 for key in inputs]
     if "seed" in model.endpoints()["translate"].inputs:
         given.append(tf.constant(SAMPLE_SEED))
-    draw: Any = getattr(model, "preview", model.translate)
+    draw = model.shown("translate")
     translate = tf.function(lambda: draw(*given))
     colours = palette_of(recipe.palette).colours if recipe.palette else None
 
