@@ -153,7 +153,7 @@ def test_card_over_seeds(runs: list[Path], tmp_path: Path) -> None:
 
     numbers = tmp_path / "ablation"
     evaluate(runs[2:3], card=numbers, model=False, features="judge:mnist")
-    assert sorted(p.name for p in numbers.iterdir()) == ["card.json", "samples.png"]
+    assert sorted(p.name for p in numbers.iterdir()) == ["card.json", "curves.png", "samples.png"]
     assert getattr(cards.read_card(numbers), "training_seeds", None) == [2]
 
     before = (folder / "card.json").read_bytes()

@@ -87,7 +87,7 @@ def test_sentences_of_docstrings_and_recipes() -> None:
     assert gan_page._first_sentence("(n, h, w)\n-> (n,)") == "(n, h, w) -> (n,)"
     assert gan_page._text("a * b < `c * d`") == "a \\* b \\< `c * d`"
     texts = {"one": ("All.", "One."), "two": ("All.", "Two."), "three": ("All.", "Two.")}
-    assert gan_page._shared(texts) == ["All.", "One. (`one`)", "Two. (`two`, `three`)"]
+    assert gan_page._shared(texts) == ["All.", "One. (`one`)", "Two. (all but `one`)"]
 
 
 def test_a_page_links_to_the_lines_of_its_source() -> None:

@@ -11,8 +11,9 @@ from tfgans import models, tasks
 from tfgans.card import SAMPLES, Card, Row
 from tfgans.errors import UserError
 from tfgans.evaluation.card_builder import check_same, declared, facts, joined, losses_of, more_seeds
+from tfgans.evaluation.curves import CURVES, draw_curves
 from tfgans.evaluation.loss_vs_quality import QUALITY, add_quality, follow
-from tfgans.files import write_json
+from tfgans.files import whole, write_json
 from tfgans.images import write_png
 from tfgans.inference.export import export_run, refuse_other
 from tfgans.inference.exported import Exported, find
@@ -90,6 +91,8 @@ def evaluate(
                 Path(card).mkdir(parents=True, exist_ok=True)
                 picture = tasks.get(written.task).sheet(Exported(place), subject, runs[0])
                 write_png(Path(card) / "samples.png", picture)
+            with whole(Path(card) / CURVES) as place:
+                place.write_bytes(draw_curves(runs[0].read_history()))
             (Path(card) / QUALITY).unlink(missing_ok=True)
         cards.write_card(card, written)
         add_quality(card, runs)

@@ -168,7 +168,7 @@ def refuse_other(folder: Path, option: str = "-o") -> None:
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file; choose a folder with {option}")
     if folder.exists() and not (folder / "saved_model.pb").exists():
-        other = sorted(p.name for p in folder.iterdir() if p.name not in ("card.json", "samples.png"))
+        other = sorted(p.name for p in folder.iterdir() if p.name not in ("card.json", "samples.png", "curves.png"))
         if other:
             raise UserError(
                 f"{folder} holds files that are not a model's (such as {other[0]}); choose another folder with {option}"

@@ -8,6 +8,7 @@ from typing import Any
 
 from tfgans import models
 from tfgans.card import Card
+from tfgans.evaluation.curves import CURVES
 from tfgans.files import ROOT
 from tfgans.metrics.names import cell
 from tfgans.recipe import Recipe
@@ -93,6 +94,9 @@ def _sheets(own: dict[str, Card]) -> Iterator[str]:
         if (ROOT / "saved_models" / name / "samples.png").is_file():
             yield f"![{name}]({_above(f'saved_models/{name}/samples.png')})"
             yield f"*`{name}`, not selected.*"
+        if (ROOT / "saved_models" / name / CURVES).is_file():
+            yield f"![Losses of {name}]({_above(f'saved_models/{name}/{CURVES}')})"
+            yield f"*The losses of `{name}`, and what else was logged.*"
 
 
 def _claims(gan: str, cards: dict[str, Card]) -> list[str]:
@@ -166,15 +170,18 @@ def _value(value: Any) -> str:
 
 
 def _shared(texts: dict[str, tuple[str, ...]]) -> list[str]:
-    """Each sentence of the recipes once; behind it the recipes that have it, where some have not."""
+    """Each sentence of the recipes once, followed by the recipes that have it, or those that do not if they are
+    fewer."""
     holders: dict[str, list[str]] = {}
     for key, sentences in texts.items():
         for sentence in sentences:
             holders.setdefault(sentence, []).append(key)
     lines = []
     for sentence, keys in holders.items():
-        named = ", ".join(f"`{key}`" for key in keys)
-        lines.append(_text(sentence) + (f" ({named})" if len(keys) < len(texts) else ""))
+        others = [key for key in texts if key not in keys]
+        fewer = others if len(others) < len(keys) else keys
+        named = ", ".join(f"`{key}`" for key in fewer)
+        lines.append(_text(sentence) + (f" ({'all but ' * (fewer is others)}{named})" if others else ""))
     return lines
 
 

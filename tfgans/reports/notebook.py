@@ -5,7 +5,6 @@ With TFGANS_SMOKE=1 a chapter trains a few steps of tiny networks: the tests run
 
 import inspect
 import os
-import statistics
 import tempfile
 import textwrap
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 from tfgans import card as cards
 from tfgans.card import Card
 from tfgans.errors import UserError
+from tfgans.evaluation.curves import logarithmic
 from tfgans.files import ROOT
 from tfgans.images import grid
 from tfgans.inference import fetch
@@ -144,11 +144,11 @@ def curves(runs: dict[str, Run], path: Path) -> None:
         rows = run.read_history()
         for term in [term for term in rows[0] if term.endswith("loss")]:
             axes.plot([r["step"] for r in rows], [r[term] for r in rows], label=term)
-            values += [r[term] for r in rows if r[term] != 0]
+            values += [r[term] for r in rows]
         axes.set(title=name, xlabel="step")
         axes.grid(alpha=0.3)
         axes.legend(frameon=False)
-    if values and min(values) > 0 and max(values) > 20 * statistics.median(values):
+    if logarithmic(values):
         row[0][0].set_yscale("log")
     finish(figure, path)
 

@@ -2,22 +2,18 @@
 
 import base64
 import html
-import io
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 import yaml
 
 from tfgans.card import Row
+from tfgans.evaluation.curves import draw_curves, draw_quality
 from tfgans.evaluation.loss_vs_quality import read_quality
 from tfgans.files import write_text
 from tfgans.metrics.names import lines
 from tfgans.run import Run
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402  (after the backend is chosen)
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
@@ -66,10 +62,10 @@ def write_report(path: str | Path) -> Path:
         )
         parts.append(f'<h2>The same latents over time</h2><div class="time">{figures}</div>')
     if rows:
-        parts.append(f'<h2>Losses</h2><img alt="loss curves" src="{_embed(_curves(rows))}">')
+        parts.append(f'<h2>Losses</h2><img alt="loss curves" src="{_embed(draw_curves(rows))}">')
     quality = read_quality(run.path)
     if quality:
-        picture = _embed(_quality(quality))
+        picture = _embed(draw_quality(quality))
         parts.append(f'<h2>Loss and quality</h2><img alt="loss estimate and Frechet distance" src="{picture}">')
     parts.append(f"<h2>Configuration</h2><pre>{html.escape(yaml.safe_dump(config, sort_keys=False))}</pre>")
     page = (
@@ -82,35 +78,6 @@ def write_report(path: str | Path) -> Path:
 
 def _embed(png: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(png).decode()
-
-
-def _curves(rows: list[dict[str, float]]) -> bytes:
-    terms = [name for name in rows[0] if name not in ("step", "images_per_second", "seconds")]
-    figure, axes = plt.subplots(figsize=(9, 3.5))
-    for term in terms:
-        axes.plot([row["step"] for row in rows], [row[term] for row in rows], label=term)
-    axes.set_xlabel("step")
-    axes.grid(alpha=0.3)
-    axes.legend(frameon=False)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=120, bbox_inches="tight")
-    plt.close(figure)
-    return buffer.getvalue()
-
-
-def _quality(rows: list[tuple[float, ...]]) -> bytes:
-    """The estimate that the loss gives beside the Frechet distance, over time; each on its own scale."""
-    _, steps, estimates, distances = zip(*rows, strict=True)
-    figure, axes = plt.subplots(figsize=(9, 3.5))
-    other = axes.twinx()
-    lines = axes.plot(steps, estimates, "C0") + other.plot(steps, distances, "C1")
-    axes.set(xlabel="step", ylim=(0, None))
-    other.set_ylim(0, None)
-    axes.legend(lines, ["the critic's estimate", "Fréchet distance of the checkpoint's samples"], frameon=False)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=120, bbox_inches="tight")
-    plt.close(figure)
-    return buffer.getvalue()
 
 
 def _metrics(measured: dict[str, Any]) -> str:
