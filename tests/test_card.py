@@ -116,6 +116,7 @@ def test_tasks_of_the_cards() -> None:
 def test_mean_and_deviation() -> None:
     assert summary([1.0, 2.0, 6.0]) == (3.0, pytest.approx(7**0.5)) and summary([4.0]) == (4.0, None)
     assert cell([0.5, 0.7], 1, 100) == "60.0 ± 14.1" and cell([]) == "" and cell([2.0]) == "2.00"
+    assert cell([-0.0001]) == "0.00" and cell([-0.4]) == "-0.40"
 
 
 def test_rows_have_readable_names() -> None:

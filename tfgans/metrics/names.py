@@ -121,4 +121,5 @@ def cell(values: list[float], digits: int = 2, scale: float = 1.0) -> str:
     if not values:
         return ""
     mean, deviation = summary(values)
-    return f"{scale * mean:.{digits}f}" + ("" if deviation is None else f" ± {scale * deviation:.{digits}f}")
+    rounded = round(scale * mean, digits) + 0.0  # which makes -0.0 0.0
+    return f"{rounded:.{digits}f}" + ("" if deviation is None else f" ± {scale * deviation:.{digits}f}")

@@ -32,7 +32,7 @@ from tfgans.tasks.translation import (
 )
 
 BLOCK = 16  # pixels a side of a coarse block
-SHOWS_ALL = False  # in docs/RESULTS.md, also cards without a model
+SHOWS_ALL = True  # in docs/RESULTS.md, also cards without a model
 
 
 def features_of(card: Card) -> str | None:
