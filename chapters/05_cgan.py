@@ -104,7 +104,7 @@ finish(figure, folder / "obeys.png")
 # %% [markdown]
 # ## The full training
 #
-# Here a classifier labels the samples: see "labels read as asked for".
+# Here a classifier labels the samples: see "label accuracy".
 
 # %%
 results("cgan-mnist", folder)

@@ -1,4 +1,4 @@
-"""What a judge reads in restored digits, and a reader of the coarse ones."""
+"""The judge's accuracy on restored digits, and that of a classifier of the degraded ones."""
 
 import dataclasses
 import types

@@ -1,4 +1,4 @@
-"""The measure of each card that a reader looks at first, with what it is to be compared with."""
+"""The headline of a card: its main measure, with a reference."""
 
 from typing import NamedTuple
 
@@ -37,7 +37,7 @@ def _generation(card: Card) -> Headline:
 
 def _mode_coverage(card: Card) -> Headline:
     points = card.values("high_quality")  # of digits there are none, and the judge reads a digit in every picture
-    measure = "modes found" if points else "classes that the judge reads, also in samples that are not digits"
+    measure = "modes found" if points else "modes read by the judge, also in samples that are not digits"
     return Headline(measure, cell(card.values("modes"), 1), f"{card.protocol['modes']:,} in the data")
 
 

@@ -1,4 +1,4 @@
-"""What the chapters share: where they write, pictures, the results of full trainings. All else they show themselves.
+"""Functions that the chapters share: folders, pictures, and results of full trainings.
 
 With TFGANS_SMOKE=1 a chapter trains a few steps of tiny networks: the tests run every cell that way.
 """
@@ -27,31 +27,31 @@ from tfgans.reports.origin import deviations
 from tfgans.run import Run
 
 SMOKE = os.environ.get("TFGANS_SMOKE", "0") == "1"
-SHOWN = {  # task -> (measure, of) and what a chapter calls it
+SHOWN = {  # task -> (measure, of) and its label in a chapter
     "generation": {
         ("frechet_distance", "model"): "Fréchet distance (0 is best)",
         ("frechet_distance", "train"): "  of real images: the floor",
         ("precision", "model"): "precision",
         ("recall", "model"): "recall",
-        ("label_accuracy", "model"): "labels read as asked for",
+        ("label_accuracy", "model"): "label accuracy",
         ("smallest_class", "model"): "smallest share of a class",
         ("neighbour_classes", "model"): "classes of nearest training images",
         ("nll_bound", "model"): "bound on -log p (nats)",
         ("kl_to_uniform", "model"): "KL divergence of the modes from uniform (nats)",
     },
     "mode_coverage": {
-        ("label_accuracy", "model"): "labels read as asked for",
+        ("label_accuracy", "model"): "label accuracy",
         ("modes", "model"): "modes covered",
-        ("high_quality", "model"): "share of samples within 3 sigma of one",
+        ("high_quality", "model"): "share of samples within 3 sigma of a mode",
         ("kl_to_uniform", "model"): "KL divergence of the modes from uniform (nats)",
     },
     "small_restoration": {
-        ("judge_accuracy", "model"): "restored images that the judge reads",
-        ("judge_accuracy", "bicubic"): "  coarse ones, enlarged",
-        ("judge_accuracy", "real"): "  the originals",
-        ("coarse_accuracy", "input"): "  coarse ones, by a reader of its own",
+        ("judge_accuracy", "model"): "accuracy of the judge",
+        ("judge_accuracy", "bicubic"): "  on bicubic enlargements",
+        ("judge_accuracy", "real"): "  on the originals",
+        ("coarse_accuracy", "input"): "  of a classifier of the degraded images",
         ("psnr", "model"): "PSNR (dB)",
-        ("psnr", "bicubic"): "  of coarse ones, enlarged",
+        ("psnr", "bicubic"): "  of bicubic enlargements",
         ("frechet_distance", "model"): "Fréchet distance (0 is best)",
     },
     "restoration": {
@@ -79,14 +79,14 @@ SHOWN = {  # task -> (measure, of) and what a chapter calls it
     },
     "point_translation": {
         ("modes", "model"): "modes reached",
-        ("high_quality", "model"): "share of points within 3 sigma of one",
+        ("high_quality", "model"): "share of points within 3 sigma of a mode",
         ("kl_to_uniform", "model"): "KL divergence of the modes from uniform (nats)",
-        ("source_identified", "model"): "points whose source can be told",
+        ("source_identified", "model"): "points whose source is identified",
     },
     "joint_generation": {
-        ("pixel_agreement", "model"): "pixels that agree",
-        ("pixel_agreement", "shuffled"): "  in pairs that do not belong together",
-        ("same_class", "model"): "pairs read as the same class",
+        ("pixel_agreement", "model"): "pixel agreement",
+        ("pixel_agreement", "shuffled"): "  of shuffled pairs",
+        ("same_class", "model"): "share of pairs of the same class",
         ("same_class", "real"): "  of real pairs",
     },
 }
@@ -105,7 +105,7 @@ def sources(*things: Any) -> None:
 
 
 def finish(figure: plt.Figure, path: Path) -> None:
-    """Keep a figure as a file, and show it where there is something to show it on."""
+    """Save a figure to a file, and display it if the backend can."""
     figure.savefig(path, dpi=100, bbox_inches="tight")
     if plt.get_backend().lower() != "agg":
         plt.show()
@@ -113,7 +113,7 @@ def finish(figure: plt.Figure, path: Path) -> None:
 
 
 def show(images: np.ndarray, path: Path, *, columns: int = 10, title: str = "") -> None:
-    """(n, h, w, c) images in [0, 1] as one grid; large ones at about their own size."""
+    """Show (n, h, w, c) images in [0, 1] as one grid, large ones at about their own size."""
     rows = -(-len(images) // columns)
     wide, high = (max(0.7, side / 80) for side in images.shape[2:0:-1])
     scale = min(1.0, 12 / (wide * columns))
@@ -125,7 +125,7 @@ def show(images: np.ndarray, path: Path, *, columns: int = 10, title: str = "") 
 
 
 def over_time(run: Run, path: Path, *, shown: int = 5) -> None:
-    """The sample grids of a run, from its first to its last: the same latents each time."""
+    """Show sample grids of a run from the first to the last, all of the same inputs."""
     pictures = sorted(run.samples.glob("step-*.png"))
     chosen = [pictures[i] for i in np.unique(np.linspace(0, len(pictures) - 1, shown).round().astype(int))]
     figure, row = plt.subplots(1, len(chosen), figsize=(3 * len(chosen), 3.3), squeeze=False)
@@ -137,7 +137,7 @@ def over_time(run: Run, path: Path, *, shown: int = 5) -> None:
 
 
 def curves(runs: dict[str, Run], path: Path) -> None:
-    """The losses of each run, side by side on one scale; a logarithmic one where some would vanish beside others."""
+    """Plot the losses of each run side by side, on one scale; logarithmic if small values would vanish."""
     figure, row = plt.subplots(1, len(runs), figsize=(5 * len(runs), 3), sharey=True, squeeze=False)
     values: list[float] = []
     for axes, (name, run) in zip(row[0], runs.items(), strict=True):
@@ -176,7 +176,7 @@ def kept(name: str, file: str) -> Path | None:
 
 
 def results(name: str, folder: Path) -> None:
-    """Print the card of a full training and show its samples; one line where there is none."""
+    """Print the card of a full training and show its samples; if there is no card, print a line."""
     card = measured().get(name)
     if not card:
         print(f"There is no card of {name}: the training has not been done yet.")
@@ -218,7 +218,7 @@ def results(name: str, folder: Path) -> None:
 
 
 def verdicts(chapter: str) -> None:
-    """Print what the sources say against what the full trainings gave: the part of docs/CLAIMS.md for a chapter."""
+    """Print the claims of a chapter with their verdicts, as in docs/CLAIMS.md."""
     print(*compared(chapter, measured()), sep="\n")
     for claim in claims.all_claims(measured(), chapter):
         print(f"{claim.statement}{f' [{claim.setting}]' if claim.setting else ''}")

@@ -1,4 +1,4 @@
-"""What a card's recipe says of it: the paper, what that reports, and what is different here."""
+"""The recipe of a card, and how the training differs from the paper."""
 
 from tfgans import models
 from tfgans.card import Card

@@ -58,7 +58,7 @@ class Value:
     """A number of each training seed of a card.
 
     One of these:
-        measure: of a measurement's row, with `of`, `test`, `where` and `direction` as in `Row`. `part` reads the rows
+        measure: the measure of a row, with `of`, `test`, `where` and `direction` as in `Row`. `part` reads the rows
             of all classes, codes or tenths, of which `take` keeps one number.
         loss: a term and a statistic, such as "g_loss final"; "d_loss+g_loss mean" adds two terms.
         setting: a setting of the recipe, such as "model.unroll"; `parameters` of an optimizer's networks, or "all".
@@ -96,7 +96,7 @@ class Value:
         return not (self.setting or self.parameters)
 
     def name(self) -> str:
-        """What it is, for people: "PSNR (dB), in the hole"."""
+        """A label, such as "PSNR (dB), in the hole"."""
         if self.loss:
             terms, statistic = self.loss.split()
             text = f"{terms.replace('+', ' + ')}, {statistic}"
@@ -169,7 +169,7 @@ def _words(changes: Mapping[str, Any]) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """A test's verdict, its numbers in words, and in how many of the pairs of training seeds the relation is true."""
+    """A test's verdict, its numbers as text, and how many pairs of training seeds satisfy the relation."""
 
     verdict: str
     numbers: str
@@ -178,7 +178,7 @@ class Outcome:
 
 
 def outcomes(test: Mapping[str, Any], cards: Cards) -> list[Outcome]:
-    """What a test of `claims/*.yaml` gives: an outcome for each right side and each test set."""
+    """The outcomes of a test of `claims/*.yaml`, one for each right side and each test set."""
     rest = dict(test)
     relation, thans = rest.pop("relation"), rest.pop("than")
     times, plus, equal = rest.pop("times", 1.0), rest.pop("plus", 0.0), rest.pop("equal", ())
