@@ -12,6 +12,7 @@
 # %%
 import warnings
 
+import tfgans.training  # isort: skip  (before TensorFlow, so that it uses oneDNN)
 import keras
 import matplotlib.pyplot as plt
 import numpy as np

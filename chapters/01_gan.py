@@ -18,6 +18,7 @@
 # The latent vector $z$ has no meaning at first. The game gives it one: similar $z$ come to mean similar digits.
 
 # %%
+import tfgans.training  # isort: skip  (before TensorFlow, so that it uses oneDNN)
 import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf

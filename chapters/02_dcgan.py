@@ -21,6 +21,7 @@
 # $$z \in \mathbb{R}^{100} \;\to\; 7 \times 7 \times c_2 \;\to\; 14 \times 14 \times c_1 \;\to\; 28 \times 28 \times 1$$
 
 # %%
+import tfgans.training  # isort: skip  (before TensorFlow, so that it uses oneDNN)
 import numpy as np
 import tensorflow as tf
 

@@ -16,6 +16,7 @@
 # A square pulls from both sides: what scores 3 is as wrong as what scores -1.
 
 # %%
+import tfgans.training  # isort: skip  (before TensorFlow, so that it uses oneDNN)
 import matplotlib.pyplot as plt
 import numpy as np
 

@@ -22,6 +22,7 @@
 # $$L = E[f(G(z))] - E[f(x)] + \lambda\, E_{\hat x}\left[(\|\nabla_{\hat x} f(\hat x)\| - 1)^2\right]$$
 
 # %%
+import tfgans.training  # isort: skip  (before TensorFlow, so that it uses oneDNN)
 import matplotlib.pyplot as plt
 import numpy as np
 

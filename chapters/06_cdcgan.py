@@ -24,6 +24,7 @@
 # J_G = -\tfrac1m \textstyle\sum_i \log D(G(z_i, y_i), y_i)$$
 
 # %%
+import tfgans.training  # isort: skip  (before TensorFlow, so that it uses oneDNN)
 import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf

@@ -15,6 +15,7 @@
 # categories become the ten digits, it is because ten kinds of digits are the easiest to draw, and to read.
 
 # %%
+import tfgans.training  # isort: skip  (before TensorFlow, so that it uses oneDNN)
 import numpy as np
 import tensorflow as tf
 

@@ -19,6 +19,7 @@
 # This is a bound on $-\log p(x)$ in nats, a number that no GAN can give: how well does the model *explain* test digits?
 
 # %%
+import tfgans.training  # isort: skip  (before TensorFlow, so that it uses oneDNN)
 import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf

@@ -16,6 +16,7 @@
 # knows that no photograph looks like a mean.
 
 # %%
+import tfgans.training  # isort: skip  (before TensorFlow, so that it uses oneDNN)
 import numpy as np
 import tensorflow as tf
 

@@ -14,6 +14,7 @@
 # + 100\, \underbrace{E\, |y - G(x, z)|}_{\text{is it near the true one}}$$
 
 # %%
+import tfgans.training  # isort: skip  (before TensorFlow, so that it uses oneDNN)
 import numpy as np
 import tensorflow as tf
 from PIL import Image

@@ -16,6 +16,7 @@
 # %%
 import dataclasses
 
+import tfgans.training  # isort: skip  (before TensorFlow, so that it uses oneDNN)
 import numpy as np
 
 import tfgans

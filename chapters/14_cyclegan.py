@@ -12,6 +12,7 @@
 # + 10\, \big( E\, |F(G(x)) - x| + E\, |G(F(y)) - y| \big)$$
 
 # %%
+import tfgans.training  # isort: skip  (before TensorFlow, so that it uses oneDNN)
 import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf

@@ -9,6 +9,7 @@
 # $$l^g(u, v) = \lambda_U\, |u - G_B(G_A(u))| + \lambda_V\, |v - G_A(G_B(v))| - D_A(G_A(u)) - D_B(G_B(v))$$
 
 # %%
+import tfgans.training  # isort: skip  (before TensorFlow, so that it uses oneDNN)
 import numpy as np
 import tensorflow as tf
 from PIL import Image

@@ -13,6 +13,7 @@
 # \underbrace{- E \log D_A(G_{BA}(b)) + E\, d(G_{AB}(G_{BA}(b)), b)}_{\text{and the same from the other side}}$$
 
 # %%
+import tfgans.training  # isort: skip  (before TensorFlow, so that it uses oneDNN)
 import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf

@@ -14,6 +14,7 @@
 # patches of hair near each other, even if no hair is in the same place.
 
 # %%
+import tfgans.training  # isort: skip  (before TensorFlow, so that it uses oneDNN)
 import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf

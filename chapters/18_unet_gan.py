@@ -17,6 +17,7 @@
 # grayish: it pays for being careful. A discriminator does not let gray cars pass.
 
 # %%
+import tfgans.training  # isort: skip  (before TensorFlow, so that it uses oneDNN)
 import numpy as np
 import tensorflow as tf
 

@@ -18,6 +18,7 @@
 # that was trained on those. That is the line to hold a restoration against, and the report leaves it out.
 
 # %%
+import tfgans.training  # isort: skip  (before TensorFlow, so that it uses oneDNN)
 import numpy as np
 
 import tfgans

@@ -19,6 +19,7 @@
 # %%
 import statistics
 
+import tfgans.training  # isort: skip  (before TensorFlow, so that it uses oneDNN)
 import matplotlib.pyplot as plt
 
 import tfgans

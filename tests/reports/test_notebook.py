@@ -121,6 +121,14 @@ def test_chapter_runs(
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_chapters_turn_onednn_on_before_they_load_tensorflow(name: str) -> None:
+    imports = re.findall(
+        r"^(?:import|from) ([\w.]+)", (CHAPTERS / f"{name}.py").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert next(each for each in imports if each not in sys.stdlib_module_names) == "tfgans.training"
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_notebooks_are_in_step(name: str, maker: ModuleType) -> None:
     written = (CHAPTERS / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8")
     assert written == maker.notebook(CHAPTERS / f"{name}.py"), "run: python chapters/make_notebooks.py"
