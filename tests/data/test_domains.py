@@ -126,6 +126,20 @@ def test_roles_and_natural_order(tmp_path):
         load_domains(f"pairs:{tmp_path}", roles={"source": ["view1", "view2"], "target": "view10"}, minimum=1)
 
 
+@pytest.mark.parametrize(
+    ("folder", "make", "titles"),
+    [
+        ("horse2zebra", lettered, ["horse", "zebra"]),
+        ("summer2winter_yosemite", lettered, ["summer", "winter"]),
+        ("pix2pix", lettered, ["A", "B"]),
+        ("mine", lettered, ["A", "B"]),
+    ],
+)
+def test_titles_of_domains(tmp_path, folder, make, titles):
+    make(tmp_path / folder)
+    assert load_domains(f"domains:{tmp_path / folder}").titles == titles
+
+
 def test_two_names():
     found = load_domains("domains:mnist5k,gaussians8", limit=30)
     assert list(found.sets) == ["mnist5k", "gaussians8"] and not found.aligned and found.points

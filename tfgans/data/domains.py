@@ -1,6 +1,7 @@
 """Sets of images that belong together, pairs or two domains, from folders or from two data sets."""
 
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -66,6 +67,13 @@ class Domains:
     @property
     def class_names(self) -> tuple[str, ...]:
         return self.sets[next(iter(self.roles.values()))[0]].class_names
+
+    @property
+    def titles(self) -> list[str]:
+        """The name of each role's first set; for A and B in a folder such as horse2zebra, horse and zebra."""
+        names = [names[0] for names in self.roles.values()]
+        found = re.match(r"([^\W\d_]+)2([^\W\d_]+)", Path(self.name.partition(":")[2]).name)
+        return [found[1], found[2]] if found and names == ["A", "B"] and found[1] != found[2] else names
 
     @cached_property
     def by_role(self) -> dict[str, dict[str, ImageSet]]:

@@ -118,7 +118,7 @@ def facts_of(source: data.ImageSet | data.Domains) -> dict[str, Any]:
     """The facts about the data that exports need: names of classes and of domains, the colours of a palette."""
     facts: dict[str, Any] = {"class_names": list(source.class_names)}
     if isinstance(source, data.Domains):
-        facts["domains"] = [names[0] for names in source.roles.values()]
+        facts["domains"] = source.titles
         palettes = [each.palette for each in source.sets.values() if each.palette is not None]
         facts["palette"] = palettes[0].rgb.tolist() if palettes else None
     return {name: value for name, value in facts.items() if value}
