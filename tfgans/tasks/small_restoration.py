@@ -39,7 +39,6 @@ def coarse(images: np.ndarray, degradation: str) -> np.ndarray:
     """Degrade uint8 images (n, h, w, c) to uint8; image i with the seed i."""
     transform = pair(degradation)
 
-    @tf.function
     def batch(part: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
         def one(given: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
             image, i = given
@@ -47,7 +46,10 @@ def coarse(images: np.ndarray, degradation: str) -> np.ndarray:
 
         return tf.map_fn(one, (part, numbers), fn_output_signature=tf.float32)
 
-    parts = [batch(images[i : i + BATCH], np.arange(i, min(i + BATCH, len(images)))) for i in _starts(images)]
+    shape = [None, *images.shape[1:]]
+    traced = tf.function(batch).get_concrete_function(tf.TensorSpec(shape, tf.uint8), tf.TensorSpec([None], tf.int64))
+    every = np.arange(len(images), dtype=np.int64)
+    parts = [traced(*map(tf.constant, (images[i : i + BATCH], every[i : i + BATCH]))) for i in _starts(images)]
     return to_uint8((np.concatenate([part.numpy() for part in parts]) + 1) / 2)
 
 
