@@ -81,7 +81,7 @@ def _unpaired(card: Card) -> Headline:
     if made:
         return Headline("Fréchet distance, a to b", made, _joined(floor=floor, input=given))
     made, floor, given = (
-        cell(card.values("kernel_distance", of, test, None, "a_to_b"), 3) for of in ("model", "train", "input")
+        cell(card.values("kernel_distance", of, test, None, "a_to_b"), 1) for of in ("model", "train", "input")
     )
     return Headline("kernel distance, a to b", made, _joined(floor=floor, input=given))
 

@@ -7,6 +7,7 @@ from tfgans.card import Card, judges, measured, saved
 from tfgans.errors import UserError
 from tfgans.files import ROOT
 from tfgans.reports.headlines import headline
+from tfgans.reports.listing import data_of
 from tfgans.tasks import TASKS, get
 
 BEGIN, END = "<!-- results: written by python -m tfgans.reports -->", "<!-- end of results -->"
@@ -76,10 +77,8 @@ def headline_table() -> str:
         card = every[name]
         measure, value, reference = headline(card)
         model = f"[{name}](saved_models/{name}/card.json)" + " (card only)" * (name not in kept)
-        data = card.dataset.replace("folder:data/", "").replace("domains:", "").replace("pairs:data/", "")
         lines.append(
-            f"| {page} | {model} | {data.replace(',', ', ')} | {measure} | {value} | {reference} "
-            f"| {len(card.training_seeds)} |"
+            f"| {page} | {model} | {data_of(card)} | {measure} | {value} | {reference} | {len(card.training_seeds)} |"
         )
     if absent:
         lines += ["", f"No measured model yet: {', '.join(absent)}."]
