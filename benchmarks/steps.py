@@ -314,13 +314,14 @@ def lines(facts: dict[str, Any], rows: dict[str, Any]) -> list[str]:
         errors = [f"{row['errors'][what]:.0e}" if what in row["errors"] else "" for what in modes if what not in last]
         flops = f"{row['torch_gflop'] / row['gflop']:.3f}" if "torch_gflop" in row else ""
         checks.append([name, f"{row['parameters']:,}", flops, *errors])
+    peaks = " to ".join(f"{each(row['peak'] for row in rows.values()):.0f}" for each in (min, max))
     heads = [what if what in last else f"PyTorch {what}" for what in modes]
     return [
         facts["machine"],
         "",
         f"A step of tfgans in milliseconds, in {facts['precision']}, and the time of the others as a multiple of it in "
         "the same round: the median, with quartiles in parentheses. A multiple above 1 means that tfgans is faster. "
-        f"The peak is {facts['peak']:.0f} GFLOP/s, the best of a few convolutions.",
+        f"The peak is the best of a few convolutions in the same run: {peaks} GFLOP/s.",
         "",
         *table(["step", "images", "GFLOP", "tfgans, ms", "of the peak", *heads], times),
         "",
