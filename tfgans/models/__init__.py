@@ -65,8 +65,8 @@ RECIPES = Path(__file__).parent.parent / "recipes"
 
 
 def title(gan: str) -> str:
-    """The name of a GAN of the registry as the field writes it."""
-    return TITLES.get(gan, MODELS[gan][0])
+    """The name of a GAN as the field writes it, or that of a file."""
+    return TITLES.get(gan) or (MODELS[gan][0] if gan in MODELS else label(gan))
 
 
 def canonical(gan: str) -> str:
