@@ -346,11 +346,11 @@ def main() -> int:
     if unknown:
         parser.error(f"there is no step {', '.join(unknown)}; choose of {', '.join(CASES)}")
     tf.get_logger().setLevel("ERROR")  # without advice against many models in one process
-    until, wrong, facts = time.monotonic() + 60 * options.minutes, 0, {}
+    until, wrong, facts, peak = time.monotonic() + 60 * options.minutes, 0, {}, 0.0
     if not options.check:
         precision = "bfloat16" if has_bfloat16() else "float32"
         facts = {"machine": described("tensorflow", "keras", "torch"), "precision": precision}
-        facts["peak"] = convolution_peak(precision)
+        peak = convolution_peak(precision)
     for name in options.names or CASES:
         if time.monotonic() > until:
             print(f"{options.minutes:g} minutes are over before {name}")
@@ -364,7 +364,7 @@ def main() -> int:
         report(name, row)
         wrong += bool(row["wrong"] or (options.check and row["failed"]))
         if not options.check:
-            row["peak"] = facts["peak"]
+            row["peak"] = peak
             keep("steps", "Training steps beside PyTorch", facts, {name: row}, lines, options.page)
         keras.backend.clear_session()
     return 1 if wrong else 0
