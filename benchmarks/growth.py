@@ -100,8 +100,11 @@ def draw(rows: dict[str, Any], path: Path) -> None:
         rate = points[0]["seconds"] / points[0]["work"]
         above.loglog(at, [1000 * each["seconds"] for each in points], marker="o", label="measured")
         above.loglog(at, [1000 * each["work"] * rate for each in points], ":", color="gray", label="as its work")
+        times = [1000 * each["seconds"] for each in points]
+        if max(times) < 3 * min(times):
+            above.set(yscale="linear", ylim=(0, 1.2 * max(times)))
         below.semilogx(at, [each["memory"] for each in points], marker="o")
-        below.set_xticks(at, [f"{size:,}" for size in at])
+        below.set_xticks(at, [f"{size:.0e}".replace("e+0", "e") if size > 999 else str(size) for size in at])
         below.minorticks_off()
         below.set(xlabel=KINDS[kind][0].replace(", ", ",\n"), ylim=(0, 1.1 * max(each["memory"] for each in points)))
     axes[0, 0].set_ylabel("ms")

@@ -144,7 +144,7 @@ def process(way: str, model: Path, folder: Path) -> tuple[float, float, np.ndarr
     made = folder / "made.png"
     made.unlink(missing_ok=True)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, "-m", "tfgans.cli", "restore", str(model), "picture.png", "-o", "made.png"]
+    command = [sys.executable, "-m", "tfgans", "restore", str(model), "picture.png", "-o", "made.png"]
     if way != OURS:
         command = [sys.executable, __file__, "--way", way, "--folder", str(folder)]
     began = time.perf_counter()

@@ -33,7 +33,7 @@ def measure(model: str, megapixels: float) -> tuple[float, float]:
     """Peak memory in MB and seconds of restoring one picture."""
     with tempfile.TemporaryDirectory() as folder:
         height, width = photograph(megapixels, Path(folder) / "picture.jpg")
-        command = [sys.executable, "-m", "tfgans.cli", "restore", model, "picture.jpg", "-o", "restored"]
+        command = [sys.executable, "-m", "tfgans", "restore", model, "picture.jpg", "-o", "restored"]
         environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent), "TF_CPP_MIN_LOG_LEVEL": "3"}
         start = time.perf_counter()
         process = subprocess.Popen(command, cwd=folder, env=environment)

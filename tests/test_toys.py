@@ -84,7 +84,7 @@ def trained(toy: str, dataset: str, run: Path) -> list[str]:
 
 def killed(toy: str, dataset: str, run: Run) -> None:
     """A training in a process of its own, killed behind its first checkpoint."""
-    command = [sys.executable, "-m", "tfgans.cli", *trained(toy, dataset, run.path)]
+    command = [sys.executable, "-m", "tfgans", *trained(toy, dataset, run.path)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + DEADLINE
     while not run.checkpoint(EVERY).exists():

@@ -34,7 +34,7 @@ def test_the_page_has_ratios_of_the_same_round_and_the_share_of_the_peak(steps: 
 @pytest.mark.parametrize("name", ["steps", "input"])
 def test_steps_are_timed_with_onednn_as_training_has_it(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
-    code = f"import {name}; from tfgans.training.environment import has_onednn; print(has_onednn())"
+    code = f"import {name}; from tfgans.inference.onednn import has_onednn; print(has_onednn())"
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT / "benchmarks", capture_output=True, text=True)
     assert run.stdout == "True\n", run.stderr
 

@@ -18,6 +18,7 @@ from tfgans.endpoint import Endpoint
 from tfgans.errors import UserError
 from tfgans.files import ROOT
 from tfgans.images import to_uint8
+from tfgans.inference import tiling
 from tfgans.inference.export import export
 from tfgans.inference.exported import Exported
 from tfgans.inference.gamut import tinted
@@ -178,13 +179,18 @@ def test_sides_are_mirrored_up_to_a_multiple_and_cut() -> None:
     assert pictures.apply(photograph(8, 8)[:1, :2]).shape == (2, 4, 3), "mirrored more than once"
 
 
+@pytest.mark.parametrize("pairs", [False, True])
 @pytest.mark.parametrize("height, width", [(5, 70), (100, 41), (130, 171)])
-def test_tiles_of_a_multiple_cover_pictures_of_any_size(height: int, width: int) -> None:
+def test_tiles_of_a_multiple_cover_pictures_of_any_size(
+    height: int, width: int, pairs: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tiling, "has_onednn", lambda: pairs)
     model = Seen(lambda x: x.repeat(2, 1).repeat(2, 2))
     pictures = Pictures(endpoint_of(scale=2, multiple=8, tiles=True, tile=60, margin=4), model)
     pixels = photograph(height, width)
     np.testing.assert_allclose(pictures.apply(pixels).astype(int), twice(pixels).astype(int), atol=1)
-    assert len(model.shapes) == pictures.count(height, width)
+    assert sum(shape[0] for shape in model.shapes) == pictures.count(height, width)
+    assert max(shape[0] for shape in model.shapes) == (2 if pairs and width > 60 else 1)
     assert all(side % 8 == 0 and side <= 56 + 2 * EDGE for shape in model.shapes for side in shape[1:3])
 
 

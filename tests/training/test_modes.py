@@ -346,6 +346,21 @@ def test_flops_of_convolutions() -> None:
     assert count_flops(step.get_concrete_function(tf.zeros((2, 8, 8, 3)))) == 2 * down + 3 * up
 
 
+def test_flops_of_a_loop_count_every_pass() -> None:
+    weights = tf.Variable(tf.ones((4, 4)))
+
+    @tf.function
+    def step(x: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            y = tf.while_loop(lambda _: True, lambda y: (y @ weights,), (x,), maximum_iterations=5)[0]
+            loss = tf.reduce_sum(tf.cond(tf.reduce_sum(y) > 0.0, lambda: y @ weights, lambda: y))
+        return tape.gradient(loss, weights)
+
+    product = 2 * 3 * 4 * 4
+    # forward, and the gradients of both factors; five passes of the loop and one branch
+    assert count_flops(step.get_concrete_function(tf.ones((3, 4)))) == 3 * (5 + 1) * product
+
+
 def test_durations() -> None:
     assert [duration(s) for s in (0.4, 59.4, 185, 3725, 90_000)] == ["0s", "59s", "3m05s", "1h02m", "25h00m"]
 

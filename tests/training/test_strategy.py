@@ -166,7 +166,7 @@ def launch(*command: str) -> list[subprocess.Popen]:
         task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
         workers.append(
             subprocess.Popen(
-                [sys.executable, "-m", "tfgans.cli", *command],
+                [sys.executable, "-m", "tfgans", *command],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,

@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 
 import tfgans
+from tfgans.inference.onednn import has_onednn
 
 
 def machine() -> dict[str, Any]:
@@ -31,15 +32,6 @@ def machine() -> dict[str, Any]:
         "keras": keras.__version__,
         "tfgans": tfgans.__version__,
     }
-
-
-def has_onednn() -> bool:
-    """Whether TensorFlow computes with oneDNN, according to TF_ENABLE_ONEDNN_OPTS when it was imported."""
-    try:
-        from tensorflow.python.util._pywrap_util_port import IsMklEnabled  # not public
-    except ImportError:
-        return os.environ.get("TF_ENABLE_ONEDNN_OPTS", "") == "1"
-    return IsMklEnabled()
 
 
 def has_bfloat16(flags: str | Path = "/proc/cpuinfo") -> bool:

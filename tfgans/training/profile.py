@@ -19,6 +19,16 @@ from tfgans.training.setup import batch_signature, batches, build
 MOST = 1_000  # steps that are timed
 LARGEST_STEP = 2e11  # floating-point operations of a timed step: two seconds on two older cores
 LARGEST_BATCH = 3e7  # bytes of a timed step's batch
+CALLS = {  # operations that run functions: those of which one runs
+    "PartitionedCall": ("f",),
+    "StatefulPartitionedCall": ("f",),
+    "While": ("body",),
+    "StatelessWhile": ("body",),
+    "If": ("then_branch", "else_branch"),
+    "StatelessIf": ("then_branch", "else_branch"),
+    "Case": ("branches",),
+    "StatelessCase": ("branches",),
+}
 
 
 def timed(step: Callable[..., dict[str, tf.Tensor]], given: Iterator[dict[str, tf.Tensor]]) -> float:
@@ -135,25 +145,42 @@ def step_flops(model: Adversarial, batch_size: int) -> int:
 
 def count_flops(function: Any) -> int:
     """Floating-point operations of matrix products and convolutions in a concrete function, forward and backward."""
-    total, graphs = 0, [function.graph]
-    graphs += [f.graph for f in getattr(function.graph, "_functions", {}).values() if hasattr(f, "graph")]
-    for graph in graphs:
-        for op in _executed(graph):
-            if op.type in ("MatMul", "BatchMatMulV2"):
-                inner = op.inputs[0].shape[-2 if op.get_attr(_transposed(op)) else -1]
-                total += 2 * (op.outputs[0].shape.num_elements() or 0) * (inner or 0)
-            elif op.type.startswith("Conv2D"):
-                # kernel elements x positions of the smaller map: the same forward and in both gradients
-                kernel = op.outputs[0].shape if op.type.endswith("Filter") else None
-                if op.type == "Conv2D":
-                    kernel, small = op.inputs[1].shape, op.outputs[0].shape
-                elif op.type == "Conv2DBackpropInput":
-                    kernel, small = op.inputs[1].shape, op.inputs[2].shape
-                else:
-                    small = op.inputs[2].shape
-                positions = (small[0] or 0) * (small[1] or 0) * (small[2] or 0)
-                total += 2 * positions * ((kernel.num_elements() if kernel is not None else 0) or 0)
+    return _flops(function.graph, {})
+
+
+def _flops(graph: Any, outer: dict[str, Any]) -> int:
+    functions = {**outer, **getattr(graph, "_functions", {})}
+    total = 0
+    for op in _executed(graph):
+        if op.type in CALLS:
+            names = [f.name for name in CALLS[op.type] for f in _listed(op.get_attr(name))]
+            bodies = [getattr(functions.get(name), "graph", None) for name in names]
+            total += _repeats(op) * max((_flops(body, functions) for body in bodies if body), default=0)
+        else:
+            total += _product_flops(op)
     return total
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _repeats(op: tf.Operation) -> int:
+    """How often a loop runs at most: 1 if that is unknown, and for what is not a loop."""
+    return int(tf.get_static_value(op.inputs[1]) or 1) if op.type.endswith("While") else 1
+
+
+def _product_flops(op: tf.Operation) -> int:
+    """2 x multiplications of a matrix product or a convolution; 0 for other operations and unknown shapes."""
+    if op.type in ("MatMul", "BatchMatMulV2"):
+        inner = op.inputs[0].shape[-2 if op.get_attr(_transposed(op)) else -1]
+        return 2 * (op.outputs[0].shape.num_elements() or 0) * (inner or 0)
+    if not op.type.startswith("Conv2D"):
+        return 0
+    # kernel elements x positions of the smaller map: the same forward and in both gradients
+    kernel = op.outputs[0].shape if op.type.endswith("Filter") else op.inputs[1].shape
+    small = op.outputs[0].shape if op.type == "Conv2D" else op.inputs[2].shape
+    return 2 * math.prod(side or 0 for side in small[:3]) * (kernel.num_elements() or 0)
 
 
 def _executed(graph: Any) -> list[tf.Operation]:
