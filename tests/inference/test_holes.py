@@ -109,6 +109,19 @@ def test_without_a_size_windows_are_four_holes_wide() -> None:
     np.testing.assert_array_equal(made[~mask], pixels[~mask])
 
 
+@pytest.mark.parametrize("top, left", [(0, 0), (4, 280), (48, 150), (20, 60)])
+def test_without_a_size_windows_lie_inside_the_picture(top: int, left: int) -> None:
+    """Such a model was trained with holes anywhere, and never with mirrored ones."""
+    pixels, mask = photograph(64, 300), np.zeros((64, 300), bool)
+    mask[top : top + 16, left : left + 16] = True
+    model = Centres()
+    filling(model, size=None, hole=16).apply(pixels, mask)
+    (image,), (seen,) = model.images, model.masks
+    first = min(max(0, left + 8 - 32), 300 - 64)
+    np.testing.assert_allclose(image, pixels[:, first : first + 64] / np.float32(255))
+    assert seen.sum() == 256
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 def test_a_picture_smaller_than_the_window_and_of_one_channel(dtype: Any) -> None:
     pixels = photograph(12, 20, 1)[..., None]

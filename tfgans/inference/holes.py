@@ -40,8 +40,9 @@ def filled(
 ) -> np.ndarray:
     """Fill the holes of `pixels`, uint8 or float32 (h, w, c); known pixels are bit-identical.
 
-    The model gets a window around each hole, mirrored beyond the borders of the picture: see `window_size`. A hole
-    larger than `rules.hole` is filled in a shrunken picture, and the filling is enlarged.
+    The model gets a window around each hole: see `window_size`. A model of one `rules.size` was trained with the hole
+    in the middle, so its windows are mirrored beyond the borders of the picture; any other with holes anywhere. A
+    hole larger than `rules.hole` is filled in a shrunken picture, and the filling is enlarged.
 
     Args:
         run: images (n, h, w, c) and masks (n, h, w, 1) -> images.
@@ -63,7 +64,8 @@ def filled(
         windows: list[Corner] = []
         for box in boxes:
             of_others = (each for each in windows if inside(box, scale, each, size, rules.hole))
-            windows.append(next(of_others, None) or window(box, scale, image.shape[:2], size, rules.hole))
+            middle = rules.hole if rules.size else None
+            windows.append(next(of_others, None) or window(box, scale, image.shape[:2], size, middle))
         distinct = list(dict.fromkeys(windows))
         made = dict(zip(distinct, in_windows(run, image, unknown, distinct, size), strict=True))
         for box, corner in zip(boxes, windows, strict=True):
@@ -97,16 +99,17 @@ def longest(box: Box) -> int:
     return max(each.stop - each.start for each in box)
 
 
-def window(box: Box, scale: float, shape: tuple[int, ...], size: tuple[int, ...], hole: int | None) -> Corner:
+def window(box: Box, scale: float, shape: tuple[int, ...], size: tuple[int, ...], middle: int | None) -> Corner:
     """(top, left) of a window of `size` around a hole in a picture of `shape`, shrunken by `scale`.
 
-    The window lies inside the picture as far as its middle, `hole` pixels a side, still covers the hole.
+    The window lies inside the picture; with `middle`, as far as its middle, so many pixels a side, still covers the
+    hole.
     """
     corner = []
     for each, side, wanted in zip(box, shape, size, strict=True):
         begin, end = each.start * scale, each.stop * scale
         start = (begin + end - wanted) / 2
-        slack = wanted if hole is None else max(0.0, (hole - (end - begin)) / 2)
+        slack = wanted if middle is None else max(0.0, (middle - (end - begin)) / 2)
         inner = max(0, min(start, side - wanted))
         corner.append(round(min(max(inner, start - slack), start + slack)))
     return corner[0], corner[1]

@@ -100,7 +100,8 @@ export async function filled(run, rules, pixels, mask, padded) {
     const corners = [];
     for (const box of boxes) {
       const shared = corners.find((corner) => within(box, scale, corner, size, rules.hole));
-      corners.push(shared ?? windowOf(box, scale, [image.height, image.width], size, rules.hole));
+      const middle = rules.size ? rules.hole : null;
+      corners.push(shared ?? windowOf(box, scale, [image.height, image.width], size, middle));
     }
     const distinct = [...new Map(corners.map((corner) => [String(corner), corner])).values()];
     const parts = await inWindows(run, image, unknown, distinct, size);
@@ -125,12 +126,12 @@ function spans(box) {
   ];
 }
 
-/** [top, left] of a window around a hole: inside the picture as far as its middle still covers the hole. */
-function windowOf(box, scale, shape, size, hole) {
+/** [top, left] of a window around a hole, inside the picture; with `middle`, as far as its middle covers the hole. */
+function windowOf(box, scale, shape, size, middle) {
   return spans(box).map(([from, to], axis) => {
     const [begin, end, wanted] = [from * scale, to * scale, size[axis]];
     const start = (begin + end - wanted) / 2;
-    const slack = hole ? Math.max(0, (hole - (end - begin)) / 2) : wanted;
+    const slack = middle ? Math.max(0, (middle - (end - begin)) / 2) : wanted;
     const inner = Math.max(0, Math.min(start, shape[axis] - wanted));
     return round(Math.min(Math.max(inner, start - slack), start + slack));
   });

@@ -35,8 +35,8 @@ export class Translate {
   pictures(model) {
     this.task ??= new PictureTask(this.engine, "translate");
     const names = Object.keys(model.endpoints).filter((name) => name in NAMES);
-    const domains = model.domains ?? [];
-    const titles = { a_to_b: domains[1] && `To ${domains[1]}`, b_to_a: domains[0] && `To ${domains[0]}` };
+    const [first, second] = model.captions ? [model.captions.a, model.captions.b] : (model.domains ?? []);
+    const titles = { a_to_b: second && `To ${second}`, b_to_a: first && `To ${first}` };
     const options = names.map((name, i) => ({ text: titles[name] ?? NAMES[name], value: name, checked: i === 0 }));
     const choose = (name) => this.task.choose(model, name, "Translate");
     choose(names[0]);
