@@ -111,7 +111,10 @@ BAD = [
     ("restore acgan-mnist kept.png", "no endpoint 'restore'; use tfgans generate"),
     ("evaluate", "give a run or a SavedModel"),
     ("evaluate --real notes", "--real and --fake must be given together"),
-    ("evaluate --real notes --fake empty -n 20", "leave out runs, --card, --add, --test, --degradation and -n"),
+    (
+        "evaluate --real notes --fake empty -n 20",
+        "leave out runs, --card, --add, --update, --test, --degradation and -n",
+    ),
     ("evaluate nomodel", "there is no SavedModel at nomodel"),
     ("evaluate notes", "notes is not a run folder"),
     ("evaluate unrolled-gaussians8 wgan-mnist", "measure it alone and without --card"),
@@ -166,7 +169,7 @@ def test_list_tells_of_models_without_a_card_and_with_a_broken_one(
     others = [line for line in lines if line.startswith("other: ")]
     assert others[0].startswith("other: broken (saved_models/broken/card.json is not readable JSON")
     assert others[1].startswith("other: fresh (not measured yet")
-    row = r"acgan-mnist +generates images of given labels +mnist +frechet distance 3.2\d* on mnist +generate"
+    row = r"acgan-mnist +generates images of given labels +mnist +Fréchet distance 3\.2\d* +generate"
     assert any(re.fullmatch(row, line) for line in lines)
     assert any(re.match(r"unet_gan-inpaint-scenes +fills holes in pictures +scenes .* fill$", line) for line in lines)
 

@@ -16,7 +16,8 @@ WIDTH = 240  # characters of a line of card.json: a row fits on one
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """A measurement: one number for each training seed, in the order of `Card.training_seeds`.
+    """A measurement: one number for each training seed, in the order of `Card.training_seeds`, None where it was not
+    measured.
 
     `test` is the test set, `of` what was measured: model, or a reference: input, bicubic, mean_fill, biharmonic, train
     (training images: the floor) or real. Values that do not depend on the training are single. `where` is a part
@@ -29,7 +30,12 @@ class Row:
     of: str = "model"
     where: str | None = None
     direction: str | None = None
-    values: list[float] = dataclasses.field(default_factory=list)
+    values: list[float | None] = dataclasses.field(default_factory=list)
+
+    @property
+    def numbers(self) -> list[float]:
+        """The values of the trainings in which it was measured."""
+        return [value for value in self.values if value is not None]
 
     @property
     def key(self) -> tuple[str, str, str, str | None, str | None]:
@@ -78,23 +84,33 @@ class Card:
         where: str | None = None,
         direction: str | None = None,
     ) -> list[float]:
-        """The values of a row, [] if there is none. `test` may be omitted if only one test set has such a row."""
+        """The numbers of a row, [] if there is none. `test` may be omitted if only one test set has such a row."""
+        row = self._row(measure, of, test, where, direction)
+        return row.numbers if row else []
+
+    def per_seed(
+        self,
+        measure: str,
+        of: str = "model",
+        test: str | None = None,
+        where: str | None = None,
+        direction: str | None = None,
+    ) -> list[float]:
+        """The same for each training seed; values that do not depend on the training are repeated."""
+        row = self._row(measure, of, test, where, direction)
+        return self._repeated(row) if row else []
+
+    def _row(self, measure: str, of: str, test: str | None, where: str | None, direction: str | None) -> Row | None:
         wanted = (measure, of, where, direction)
         found = [row for row in self.measurements if row.key[1:] == wanted and test in (None, row.test)]
         if len(found) > 1:
             raise ValueError(f"{measure} of {of} was measured on {', '.join(row.test for row in found)}: choose one")
-        return found[0].values if found else []
-
-    def per_seed(
-        self, measure: str, of: str = "model", test: str | None = None, where: str | None = None
-    ) -> list[float]:
-        """The same for each training seed; values that do not depend on the training are repeated."""
-        return self._repeated(self.values(measure, of, test, where))
+        return found[0] if found else None
 
     def parts(self, measure: str, kind: str, of: str = "model", test: str | None = None) -> list[list[float]]:
         """For measurements with a row for each class, code or tenth (`kind`): their list for each training seed."""
         rows = [
-            self._repeated(row.values)
+            self._repeated(row)
             for row in self.measurements
             if (row.measure, row.of) == (measure, of)
             and (row.where or "").startswith(f"{kind} ")
@@ -106,20 +122,8 @@ class Card:
         """A statistic of a logged term for each training seed, or []."""
         return self.losses.get(term, {}).get(statistic, [])
 
-    def headline(self) -> str:
-        """The first measurement of the model over its trainings, and the time of a training, for lists."""
-        first = next((row for row in self.measurements if row.of == "model"), None)
-        said = []
-        if first is not None:
-            mean = sum(first.values) / len(first.values)
-            said.append(f"{first.measure.replace('_', ' ')} {mean:.4g} on {first.test}")
-        count = len(self.training_seeds)
-        minutes = sum(self.train_seconds) / max(1, len(self.train_seconds)) / 60
-        said.append(f"{count} training{'s' * (count > 1)} of {minutes:.0f} min")
-        return "; ".join(said)
-
-    def _repeated(self, values: list[float]) -> list[float]:
-        return values * len(self.training_seeds) if len(values) == 1 else values
+    def _repeated(self, row: Row) -> list[float]:
+        return row.numbers * len(self.training_seeds) if len(row.values) == 1 else row.numbers
 
 
 def read_card(folder: str | Path) -> Card | None:

@@ -182,7 +182,9 @@ def train(
     ] = None,
     dataset: Annotated[
         str | None,
-        typer.Option(help="a TFDS name, mnist5k, photos, stacked_mnist, gaussians8, gaussians25 or folder:PATH"),
+        typer.Option(
+            help="a TFDS name, mnist5k, stacked_mnist, gaussians8, gaussians25, folder:PATH, pairs:PATH or domains:PATH"
+        ),
     ] = None,
     steps: Annotated[int | None, typer.Option(help="training steps")] = None,
     minutes: Annotated[float | None, typer.Option(help="train for this time instead of --steps")] = None,
@@ -260,6 +262,12 @@ def evaluate(
     ] = None,
     card: Annotated[Path | None, typer.Option(help="folder of a SavedModel: write card.json of all runs there")] = None,
     add: Annotated[bool, typer.Option("--add", help="add these runs to the existing card as further seeds")] = False,
+    update: Annotated[
+        bool,
+        typer.Option(
+            "--update", help="measure a SavedModel again and update its card; with several seeds, add what is missing"
+        ),
+    ] = False,
     model: Annotated[bool, typer.Option(help="with --card: also export the first run's model")] = True,
     features: Annotated[
         str | None,
@@ -289,9 +297,10 @@ def evaluate(
     if (real is None) != (fake is None):
         raise UserError("--real and --fake must be given together")
     if real is not None and fake is not None:
-        if models or card or add or n or test or degradation:
+        if models or card or add or update or n or test or degradation:
             raise UserError(
-                "--real and --fake compare two folders: leave out runs, --card, --add, --test, --degradation and -n"
+                "--real and --fake compare two folders: leave out runs, --card, --add, --update, --test, "
+                "--degradation and -n"
             )
         if features is None:
             raise UserError("choose --features to compare the folders in: judge:mnist, squeezenet:PATH or inception")
@@ -302,7 +311,7 @@ def evaluate(
     if not models:
         raise UserError("give a run or a SavedModel, or two folders with --real and --fake")
     protocol: dict[str, Any] = dict(features=features, n=n, data_dir=data_dir, tests=test, degradation=degradation)
-    made = measure.evaluate(models, card=card, add=add, model=model, **protocol)
+    made = measure.evaluate(models, card=card, add=add, update=update, model=model, **protocol)
     measure.show(made.rows)
     for path in models:
         if (path / "config.yaml").exists():
@@ -401,7 +410,3 @@ def main() -> None:
         if isinstance(error, OSError) and not error.filename:
             abandon_stdout()
         sys.exit(1 if isinstance(error, Diverged) else 2)
-
-
-if __name__ == "__main__":
-    main()

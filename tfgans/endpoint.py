@@ -60,7 +60,8 @@ class Endpoint:
     * `largest`: the largest side; a larger picture is shrunk and the result enlarged, with a warning;
     * `tiles`: large pictures may be cut into tiles of `tile` pixels, with `margin` pixels on each side beyond the
       region that fades into the next tile;
-    * `hole`: the side of the largest hole that it fills; known pixels are copied;
+    * `hole`: the side of the largest hole that it fills, in the middle of its pictures if they have one `size`, or
+      anywhere; known pixels are copied;
     * `keeps_lightness`: the picture's own L (of Lab) is kept, and only the colours come from the model.
     """
 

@@ -103,6 +103,39 @@ def measured(run: Path) -> dict[tuple[str, str], list[float]]:
     return {(row["measure"], row["of"]): row["values"] for row in rows}
 
 
+def test_updating_the_card_of_a_model(runs: list[Path], tmp_path: Path) -> None:
+    folder = tmp_path / "cgan-pictures"
+    evaluate(runs[:1], card=folder, features="judge:mnist")
+    card = cards.read_card(folder)
+    assert card is not None
+    kept = cards.Row(card.measurements[0].test, "nll_bound", "model", None, None, [98.0])  # needs the run
+    rows = [dataclasses.replace(row, values=[-1.0]) for row in card.measurements if row.measure != "recall"]
+    cards.write_card(folder, dataclasses.replace(card, measurements=[*rows, kept], kernels="float32"))
+    evaluate([folder], update=True)
+    assert cards.read_card(folder) == dataclasses.replace(card, measurements=[*card.measurements, kept])
+
+    other = dataclasses.replace(card, protocol={**card.protocol, "features": "judge:cifar10"})
+    cards.write_card(folder, other)
+    with pytest.raises(UserError, match="has the features judge:cifar10, and these measurements judge:mnist"):
+        evaluate([folder], update=True, features="judge:mnist")
+    several = dataclasses.replace(card, training_seeds=[1, 0])
+    cards.write_card(folder, several)
+    with pytest.raises(UserError, match="covers 2 trainings, of which the model is one, and lacks no measure"):
+        evaluate([folder], update=True)
+    lacking = [row for row in card.measurements if row.measure != "recall"]
+    cards.write_card(folder, dataclasses.replace(several, measurements=lacking))
+    evaluate([folder], update=True)
+    updated = cards.read_card(folder)
+    assert updated is not None and updated.measurements[:-1] == lacking
+    assert updated.measurements[-1].values == [None, *card.values("recall")] and updated.exported_seed == 0
+    assert updated.values("recall") == updated.per_seed("recall") == card.values("recall")
+    (folder / "card.json").unlink()
+    with pytest.raises(UserError, match="no card to update"):
+        evaluate([folder], update=True)
+    with pytest.raises(UserError, match="takes a SavedModel"):
+        evaluate(runs[:1], update=True)
+
+
 def test_card_over_seeds(runs: list[Path], tmp_path: Path) -> None:
     folder = tmp_path / "cgan-pictures"
     evaluate(runs[:2], card=folder, features="judge:mnist")
@@ -137,19 +170,26 @@ def test_card_over_seeds(runs: list[Path], tmp_path: Path) -> None:
     def without(argument: str) -> dict[str, Any]:
         return {name: value for name, value in card.settings["model"].items() if name != argument}
 
-    joined = more_seeds(older(model=without("latent_dim")), new, folder)  # which had its default, 100
+    half = dataclasses.replace(older(model=without("latent_dim")), precision="mixed_bfloat16")
+    joined = more_seeds(half, new, folder)  # latent_dim had its default, 100
     assert joined.commit == "1234, 5678" and joined.training_seeds == [0, 1, 7]
+    assert joined.precision == "mixed_bfloat16, float32"
     assert joined.settings["model"] == card.settings["model"]
     for old, field in (  # the default of generator_width is not 96
         (older(model=without("generator_width")), "model"),
         (older(decay=0.25), "decay"),
-        (dataclasses.replace(card, precision="mixed_bfloat16"), "precision"),
         (dataclasses.replace(card, protocol={**card.protocol, "n_real": 9}), "protocol"),
     ):
         with pytest.raises(UserError, match=f"another {field}"):
             more_seeds(old, new, folder)
     with pytest.raises(UserError, match="were measured alike: recall; evaluate them again"):
         more_seeds(card, dataclasses.replace(new, measurements=[r for r in rows if r.measure != "recall"]), folder)
+    lacking = dataclasses.replace(card, measurements=[r for r in card.measurements if r.measure != "recall"])
+    later = next(r for r in more_seeds(lacking, new, folder).measurements if r.measure == "recall")
+    assert later.values == [None, None, card.values("recall")[0]]
+    part = dataclasses.replace(rows[0], where="a part that was added later", values=[3.0])
+    joined = more_seeds(card, dataclasses.replace(new, measurements=[*rows, part]), folder)
+    assert joined.measurements[-1].values == [None, None, 3.0]
 
     numbers = tmp_path / "ablation"
     evaluate(runs[2:3], card=numbers, model=False, features="judge:mnist")

@@ -364,6 +364,18 @@ def test_colourfulness_by_hand():
         metrics.colourfulness(image[..., :1])
 
 
+def test_vivid_chroma_of_flat_and_other_blocks():
+    real = np.full((1, 16, 48, 3), 128, np.uint8)  # the last block is gray: it does not count
+    real[:, :, :16] = (200, 40, 40)
+    real[:, :, 16:32] = (200, 40, 40)
+    real[:, ::2, 16:32] = (100, 20, 20)
+    made = real.copy()
+    made[:, :, :16] = 100  # the flat block lost its colour
+    flat, other = metrics.vivid_chroma(made, real)
+    assert flat[0] == pytest.approx(0, abs=1e-3) and other[0] == pytest.approx(1)
+    assert np.isnan(metrics.vivid_chroma(real[:, :, 32:], real[:, :, 32:])).all()
+
+
 def test_green_blue_share_by_hand():
     colours = [(255, 0, 0), (255, 200, 0), (0, 160, 0), (0, 120, 255), (128, 128, 128), (0, 100, 80)]
     image = np.array(colours, np.uint8)[None, None]

@@ -27,8 +27,8 @@ from tfgans.models.warm_start import interpolate, paired
 from tfgans.recipe import Recipe
 from tfgans.reports import tables
 from tfgans.run import Run
-from tfgans.tasks import Measured, Subject, label
-from tfgans.tasks.restoration import CROP, measure, sheet
+from tfgans.tasks import Measured, Subject, label, restoration
+from tfgans.tasks.restoration import CROP, measure, of_training_images, sheet
 from tfgans.tasks.restoration_scores import image_scores
 from tfgans.training.train import train
 
@@ -200,6 +200,17 @@ def test_images_are_scaled_as_in_training(enlarging: Exported, sets: list[str]) 
     assert by_test(result)["second", "psnr", "model"] == pytest.approx(expected, abs=0.02)
     picture = sheet(enlarging, scaled)
     assert picture.shape == (3 * (32 + 2) + 2, 3 * (32 + 2) + 2, 3), "all three images"
+
+
+def test_training_images_are_measured_like_test_images(enlarging: Exported, sets: list[str]) -> None:
+    scaled = subject(sets[:1], "pool:4", scaled=(32, 48))
+    tested = {(row.measure, row.of): row.values[0] for row in measure(enlarging, scaled).rows}
+    images = restoration.test_images(enlarging, restoration.tests_of(scaled)[0], None, (32, 48))
+    rows = of_training_images(enlarging, images, list(range(len(images))), "pool:4", "photos")
+    assert {(row.measure, row.of): row.values[0] for row in rows} == {
+        (measure, of): tested[measure, of] for measure, of in (("psnr", "model"), ("psnr", "bicubic"))
+    }
+    assert {(row.test, row.where) for row in rows} == {("photos", "training images")}
 
 
 def test_label() -> None:

@@ -103,13 +103,14 @@ def joined(parts: list[tuple[int, list[Row]]], where: str | Path = "these runs")
 def check_same(old: Card, new: Card, folder: str | Path) -> None:
     """Raises UserError if runs, with `facts` in `new`, are not further seeds of the card `old`.
 
-    Settings missing from the old card were added later; for arguments of the model their defaults are assumed.
+    Settings missing from the old card were added later; for arguments of the model their defaults are assumed. The
+    precision may differ: it is that of the recipe, or float32 on a processor that lacks it.
     """
     settings = {**old.settings, "model": _with_defaults(old, new)}
     pairs = [(name, getattr(old, name), getattr(new, name)) for name in ("gan", "recipe", "dataset")]
     pairs += [(name, value, new.settings.get(name)) for name, value in settings.items() if name != "keep"]
     pairs += [("protocol", old.protocol, new.protocol)] if new.protocol else []
-    pairs += [(name, getattr(old, name), getattr(new, name)) for name in ("precision", "jit_compile")]
+    pairs += [("jit_compile", old.jit_compile, new.jit_compile)]
     for name, own, other in pairs:
         if plain(own) != plain(other):
             raise UserError(f"{folder}/card.json has another {name} than these runs; write a separate card for them")
@@ -126,17 +127,35 @@ def _with_defaults(old: Card, new: Card) -> dict[str, Any]:
 def more_seeds(old: Card, new: Card, folder: str | Path) -> Card:
     """The joined card: facts from the old one, values for the seeds of both."""
     check_same(old, new, folder)
-    parts = [(len(card.training_seeds), card.measurements) for card in (old, new)]
+    there = old.measurements + unmeasured(old, new.measurements)
+    parts = [(len(old.training_seeds), there), (len(new.training_seeds), new.measurements)]
     terms = [term for term in old.losses if term in new.losses]
     return dataclasses.replace(
         old,
         settings={**old.settings, "model": _with_defaults(old, new)},
         commands=old.commands + new.commands,
-        commit=", ".join(dict.fromkeys([*old.commit.split(", "), new.commit])),
+        commit=_listed(old.commit, new.commit),
+        precision=_listed(old.precision, new.precision),
         training_seeds=old.training_seeds + new.training_seeds,
         train_seconds=old.train_seconds + new.train_seconds,
         cores=old.cores + new.cores,
         measurements=joined(parts, folder),
         losses={t: {s: old.losses[t][s] + new.losses[t][s] for s in old.losses[t]} for t in terms},
-        kernels=", ".join(dict.fromkeys([*old.kernels.split(", "), new.kernels])),
+        kernels=_listed(old.kernels, new.kernels),
     )
+
+
+def unmeasured(card: Card, rows: list[Row], seed: int | None = None) -> list[Row]:
+    """The rows that a card lacks, because their measures were added later, with None for each training of the card
+    but that of `seed`, which the rows measure."""
+    known = {row.key for row in card.measurements}
+    return [
+        dataclasses.replace(row, values=[row.values[0] if each == seed else None for each in card.training_seeds])
+        for row in rows
+        if row.key not in known
+    ]
+
+
+def _listed(old: str, new: str) -> str:
+    """A fact of the trainings of two cards, where these may differ: "mixed_bfloat16, float32"."""
+    return ", ".join(dict.fromkeys([*old.split(", "), new]))

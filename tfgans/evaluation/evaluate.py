@@ -10,14 +10,14 @@ from tfgans import card as cards
 from tfgans import models, tasks
 from tfgans.card import SAMPLES, Card, Row
 from tfgans.errors import UserError
-from tfgans.evaluation.card_builder import check_same, declared, facts, joined, losses_of, more_seeds
+from tfgans.evaluation.card_builder import check_same, declared, facts, joined, losses_of, more_seeds, unmeasured
 from tfgans.evaluation.curves import CURVES, draw_curves
-from tfgans.evaluation.loss_vs_quality import QUALITY, add_quality, follow
+from tfgans.evaluation.loss_vs_quality import CORRELATIONS, QUALITY, add_quality, follow
 from tfgans.files import whole, write_json
 from tfgans.images import write_png
 from tfgans.inference.export import export_run, refuse_other
 from tfgans.inference.exported import Exported, find
-from tfgans.metrics.names import lines
+from tfgans.names import lines
 from tfgans.recipe import Recipe
 from tfgans.run import Run
 from tfgans.tasks import Measured, Subject
@@ -29,6 +29,7 @@ def evaluate(
     *,
     card: str | Path | None = None,
     add: bool = False,
+    update: bool = False,
     model: bool = True,
     features: str | None = None,
     n: int | None = None,
@@ -43,7 +44,7 @@ def evaluate(
     Each run gets a metrics.json. With `card`, the first run is exported to that folder with a card of all runs; without
     `model`, only the card and its samples are written, for example for ablations. With `add`, the runs are added to the
     existing card as further seeds, and its model stays. A SavedModel is measured by its card's protocol, and its card
-    is not changed.
+    is changed only with `update`: see `remeasure`.
 
     Raises:
         UserError: neither a run nor a SavedModel, runs of different recipes, no features to measure in.
@@ -61,7 +62,10 @@ def evaluate(
         saved = find(paths[0])
         if len(paths) > 1 or card is not None:
             raise UserError(f"{saved} is a SavedModel: measure it alone and without --card, which takes runs")
-        return evaluate_saved(saved, features=features, n=n, data_dir=data_dir, tests=tests, degradation=degradation)
+        measure = remeasure if update else evaluate_saved
+        return measure(saved, features=features, n=n, data_dir=data_dir, tests=tests, degradation=degradation)
+    if update:
+        raise UserError("--update takes a SavedModel; runs write a card with --card")
     runs = [Run.open(path) for path in paths]
     for run in runs:
         if (run.config["gan"], run.config["recipe"]) != (runs[0].config["gan"], runs[0].config["recipe"]):
@@ -195,6 +199,40 @@ def evaluate_saved(
     n = card.protocol.get("n_fake", SAMPLES) if n is None else n
     recipe = spoiled(Recipe.from_dict(card.settings), degradation)
     return task.measure(model, Subject(recipe, data_dir, tests, features, n))
+
+
+def remeasure(path: Path, **options: Any) -> Measured:
+    """Measure a SavedModel again, with the options of `evaluate_saved`, and replace the measurements of its card.
+
+    Measurements that need the run, such as those of its checkpoints, stay. A card of several trainings keeps all that
+    it has, and gets the measures that it lacks, for the training of the model.
+
+    Raises:
+        UserError: there is no card, it covers several trainings and lacks no measure, or it was measured on other data
+            or in other features.
+    """
+    card = cards.read_card(path)
+    if card is None:
+        raise UserError(f"{path} has no card to update; write one with 'tfgans evaluate RUN --card {path}'")
+    measured = evaluate_saved(path, **options)
+    for key in ("features", "tests", "degradation", "n_fake"):
+        own, new = card.protocol.get(key), measured.protocol.get(key)
+        if own is not None and own != new:
+            raise UserError(f"the card of {path} has the {key} {own}, and these measurements {new}: choose the same")
+    if len(card.training_seeds) > 1:
+        more = unmeasured(card, measured.rows, card.exported_seed)
+        if not more:
+            raise UserError(
+                f"the card of {path} covers {len(card.training_seeds)} trainings, of which the model is one, and lacks "
+                f"no measure: evaluate the runs again"
+            )
+        cards.write_card(path, dataclasses.replace(card, measurements=card.measurements + more))
+        return Measured(card.protocol, more)
+    of_runs = {*tasks.get(card.task).OF_RUNS, *CORRELATIONS}
+    kept = [row for row in card.measurements if row.measure in of_runs or (row.where or "").startswith("tenth")]
+    rows = joined([(1, measured.rows + kept)])
+    cards.write_card(path, dataclasses.replace(card, protocol=measured.protocol, measurements=rows, kernels="float16"))
+    return Measured(measured.protocol, rows)
 
 
 def show(rows: list[Row]) -> None:

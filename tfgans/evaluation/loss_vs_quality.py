@@ -28,6 +28,7 @@ from tfgans.tasks import SAMPLE_SEED, Subject, judge_of, row
 
 FEWEST = 5  # checkpoints
 QUALITY = "quality_over_time.csv"  # in a run's folder, and beside its card
+CORRELATIONS = ("quality_correlation", "quality_change_correlation", "quality_change_correlation_detrended")
 COLUMNS = ("seed", "step", "estimate", "frechet_distance")
 
 
@@ -80,11 +81,8 @@ def correlations(values: Sequence[float], distances: Sequence[float]) -> dict[st
 
     r, s, t = rank(one, other), rank(np.arange(len(one)), one), rank(np.arange(len(other)), other)
     left = np.sqrt((1 - s**2) * (1 - t**2))
-    return {
-        "quality_correlation": rank(values, distances),
-        "quality_change_correlation": r,
-        "quality_change_correlation_detrended": float((r - s * t) / left) if left > 1e-6 else 0.0,
-    }
+    detrended = float((r - s * t) / left) if left > 1e-6 else 0.0
+    return dict(zip(CORRELATIONS, (rank(values, distances), r, detrended), strict=True))
 
 
 def write_quality(folder: str | Path, seed: int, curve: list[list[float]]) -> None:

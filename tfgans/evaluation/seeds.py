@@ -134,7 +134,7 @@ def work(wanted: list[Wanted], only: list[str] | None = None) -> int:
 
 def run_tfgans(arguments: list[str]) -> int:
     """The exit status of `tfgans ARGUMENTS` in a new process, run from the repository's root."""
-    return subprocess.run([sys.executable, "-m", "tfgans.cli", *arguments], cwd=ROOT).returncode
+    return subprocess.run([sys.executable, "-m", "tfgans", *arguments], cwd=ROOT).returncode
 
 
 def main(arguments: list[str] | None = None) -> int:

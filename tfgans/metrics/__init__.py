@@ -2,7 +2,7 @@
 
 from tfgans.metrics.classes import category_accuracy, class_histogram, kl_to_uniform, label_accuracy
 from tfgans.metrics.codes import code_effects, sharpness, slant, stroke_width, width
-from tfgans.metrics.colour import colourfulness, green_blue_share, seam_contrast
+from tfgans.metrics.colour import colourfulness, green_blue_share, seam_contrast, vivid_chroma
 from tfgans.metrics.coverage import Coverage, mode_coverage, source_identified, stacked_digits
 from tfgans.metrics.distances import classifier_score, frechet_bias, frechet_distance, frechet_floor, kernel_distance
 from tfgans.metrics.diversity import ms_ssim_within
@@ -78,5 +78,6 @@ __all__ = [
     "ssim",
     "stacked_digits",
     "stroke_width",
+    "vivid_chroma",
     "width",
 ]

@@ -38,6 +38,39 @@ def green_blue_share(images: np.ndarray, least: float = 10.0) -> np.ndarray:
     return np.where(counts > 0, cold.sum(axis=(1, 2)) / np.maximum(counts, 1), np.nan)
 
 
+def vivid_chroma(
+    images: np.ndarray, originals: np.ndarray, side: int = 16, vivid: float = 30.0, flat: float = 4.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """The chroma of images, divided by that of the originals, where these are vivid: in flat blocks, and in others.
+
+    Args:
+        images, originals: (n, h, w, 3), uint8 or float in [0, 1].
+        side: of the blocks, in pixels; the rest at the right and the bottom is left out.
+        vivid: the least mean chroma (of Lab) of the blocks that count.
+        flat: the largest standard deviation of the lightness (0 to 100) of a block with low contrast.
+
+    Returns:
+        Two of (n,); NaN where an image has no such block.
+    """
+
+    def blocks(images: np.ndarray) -> np.ndarray:
+        lab = rgb2lab(_rgb(images))
+        n, rows, columns = len(lab), lab.shape[1] // side, lab.shape[2] // side
+        cut = lab[:, : rows * side, : columns * side].reshape(n, rows, side, columns, side, 3)
+        return cut.transpose(0, 1, 3, 2, 4, 5).reshape(n, rows * columns, side * side, 3)
+
+    def chroma(lab: np.ndarray) -> np.ndarray:
+        return np.hypot(lab[..., 1], lab[..., 2]).mean(axis=-1)
+
+    made, real = blocks(images), blocks(originals)
+    counted, low = chroma(real) >= vivid, real[..., 0].std(axis=-1) <= flat
+    shares = []
+    for own in (counted & low, counted & ~low):
+        kept = np.where(own, chroma(made), 0).sum(axis=1), np.where(own, chroma(real), 0).sum(axis=1)
+        shares.append(np.where(own.any(axis=1), kept[0] / np.maximum(kept[1], 1e-9), np.nan))
+    return shares[0], shares[1]
+
+
 def seam_contrast(images: np.ndarray, part: int) -> np.ndarray:
     """(n, h, w, c) -> (n,): the mean step from pixel to pixel across the borders of parts, divided by that elsewhere.
 

@@ -1,7 +1,8 @@
 """The tasks of models. Each task is a module here with the functions
 
 * `measure(model, subject) -> Measured`: an exported model on test data;
-* `measure_run(run, model, subject) -> list[Row]`: measurements that need checkpoints;
+* `measure_run(run, model, subject) -> list[Row]`: measurements that need checkpoints. Their measures are named in
+  `OF_RUNS`, but for those `where` a tenth of a training is;
 * `sheet(model, subject, run) -> uint8 picture`: samples for the card, not selected;
 * `preview(model, examples, recipe) -> () -> uint8 picture`: the same inputs at each call, for samples/ of a run;
 * `features_of(card) -> str | None`: the features to measure in again if none are given;

@@ -11,18 +11,20 @@ from tfgans.adversarial import Adversarial
 from tfgans.card import Card, Row
 from tfgans.errors import UserError
 from tfgans.features import load_features
+from tfgans.features.judge_networks import JUDGES
 from tfgans.features.judges import held_out
 from tfgans.images import grid
 from tfgans.inference.exported import Exported, traversal
-from tfgans.metrics.names import cell
+from tfgans.names import cell
 from tfgans.recipe import Recipe
 from tfgans.run import Run
-from tfgans.tasks import FEWEST, PREVIEW_SEED, SAMPLE_SEED, Examples, Measured, Subject, judge_of, row
+from tfgans.tasks import FEWEST, PREVIEW_SEED, SAMPLE_SEED, Examples, Measured, Subject, classified, judge_of, row
 from tfgans.tasks.set_distances import FEW, frechet_rows, kernel_rows
 
 NEIGHBOURS = 1_000  # samples whose nearest training images are searched
 CANVASES = 500  # samples whose drawing stages are measured
 SHOWS_ALL = True  # in docs/RESULTS.md, also cards without a model
+OF_RUNS: tuple[str, ...] = ("nll_bound", "canvas_sharpness", "recognition_accuracy")  # measures of `measure_run`
 
 
 def features_of(card: Card) -> str | None:
@@ -63,6 +65,10 @@ def measure(model: Exported, subject: Subject) -> Measured:
     rows += [row("precision", precision, test=name), row("recall", recall, test=name)]
     if network.n_classes:
         rows += _as_read(model, network, fake, real, asked, name)
+    if asked is not None and dataset in JUDGES and n >= classified.FEWEST:
+        labels, test_labels = np.asarray(train.labels), np.asarray(test.labels)
+        sets = {"model": (fake, asked), "real": (train.images[picked], labels[picked])}
+        rows += classified.scores(dataset, sets, (test.images, test_labels), name)
     rows += _neighbours(fake, train, test, name)
     protocol = {
         "features": network.name,

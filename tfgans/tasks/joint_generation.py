@@ -14,7 +14,7 @@ from tfgans.data.degraded import inverse
 from tfgans.features import load_features
 from tfgans.images import grid, to_uint8
 from tfgans.inference.exported import Exported
-from tfgans.metrics.names import cell
+from tfgans.names import cell, distance
 from tfgans.recipe import Recipe
 from tfgans.run import Run
 from tfgans.tasks import PREVIEW_SEED, SAMPLE_SEED, Examples, Measured, Subject, row
@@ -25,7 +25,8 @@ from tfgans.tasks.translation import between, between_sets, coloured, domains_of
 COLUMNS = 10
 BATCH = 500
 LIGHT = 128  # of 255 levels: half
-SHOWS_ALL = False  # in docs/RESULTS.md, also cards without a model
+SHOWS_ALL = True  # in docs/RESULTS.md, also cards without a model
+OF_RUNS: tuple[str, ...] = ()  # measures of `measure_run`
 
 
 def features_of(card: Card) -> str | None:
@@ -131,7 +132,7 @@ def table(cards: dict[str, Card]) -> list[str]:
         columns += [cell(card.per_seed("pixel_agreement", of), 3) for of in ("model", "shuffled")]
         columns += [cell(card.per_seed("label_accuracy", where=side), 1, 100) for side in ("a", "b")]
         for side in ("a", "b"):
-            columns += [cell(card.per_seed("kernel_distance", of, where=side), 3) for of in ("model", "train")]
+            columns += [distance(card.per_seed("kernel_distance", of, where=side)) for of in ("model", "train")]
         counts = f"{len(card.training_seeds)} | {card.protocol['n_fake']:,}"
         lines.append(f"| [{name}](saved_models/{name}/card.json) | {' | '.join(columns)} | {counts} |")
     head = (

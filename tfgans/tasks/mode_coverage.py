@@ -16,7 +16,7 @@ from tfgans.features import load_features
 from tfgans.images import grid
 from tfgans.images import sheet as scatter_or_grid
 from tfgans.inference.exported import Exported
-from tfgans.metrics.names import cell
+from tfgans.names import cell
 from tfgans.recipe import Recipe
 from tfgans.run import Run
 from tfgans.tasks import FEWEST, SAMPLE_SEED, STACKED, Examples, Measured, Subject, judge_of, row
@@ -27,6 +27,7 @@ WITHIN = 3.0  # sigma: samples nearer to a mean are of high quality
 POINTS = 1_000  # in a preview
 READ = " as the judge reads them"  # behind the modes of stacked digits, in the table
 SHOWS_ALL = True  # in docs/RESULTS.md, also cards without a model
+OF_RUNS: tuple[str, ...] = ()  # measures of `measure_run`
 
 
 def features_of(card: Card) -> str | None:
@@ -152,17 +153,16 @@ def preview(model: Adversarial, examples: Examples, recipe: Recipe) -> Callable[
 def table(cards: dict[str, Card]) -> list[str]:
     """The lines of docs/RESULTS.md's table of models of data whose modes are counted; none without cards."""
     own = {name: card for name, card in cards.items() if card.task == "mode_coverage"}
-    read = any(card.values("sure_modes") for card in own.values())  # not on older cards
     lines = [
         f"| [{name}](saved_models/{name}/card.json) "
         f"| {cell(card.per_seed('modes'), 1)}{READ * (card.dataset == STACKED)} | {card.protocol['modes']:,} "
-        + (f"| {cell(card.per_seed('sure_modes'), 1)} " if read else "")
-        + f"| {cell(card.per_seed('high_quality'), 1, 100)} | {cell(card.per_seed('kl_to_uniform'))} "
+        f"| {cell(card.per_seed('sure_modes'), 1)} "
+        f"| {cell(card.per_seed('high_quality'), 1, 100)} | {cell(card.per_seed('kl_to_uniform'))} "
         f"| {len(card.training_seeds)} | {card.protocol['n_fake']:,} |"
         for name, card in own.items()
     ]
     head = (
-        f"| model | modes found | of |{' read with confidence |' if read else ''} within 3 sigma of a mode % "
+        "| model | modes found | of | read with confidence | within 3 sigma of a mode % "
         "| KL to uniform (nats) | seeds | samples |"
     )
-    return [head, "|---" * (8 if read else 7) + "|", *lines] if lines else []
+    return [head, "|---" * 8 + "|", *lines] if lines else []

@@ -13,7 +13,7 @@ from tfgans.data.palettes import palette as palette_of
 from tfgans.errors import UserError
 from tfgans.images import grid, to_uint8
 from tfgans.inference.exported import Exported
-from tfgans.metrics.names import cell
+from tfgans.names import cell, distance
 from tfgans.recipe import Recipe
 from tfgans.run import Run
 from tfgans.tasks import SAMPLE_SEED, Examples, Measured, Subject, row
@@ -33,6 +33,7 @@ from tfgans.tasks.translation import (
 
 BLOCK = 16  # pixels a side of a coarse block
 SHOWS_ALL = True  # in docs/RESULTS.md, also cards without a model
+OF_RUNS: tuple[str, ...] = ()  # measures of `measure_run`
 
 
 def features_of(card: Card) -> str | None:
@@ -166,7 +167,7 @@ def table(cards: dict[str, Card]) -> list[str]:
         columns += [cell(card.per_seed("l1", of), 3) for of in ("model", "input")]
         columns += [cell(card.per_seed("psnr")), cell(card.per_seed("ssim"), 3)]
         columns += [cell(card.per_seed(each), 1, 100) for each in ("pixel_accuracy", "class_accuracy", "mean_iou")]
-        columns += [cell(card.per_seed("kernel_distance", of)) for of in ("model", "train")]
+        columns += [distance(card.per_seed("kernel_distance", of)) for of in ("model", "train")]
         lines.append(
             f"| [{name}](saved_models/{name}/card.json) | {' | '.join(columns)} | {len(card.training_seeds)} |"
         )

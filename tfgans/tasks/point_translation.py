@@ -15,7 +15,7 @@ from tfgans.data.points import MIXTURES
 from tfgans.errors import UserError
 from tfgans.images import grid, scatter
 from tfgans.inference.exported import Exported
-from tfgans.metrics.names import cell
+from tfgans.names import cell
 from tfgans.recipe import Recipe
 from tfgans.run import Run
 from tfgans.tasks import Examples, Measured, Subject, row
@@ -25,6 +25,7 @@ from tfgans.tasks.translation import domains_of, one
 DIRECTIONS = (("a_to_b", "a", "b"), ("b_to_a", "b", "a"))
 POINTS = 1_000  # in a preview and on a sheet
 SHOWS_ALL = True  # in docs/RESULTS.md, also cards without a model
+OF_RUNS: tuple[str, ...] = ()  # measures of `measure_run`
 
 
 def features_of(card: Card) -> str | None:

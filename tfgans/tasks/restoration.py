@@ -18,7 +18,7 @@ from tfgans.images import grid, to_uint8
 from tfgans.inference.exported import Exported
 from tfgans.inference.tiling import pictures_of, restore_array
 from tfgans.metrics.legibility import HEIGHTS, letters_read
-from tfgans.metrics.names import cell
+from tfgans.names import cell, distance
 from tfgans.recipe import Recipe
 from tfgans.run import Run
 from tfgans.tasks import FEWEST, Examples, Measured, Subject, label, row
@@ -28,10 +28,12 @@ from tfgans.tasks.set_distances import frechet_rows, kernel_rows
 CROP = 128  # pixels a side on the sheet
 SHOWN = 5  # evenly spaced images of each test set on the sheet
 SEAMS = 200  # images whose seams are measured
+REMEMBERED = 500  # training images that are restored, beside the test images
 
 Test = tuple[str, str]  # the name of a data set and its split
 Size = tuple[int, int] | None  # height and width to which images are scaled; None: their own
 SHOWS_ALL = False  # in docs/RESULTS.md, also cards without a model
+OF_RUNS: tuple[str, ...] = ("seam_contrast",)  # measures of `measure_run`
 
 
 def features_of(card: Card) -> str | None:
@@ -132,8 +134,8 @@ def measure(model: Exported, subject: Subject) -> Measured:
             scores: Scores = {}
             for image, of in ((restored, "model"), (before, plain)):
                 scores |= {(measure, of, None): v for measure, v in image_scores(image, original, factor).items()}
-                for measure, distance in distances.items():
-                    scores[measure, of, None] = float(distance(_signed(image), _signed(original))[0])
+                for measure, between in distances.items():
+                    scores[measure, of, None] = float(between(_signed(image), _signed(original))[0])
             if model.colours:
                 scores |= colour_scores(restored, original)
             if not enlarges:
@@ -152,7 +154,9 @@ def measure(model: Exported, subject: Subject) -> Measured:
             seen = {of: np.stack(each) for of, each in sets.items()}
             real = seen.pop("real")
             if not subject.tests:
-                seen["train"] = _of_training_images(model, subject, network, len(real))
+                train, picked = _training_images(model, subject, len(real))
+                seen["train"] = np.stack([network.features(train.image(i)[None])[0] for i in picked])
+                rows += of_training_images(model, train, picked[:REMEMBERED], degradation, name)
             rows += kernel_rows(real, seen, test=name) + frechet_rows(real, seen, name, test=name)
     if enlarges and model.channels == 3 and not scaled:
         for height in HEIGHTS:
@@ -175,11 +179,23 @@ def check_degradation(model: Exported, spec: str) -> None:
         raise UserError(f"'{spec}' makes images of {left} channels, but {name} takes {model.channels}")
 
 
-def _of_training_images(model: Exported, subject: Subject, network: SqueezeNetFeatures, n: int) -> np.ndarray:
-    """Features of at most `n` random training images."""
+def _training_images(model: Exported, subject: Subject, n: int) -> tuple[data.ImageSet, list[int]]:
+    """The training images, and at most `n` random ones of them."""
     train = test_images(model, (subject.recipe.dataset, "train"), subject.data_dir, scaled_size(subject.recipe))
-    picked = np.random.default_rng(0).permutation(len(train))[:n]
-    return np.stack([network.features(train.image(i)[None])[0] for i in picked])
+    return train, np.random.default_rng(0).permutation(len(train))[:n].tolist()
+
+
+def of_training_images(
+    model: Exported, train: data.ImageSet, picked: list[int], degradation: str, name: str
+) -> list[Row]:
+    """The PSNR of restored training images and of what they were made of: those that a model remembers stand out."""
+    factor, found = degrade(degradation).factor, []
+    for i in picked:
+        before, restored, original = restoration(model, train.image(i), degradation, i)
+        found.append([image_scores(image, original, factor)["psnr"] for image in (restored, before)])
+    means = np.nanmean(np.where(np.isfinite(found), found, np.nan), axis=0)
+    kinds = ("model", "bicubic" if factor > 1 else "input")
+    return [row("psnr", v, of, test=name, where="training images") for of, v in zip(kinds, means, strict=True)]
 
 
 def _each(
@@ -324,7 +340,8 @@ def _measured(card: Card, of: str) -> bool:
 def _cell(card: Card, test: str, column: Column) -> str:
     _, measure, of, where, digits = column
     if of != "paper":
-        return cell(card.per_seed(measure, of, test, where), digits)
+        values = card.per_seed(measure, of, test, where)
+        return distance(values) if measure == "kernel_distance" else cell(values, digits)
     try:
         value = models.recipe(card.gan, card.recipe).reported_value(measure, test)
     except UserError:  # a GAN or a recipe missing from this installation

@@ -24,10 +24,18 @@ def image_scores(image: np.ndarray, original: np.ndarray, factor: int) -> dict[s
 
 
 def colour_scores(restored: np.ndarray, original: np.ndarray) -> Scores:
-    """Colourfulness of uint8 images (h, w, 3) and the share of green and blue, with those of the original."""
+    """Colourfulness of uint8 images (h, w, 3) and the share of green and blue, with those of the original, and the
+    chroma where the original is vivid."""
     measures = {"colourfulness": metrics.colourfulness, "green_blue": metrics.green_blue_share}
     pairs = (("model", restored), ("real", original))
-    return {(name, of, None): float(by(image[None])[0]) for name, by in measures.items() for of, image in pairs}
+    scores: Scores = {
+        (name, of, None): float(by(image[None])[0]) for name, by in measures.items() for of, image in pairs
+    }
+    flat, other = metrics.vivid_chroma(restored[None], original[None])
+    return scores | {
+        ("vivid_chroma", "model", "flat"): float(flat[0]),
+        ("vivid_chroma", "model", "textured"): float(other[0]),
+    }
 
 
 def hole_scores(before: np.ndarray, restored: np.ndarray, original: np.ndarray, missing: np.ndarray) -> Scores:

@@ -19,7 +19,7 @@ from tfgans.features import load_features
 from tfgans.features.judges import held_out
 from tfgans.images import grid, to_uint8
 from tfgans.inference.exported import Exported
-from tfgans.metrics.names import cell
+from tfgans.names import cell
 from tfgans.recipe import Recipe
 from tfgans.run import Run
 from tfgans.tasks import Examples, Measured, Subject, judge_of, restoration, row
@@ -29,6 +29,7 @@ BATCH = 250
 COLUMNS = 10  # of the sheet
 COARSE = 64  # values in a coarse image, at most, for classification without convolutions
 SHOWS_ALL = False  # in docs/RESULTS.md, also cards without a model
+OF_RUNS: tuple[str, ...] = restoration.OF_RUNS  # measures of `measure_run`
 
 
 def features_of(card: Card) -> str | None:

@@ -14,7 +14,7 @@ from tfgans.data.palettes import palette as palette_of
 from tfgans.features import load_features
 from tfgans.images import grid, to_uint8
 from tfgans.inference.exported import Exported
-from tfgans.metrics.names import cell
+from tfgans.names import cell, distance
 from tfgans.recipe import Recipe
 from tfgans.run import Run
 from tfgans.tasks import Examples, Measured, Subject, hidden_pairs, row
@@ -24,6 +24,7 @@ from tfgans.tasks.translation import SHOWN, between, between_sets, coloured, dom
 
 DIRECTIONS = (("a_to_b", "a", "b"), ("b_to_a", "b", "a"))
 SHOWS_ALL = True  # in docs/RESULTS.md, also cards without a model
+OF_RUNS: tuple[str, ...] = ()  # measures of `measure_run`
 
 
 def features_of(card: Card) -> str | None:
@@ -137,7 +138,8 @@ def table(cards: dict[str, Card]) -> list[str]:
             found += [("l1", of, direction, None) for of in ("model", "input")]
             found += [("l1", "model", "round_trip", here), ("l1", "model", "identity", there)]
             for measure, of, way, where in found:
-                columns.append(cell(card.values(measure, of, test, where, way), 3))
+                values = card.values(measure, of, test, where, way)
+                columns.append(distance(values) if measure == "kernel_distance" else cell(values, 3))
             lines.append(
                 f"| [{name}](saved_models/{name}/card.json) | {' | '.join(columns)} | {len(card.training_seeds)} |"
             )

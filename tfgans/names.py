@@ -12,6 +12,7 @@ MEASURES = {
     "precision": "Precision: samples that look like real images",
     "recall": "Recall: real images that samples cover",
     "label_accuracy": "Label accuracy: share of samples that the judge assigns to their label",
+    "classification_accuracy_score": "Classification accuracy score: test images, by a classifier trained on samples",
     "category_accuracy": "Category accuracy: share of samples that the judge assigns to the digit of their category",
     "recognition_accuracy": "Recognition accuracy: test images, by the category that the model predicts",
     "nll_bound": "Bound on -log p of binarized test images (nats)",
@@ -34,6 +35,7 @@ MEASURES = {
     "letters_read": "Share of small letters that can be read",
     "colourfulness": "Colourfulness",
     "green_blue": "Share of green and blue among the coloured pixels",
+    "vivid_chroma": "Chroma in vivid blocks of 16 pixels, divided by that of the originals",
     "class_share": "Share of each class, by the judge",
     "smallest_class": "Smallest share of a class",
     "kl_to_uniform": "KL divergence of the classes from uniform (nats)",
@@ -71,7 +73,13 @@ OF = {
     "step": "of the step's number",
     "g_loss": "of the generator's loss",
 }
-WHERE = {"hole": "in the hole", "touching": "of those that touch another"}  # of `where`
+WHERE = {  # of `where`
+    "hole": "in the hole",
+    "touching": "of those that touch another",
+    "training images": "of training images",
+    "flat": "of low contrast",
+    "textured": "of more contrast",
+}
 PARTS = ("class", "code", "tenth")  # listed together in one line
 
 
@@ -95,12 +103,12 @@ def lines(rows: list[Row]) -> list[tuple[str, str]]:
     for _, group in itertools.groupby(rows, key=_line):
         shared = list(group)
         if _line(shared[0])[-1] == "code":
-            seeds = zip(*(row.values for row in shared), strict=True)
+            seeds = zip(*(row.numbers for row in shared), strict=True)
             text = "; ".join("  ".join(f"{value:.2f}" for value in each) for each in seeds)
         elif _line(shared[0])[-1] in PARTS:
-            text = "  ".join(f"{statistics.fmean(row.values):.2f}" for row in shared)
+            text = "  ".join(f"{statistics.fmean(row.numbers):.2f}" for row in shared)
         else:
-            mean, deviation = summary(shared[0].values)
+            mean, deviation = summary(shared[0].numbers)
             text = f"{mean:.4g}" + ("" if deviation is None else f" ± {deviation:.2g}")
         found.append((label(shared[0], named), text))
     return found
@@ -123,3 +131,10 @@ def cell(values: list[float], digits: int = 2, scale: float = 1.0) -> str:
     mean, deviation = summary(values)
     rounded = round(scale * mean, digits) + 0.0  # which makes -0.0 0.0
     return f"{rounded:.{digits}f}" + ("" if deviation is None else f" ± {scale * deviation:.{digits}f}")
+
+
+def distance(values: list[float]) -> str:
+    """`cell` with up to four digits and at most three decimals: kernel distances in some features are 10^4 times those
+    in others. 1428.27 -> "1428", 22.885 -> "22.89", 0.0684 -> "0.068"."""
+    size = max(map(abs, values), default=0.0)
+    return cell(values, min(3, max(0, 4 - len(str(int(size))))))
