@@ -25,6 +25,7 @@
 import tfgans.training  # isort: skip  (before TensorFlow, so that it uses oneDNN)
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import LogLocator, NullFormatter
 
 import tfgans
 from tfgans.evaluation.loss_vs_quality import QUALITY, read_quality
@@ -126,13 +127,17 @@ finish(figure, folder / "estimates.png")
 
 # %%
 folders = {name: kept(name, QUALITY) for name in ("wgan-mnist", "wgan_gp-mnist")}
-figure, row = plt.subplots(1, 2, figsize=(10, 3))
+figure, row = plt.subplots(1, 2, figsize=(10, 3), layout="constrained")
 for axes, (name, place) in zip(row, folders.items(), strict=True):
     axes.set(title=name, xlabel="the critic's estimate", ylabel="Fréchet distance", xscale="log", yscale="log")
     if place is not None:
         _, steps, estimates, distances = np.array(read_quality(place)).T
         points = axes.scatter(estimates, distances, c=steps)
-        figure.colorbar(points, label="step")
+        figure.colorbar(points, ax=axes, label="step")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.set_major_formatter("{x:g}")
+            axis.set_minor_formatter(NullFormatter())
         print(f"{name}: rank correlation {measured()[name].values('quality_correlation')[0]:.2f}")
     else:
         axes.text(0.5, 0.5, "no card here", transform=axes.transAxes, ha="center")

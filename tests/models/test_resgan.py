@@ -33,15 +33,15 @@ def test_strides(factor: int, steps: list[int]) -> None:
     assert strides(factor) == steps
 
 
-@pytest.mark.parametrize("join", ["concat", "add"])
-def test_the_coarse_image_goes_past_the_layers(join: str) -> None:
+@pytest.mark.parametrize("join, counts", [("concat", (3, 0)), ("add", (0, 4)), ("none", (0, 0))])
+def test_the_coarse_image_goes_past_the_layers(join: str, counts: tuple[int, int]) -> None:
     generator = build_generator(1, 7, width=4, blocks=1, join=join)
     assert generator(np.zeros((2, 4, 4, 1), np.float32)).shape == (2, 28, 28, 1)
     assert generator(np.zeros((1, 3, 5, 1), np.float32)).shape == (1, 21, 35, 1)
     joins = [layer for layer in generator.layers if isinstance(layer, keras.layers.Concatenate)]
     sums = [layer for layer in generator.layers if isinstance(layer, keras.layers.Add)]
     # a block at the coarse size and one at the fine size, the coarse image before it; added, also at the end
-    assert (len(joins), len(sums)) == ((3, 0) if join == "concat" else (0, 4))
+    assert (len(joins), len(sums)) == counts
     # with every convolution at 0, only what goes past is left
     for weight in generator.weights:
         if "kernel" in weight.path:
@@ -71,7 +71,7 @@ def test_discriminator_has_two_heads_on_one_trunk() -> None:
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
 def test_losses_are_those_of_the_equations(smoothing: float) -> None:
-    model = build("resgan", small(class_weight=0.5, smoothing=smoothing, pixel_weight=2.0), 0)
+    model = build("resgan", small(adversarial_weight=3.0, class_weight=0.5, smoothing=smoothing, pixel_weight=2.0), 0)
     rng = np.random.default_rng(0)
     target, made = (tf.constant(rng.uniform(-1, 1, (4, 28, 28, 1)).astype(np.float32)) for _ in range(2))
     labels = np.array([3, 1, 4, 1], np.int32)
@@ -87,7 +87,7 @@ def test_losses_are_those_of_the_equations(smoothing: float) -> None:
     assert found["d_loss"] == pytest.approx(expected, rel=1e-4)
     assert found["d_class_loss"] == pytest.approx(0.5 * entropy(seen), rel=1e-4)
     found = {k: float(v) for k, v in model.generator_loss(target, made, tf.constant(labels)).items()}
-    assert found["g_loss"] == pytest.approx(np.log1p(np.exp(-fake)).mean(), rel=1e-4)
+    assert found["g_loss"] == pytest.approx(3 * np.log1p(np.exp(-fake)).mean(), rel=1e-4)
     assert found["g_class_loss"] == pytest.approx(0.5 * entropy(read), rel=1e-4)
     assert found["pixel_loss"] == pytest.approx(2 * np.abs(target.numpy() - made.numpy()).mean(), rel=1e-5)
     assert float(model.logs()["accuracy"]) == pytest.approx((read.argmax(1) == labels).mean())
@@ -115,7 +115,7 @@ def test_without_labels_there_is_no_classifier() -> None:
 def test_settings_that_do_not_fit() -> None:
     with pytest.raises(UserError, match="multiples of the factor 5"):
         ResGAN(factor=5)
-    with pytest.raises(UserError, match="join must be concat or add"):
+    with pytest.raises(UserError, match="join must be concat, add or none"):
         ResGAN(join="times")
     with pytest.raises(UserError, match="variant must be gan, dcgan"):
         CoarseGAN(variant="lsgan")

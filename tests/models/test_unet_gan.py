@@ -135,12 +135,16 @@ def test_parameters_are_those_of_the_document() -> None:
 
 def test_the_variants_of_the_generator() -> None:
     partitioned, whole, pooled = model(), model(part=16), model(pooling=True)
+    deeper, plain = model(deeper=1), model(normalized=False)
     assert whole.generator.partition is None
     # one halving more, and no second vector for the first transposed convolution
     assert count(whole.generator) - count(partitioned.generator) == 2 * 16 * 16**2 + 2 * 2 * 16
     assert count(pooled.generator) == count(partitioned.generator)
+    more = [4, 8, 16, 8, 4]  # channels at each size, down and up
+    assert count(deeper.generator) - count(partitioned.generator) == sum(9 * c * c + 2 * c for c in more)
+    assert count(partitioned.generator) - count(plain.generator) == sum([4, 8, 16, 8, 4, 2])  # a bias in place of two
     given, wanted = noise(4, 16, 16, 1), noise(4, 16, 16, 2)
-    for each in (partitioned, whole, pooled):
+    for each in (partitioned, whole, pooled, deeper, plain):
         with tf.GradientTape() as tape:
             made = each.generator(given, training=True)
             assert made.shape == (4, 16, 16, 2)

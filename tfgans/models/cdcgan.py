@@ -49,6 +49,23 @@ def build_discriminator(image_shape: tuple[int, int, int], classes: int, width: 
     return keras.Model([image, label], layers.Dense(1, dtype="float32")(x), name="discriminator")
 
 
+def build_late_discriminator(
+    image_shape: tuple[int, int, int], classes: int, width: int, dropout: float
+) -> keras.Model:
+    """The same as the report has it: the image passes two convolutions and two pooling layers, the label two dense
+    layers, before they are concatenated. A dense layer follows; without it no logit would depend on how they fit."""
+    image, label = keras.Input(image_shape), keras.Input((), dtype="int32")
+    x = image
+    for i in range(2):
+        x = layers.MaxPooling2D()(layers.LeakyReLU(0.2)(layers.Conv2D(width << i, 4, padding="same")(x)))
+    y = layers.CategoryEncoding(classes, output_mode="one_hot")(label)
+    for _ in range(2):
+        y = layers.LeakyReLU(0.2)(layers.Dense(2 * width)(y))
+    x = layers.Concatenate()([layers.Dropout(dropout)(layers.Flatten()(x)), y])
+    x = layers.Dropout(dropout)(layers.LeakyReLU(0.2)(layers.Dense(4 * width)(x)))
+    return keras.Model([image, label], layers.Dense(1, dtype="float32")(x), name="discriminator")
+
+
 @keras.saving.register_keras_serializable(package="tfgans")
 class CDCGAN(Adversarial):
     """Equations 5 and 6 of the report."""
@@ -64,14 +81,17 @@ class CDCGAN(Adversarial):
         width: int = 64,
         dropout: float = 0.3,
         generator_steps: int = 2,
+        late: bool = False,
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
+        """`late`: where the label joins the image in the discriminator, see `build_late_discriminator`."""
         super().__init__(seed=seed, **kwargs)
         self.image_shape, self.classes, self.latent_dim, self.width = image_shape, classes, latent_dim, width
-        self.dropout, self.generator_steps = dropout, generator_steps
+        self.dropout, self.generator_steps, self.late = dropout, generator_steps, late
         self.generator = build_generator(image_shape, classes, latent_dim, width)
-        self.discriminator = build_discriminator(image_shape, classes, width, dropout)
+        build = build_late_discriminator if late else build_discriminator
+        self.discriminator = build(image_shape, classes, width, dropout)
         self.bce = keras.losses.BinaryCrossentropy(from_logits=True)
 
     def batch_spec(self, n: int) -> dict[str, endpoint.Array]:

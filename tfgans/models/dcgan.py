@@ -18,18 +18,22 @@ from tfgans.layers import BatchNormalization, halvings
 INIT = keras.initializers.RandomNormal(stddev=0.02)  # section 4
 
 
-def build_generator(image_shape: tuple[int, int, int], latent_dim: int, width: int) -> keras.Model:
-    """(n, latent_dim) noise -> (n, h, w, c) images in [-1, 1]."""
+def build_generator(image_shape: tuple[int, int, int], latent_dim: int, width: int, leaky: bool = False) -> keras.Model:
+    """(n, latent_dim) noise -> (n, h, w, c) images in [-1, 1]. `leaky`: LeakyReLU in place of ReLU."""
+
+    def activated(x: Any) -> Any:
+        return (layers.LeakyReLU(0.2) if leaky else layers.ReLU())(BatchNormalization()(x))
+
     height, wide, channels = image_shape
     times = halvings(image_shape)
     start = (height >> times, wide >> times, width << (times - 1))
     z = keras.Input((latent_dim,))
     x = layers.Dense(start[0] * start[1] * start[2], use_bias=False, kernel_initializer=INIT.clone())(z)
-    x = layers.ReLU()(BatchNormalization()(layers.Reshape(start)(x)))
+    x = activated(layers.Reshape(start)(x))
     for i in reversed(range(times)):
         stride = 1 if i == times - 1 else 2
         x = layers.Conv2DTranspose(width << i, 4, stride, "same", use_bias=False, kernel_initializer=INIT.clone())(x)
-        x = layers.ReLU()(BatchNormalization()(x))
+        x = activated(x)
     x = layers.Conv2DTranspose(channels, 4, 2, "same", kernel_initializer=INIT.clone())(x)
     return keras.Model(z, layers.Activation("tanh", dtype="float32")(x), name="generator")
 
@@ -47,6 +51,16 @@ def build_discriminator(image_shape: tuple[int, int, int], width: int, dropout: 
     return keras.Model(image, logit, name="discriminator")
 
 
+def build_shallow_discriminator(image_shape: tuple[int, int, int], width: int, dropout: float) -> keras.Model:
+    """The same with two convolutions, each followed by LeakyReLU and dropout, as in Bohnstedt's report."""
+    image = x = keras.Input(image_shape)
+    for i in range(2):
+        x = layers.Conv2D(width << i, 4, 2, "same", kernel_initializer=INIT.clone())(x)
+        x = layers.Dropout(dropout)(layers.LeakyReLU(0.2)(x))
+    logit = layers.Dense(1, kernel_initializer=INIT.clone(), dtype="float32")(layers.Flatten()(x))
+    return keras.Model(image, logit, name="discriminator")
+
+
 @keras.saving.register_keras_serializable(package="tfgans")
 class DCGAN(Adversarial):
     """Alternating updates with the non-saturating loss; `generator_steps` > 1 holds the discriminator back."""
@@ -61,14 +75,19 @@ class DCGAN(Adversarial):
         width: int = 64,
         dropout: float = 0.0,
         generator_steps: int = 1,
+        leaky: bool = False,
+        shallow: bool = False,
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
+        """`leaky` is the generator's, `shallow` the discriminator's: see `build_shallow_discriminator`."""
         super().__init__(seed=seed, **kwargs)
         self.image_shape, self.latent_dim, self.width = image_shape, latent_dim, width
         self.dropout, self.generator_steps = dropout, generator_steps
-        self.generator = build_generator(image_shape, latent_dim, width)
-        self.discriminator = build_discriminator(image_shape, width, dropout)
+        self.leaky, self.shallow = leaky, shallow
+        self.generator = build_generator(image_shape, latent_dim, width, leaky)
+        build = build_shallow_discriminator if shallow else build_discriminator
+        self.discriminator = build(image_shape, width, dropout)
         self.bce = keras.losses.BinaryCrossentropy(from_logits=True)
 
     def batch_spec(self, n: int) -> dict[str, endpoint.Array]:

@@ -10,8 +10,8 @@ import tensorflow as tf
 from keras import layers
 
 from tfgans.errors import UserError
+from tfgans.inference.onednn import has_onednn
 from tfgans.layers import BatchNormalization
-from tfgans.training.environment import has_onednn
 
 KERNEL = keras.initializers.RandomNormal(stddev=0.02)  # section 6.2
 SCALE = keras.initializers.RandomNormal(mean=1.0, stddev=0.02)  # of batch normalization, as in the authors' code

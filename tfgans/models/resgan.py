@@ -30,7 +30,10 @@ def strides(factor: int) -> list[int]:
 
 
 def unit(x: Any, y: Any, join: str) -> Any:
-    """Joins a skip connection and the layers' output: section 2.2.2. For adding, both must have the same width."""
+    """Joins a skip connection and the layers' output: section 2.2.2. For adding, both must have the same width. With
+    "none" there is no skip connection."""
+    if join == "none":
+        return y
     if join == "concat":
         return layers.Concatenate()([x, y])
     if x.shape[-1] != y.shape[-1]:
@@ -104,18 +107,19 @@ class ResGAN(Adversarial):
         discriminator_width: int = 48,
         join: str = "concat",
         enlarging: str = "nearest",
+        adversarial_weight: float = 1.0,
         class_weight: float = 1.0,
         smoothing: float = 0.0,
         pixel_weight: float = 0.0,
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
-        """`factor` is the enlargement, `join` "concat" or "add", `enlarging` "nearest" or "bilinear"; G's loss is the
-        sum of the adversarial one, `class_weight` times the classifier's and `pixel_weight` times the mean absolute
-        difference from the original. A share `smoothing` of the classifier's targets is spread evenly over the classes,
-        for both players."""
-        if join not in ("concat", "add"):
-            raise UserError(f"join must be concat or add, not '{join}'")
+        """`factor` is the enlargement, `join` "concat", "add" or "none", `enlarging` "nearest" or "bilinear"; G's loss
+        is the sum of `adversarial_weight` times the adversarial one, `class_weight` times the classifier's and
+        `pixel_weight` times the mean absolute difference from the original. A share `smoothing` of the classifier's
+        targets is spread evenly over the classes, for both players."""
+        if join not in ("concat", "add", "none"):
+            raise UserError(f"join must be concat, add or none, not '{join}'")
         if enlarging not in ("nearest", "bilinear"):
             raise UserError(f"enlarging must be nearest or bilinear, not '{enlarging}'")
         if image_shape[0] % factor or image_shape[1] % factor:
@@ -124,7 +128,8 @@ class ResGAN(Adversarial):
         self.image_shape, self.factor, self.classes, self.attributes = image_shape, factor, classes, attributes
         self.enlarging = enlarging
         self.width, self.blocks, self.discriminator_width, self.join = width, blocks, discriminator_width, join
-        self.class_weight, self.smoothing, self.pixel_weight = class_weight, smoothing, pixel_weight
+        self.adversarial_weight, self.class_weight = adversarial_weight, class_weight
+        self.smoothing, self.pixel_weight = smoothing, pixel_weight
         self.generator = build_generator(image_shape[2], factor, width, blocks, join, enlarging)
         self.discriminator = build_discriminator(image_shape, classes, discriminator_width)
         self.bce = keras.losses.BinaryCrossentropy(from_logits=True)
@@ -183,7 +188,7 @@ class ResGAN(Adversarial):
         on_made, seen = self.judged(made)
         self.track({"accuracy": self.accuracy(labels, seen)})
         return {
-            "g_loss": self.bce(tf.ones_like(on_made), on_made),
+            "g_loss": self.adversarial_weight * self.bce(tf.ones_like(on_made), on_made),
             "g_class_loss": self.class_weight * self.class_loss(labels, seen),
             "pixel_loss": self.pixel_weight * tf.reduce_mean(tf.abs(target - made)),
         }

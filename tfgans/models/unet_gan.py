@@ -65,32 +65,46 @@ def widths(side: int, width: int) -> list[int]:
     return [width * min(1 << i, 4) for i in range((side - 1).bit_length())]
 
 
-def build_encoder(side: int, channels: int, width: int, pooling: bool) -> keras.Model:
+def activated(x: Any, normalized: bool) -> Any:
+    return layers.ReLU()(BatchNormalization()(x) if normalized else x)
+
+
+def deepened(x: Any, convolutions: int, normalized: bool) -> Any:
+    """More convolutions at the same size."""
+    for _ in range(convolutions):
+        x = activated(layers.Conv2D(x.shape[-1], 3, padding="same", use_bias=not normalized)(x), normalized)
+    return x
+
+
+def build_encoder(
+    side: int, channels: int, width: int, pooling: bool, deeper: int = 0, normalized: bool = True
+) -> keras.Model:
     """(n, side, side, c) -> the maps after each halving, from (n, side/2, side/2, width) to (n, 1, 1, 4 width)."""
     image = x = keras.Input((None, None, channels))
     maps = []
     for filters in widths(side, width):
-        x = layers.Conv2D(filters, 4, 1 if pooling else 2, "same", use_bias=False)(x)
-        x = layers.ReLU()(BatchNormalization()(x))
+        x = layers.Conv2D(filters, 4, 1 if pooling else 2, "same", use_bias=not normalized)(x)
+        x = activated(x, normalized)
         x = layers.MaxPooling2D()(x) if pooling else x
+        x = deepened(x, deeper, normalized)
         maps.append(x)
     return keras.Model(image, maps, name="encoder")
 
 
-def enlarge(x: Any, filters: int) -> Any:
+def enlarge(x: Any, filters: int, normalized: bool = True) -> Any:
     """A transposed convolution and 2x2 means: a constant input gives a constant output, whatever the weights (Kinoshita
     and Kiya 2020, arXiv:2002.02117). Otherwise a checkerboard shows in skies."""
-    x = layers.Conv2DTranspose(filters, 4, 2, "same", use_bias=False)(x)
-    return layers.ReLU()(BatchNormalization()(layers.AveragePooling2D(2, 1, "same")(x)))
+    x = layers.Conv2DTranspose(filters, 4, 2, "same", use_bias=not normalized)(x)
+    return activated(layers.AveragePooling2D(2, 1, "same")(x), normalized)
 
 
-def build_decoder(channels: list[int], width: int) -> keras.Model:
+def build_decoder(channels: list[int], width: int, deeper: int = 0, normalized: bool = True) -> keras.Model:
     """Maps as returned by `build_encoder`, with these channels -> (n, side, side, width / 2)."""
     maps = [keras.Input((None, None, c)) for c in channels]
     x = maps[-1]
     for skip in reversed(maps[:-1]):
-        x = layers.Concatenate()([enlarge(x, skip.shape[-1]), skip])
-    return keras.Model(maps, enlarge(x, width // 2), name="decoder")
+        x = layers.Concatenate()([deepened(enlarge(x, skip.shape[-1], normalized), deeper, normalized), skip])
+    return keras.Model(maps, enlarge(x, width // 2, normalized), name="decoder")
 
 
 @keras.saving.register_keras_serializable(package="tfgans")
@@ -101,12 +115,21 @@ class UNet(keras.Model):
     of its parts; otherwise it is a U-Net for the whole image.
     """
 
-    def __init__(self, part: int, channels: tuple[int, int], width: int, partitioned: bool, pooling: bool) -> None:
+    def __init__(
+        self,
+        part: int,
+        channels: tuple[int, int],
+        width: int,
+        partitioned: bool,
+        pooling: bool,
+        deeper: int = 0,
+        normalized: bool = True,
+    ) -> None:
         super().__init__(name="generator", dtype="float32")
         self.partition = Partition((part, part), dtype="float32") if partitioned else None
-        self.encoder = build_encoder(part, channels[0], width, pooling)
+        self.encoder = build_encoder(part, channels[0], width, pooling, deeper, normalized)
         *skips, vector = (output.shape[-1] for output in self.encoder.outputs)
-        self.decoder = build_decoder([*skips, 2 * vector if partitioned else vector], width)
+        self.decoder = build_decoder([*skips, 2 * vector if partitioned else vector], width, deeper, normalized)
         self.integrate = layers.Conv2D(channels[1], 5, padding="same")
         self.integrate.build((None, None, None, width // 2 + channels[0]))
         self.built = True
@@ -161,6 +184,8 @@ class UNetGAN(Adversarial):
         discriminator_width: int = 32,
         adversarial: str = "bce",
         pooling: bool = False,
+        deeper: int = 0,
+        normalized: bool = True,
         pretrain_steps: int = 0,
         rate_after: float = 1.0,
         lambda_start: float = 100.0,
@@ -175,7 +200,8 @@ class UNetGAN(Adversarial):
     ) -> None:
         """`part` is the side of the parts, a power of two from 4; if it equals the image's side, there is no partition.
         `adversarial` is "bce", "l2" or "none" (only L1 throughout); `pooling` replaces the generator's strides by
-        max-pooling.
+        max-pooling, `deeper` adds convolutions to each of its sizes, and without `normalized` it has no batch
+        normalization.
 
         Lambda is `lambda_start` in pre-training and then falls linearly to `lambda_end` within `lambda_steps` steps; in
         the first `early_steps` of these the discriminator is updated `early_discriminator_steps` times per step. The
@@ -201,11 +227,11 @@ class UNetGAN(Adversarial):
         super().__init__(seed=seed, stages=(("pretrain", None),) if adversarial == "none" else against, **kwargs)
         self.image_shape, self.task, self.part = image_shape, task, part
         self.width, self.discriminator_width = width, discriminator_width
-        self.adversarial, self.pooling = adversarial, pooling
+        self.adversarial, self.pooling, self.deeper, self.normalized = adversarial, pooling, deeper, normalized
         self.pretrain_steps, self.rate_after = pretrain_steps, rate_after
         self.lambda_start, self.lambda_end, self.lambda_steps = lambda_start, lambda_end, lambda_steps
         self.early_steps, self.early_discriminator_steps = early_steps, early_discriminator_steps
-        self.generator = UNet(part, CHANNELS[task], width, sides != (part, part), pooling)
+        self.generator = UNet(part, CHANNELS[task], width, sides != (part, part), pooling, deeper, normalized)
         self.discriminator = build_discriminator((*sides, sum(CHANNELS[task])), discriminator_width, halvings)
         self.missing_weight, self.halvings = missing_weight, halvings
 
