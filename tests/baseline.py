@@ -26,7 +26,7 @@ def images(name: str) -> np.ndarray:
     model: Any = tf.saved_model.load(str(ROOT / "saved_models" / name))
     inputs = {key: spec for fn in model.signatures.values() for key, spec in fn.structured_input_signature[1].items()}
     rng = np.random.default_rng(0)
-    if pictures := {"restore", "fill", "translate"} & set(model.signatures):
+    if pictures := {"restore", "fill", "translate", "a_to_b"} & set(model.signatures):
         side = SIDES.get(name, 128 if name.startswith(("pix2pix", "context_encoder")) else 32)
         given = rng.uniform(0, 1, (2, side // 4, side // 4, inputs["images"].shape[-1]))
         given = given.repeat(4, axis=1).repeat(4, axis=2).astype(np.float32)
@@ -36,6 +36,8 @@ def images(name: str) -> np.ndarray:
             given[:, 32:96, 32:96] = 0
         if "translate" in pictures:
             made = model.translate(tf.constant(given), tf.constant(3))
+        elif "a_to_b" in pictures:
+            made = {way: getattr(model, way)(tf.constant(given)) for way in ("a_to_b", "b_to_a")}
         elif "fill" in pictures:
             made = model.fill(tf.constant(given), tf.constant((given == 0).all(-1, keepdims=True)))
         else:
