@@ -4,7 +4,7 @@ import itertools
 import statistics
 
 from tfgans.card import Card
-from tfgans.metrics.names import cell
+from tfgans.names import cell
 
 Cards = dict[str, Card]
 
@@ -23,6 +23,10 @@ CHANGES = {  # of the U-Net GAN's recipes "ablation_...": the card, what is diff
     "whole": "not partitioned",
     "scratch": "not pre-trained",
     "constant": "lambda does not fall",
+    "one_step": "one step of the discriminator at first",
+    "patches": "a discriminator of patches",
+    "deeper": "a deeper generator",
+    "not_normalized": "no batch normalization in the generator",
 }
 TRANSLATORS = {  # the end of a card's name is that of the images
     "cogan": "CoGAN",

@@ -10,7 +10,7 @@ from tfgans import models
 from tfgans.card import Card
 from tfgans.evaluation.curves import CURVES
 from tfgans.files import ROOT
-from tfgans.metrics.names import cell
+from tfgans.names import cell
 from tfgans.recipe import Recipe
 from tfgans.reports.headlines import headline
 from tfgans.reports.ledger import all_claims

@@ -1,9 +1,10 @@
 """The headline of a card: its main measure, with a reference."""
 
+from statistics import fmean
 from typing import NamedTuple
 
 from tfgans.card import Card
-from tfgans.metrics.names import cell
+from tfgans.names import cell, distance
 from tfgans.reports.origin import recipe_of
 
 
@@ -31,14 +32,15 @@ def _paper(card: Card, measure: str, test: str | None = None, digits: int = 2, s
 
 
 def _generation(card: Card) -> Headline:
-    floor = cell(card.values("frechet_distance", "train"))
+    floors = card.values("frechet_distance", "train")  # one a seed, each of other training images
+    floor = cell([fmean(floors)]) if floors else ""
     return Headline("Fréchet distance", cell(card.values("frechet_distance")), _joined(floor=floor))
 
 
 def _mode_coverage(card: Card) -> Headline:
-    points = card.values("high_quality")  # of digits there are none, and the judge reads a digit in every picture
-    measure = "modes found" if points else "modes read by the judge, also in samples that are not digits"
-    return Headline(measure, cell(card.values("modes"), 1), f"{card.protocol['modes']:,} in the data")
+    sure = card.values("sure_modes")  # of digits: the judge reads one in every picture
+    measure = "modes read with confidence" if sure else "modes found"
+    return Headline(measure, cell(sure or card.values("modes"), 1), f"{card.protocol['modes']:,} in the data")
 
 
 def _restoration(card: Card) -> Headline:
@@ -75,13 +77,16 @@ def _unpaired(card: Card) -> Headline:
     (test,) = card.protocol["tests"]
     if kept := card.values("class_kept", "model", test, None, "b_to_a"):
         return Headline("digits kept, b to a (%)", cell(kept, 1, 100), "")
+    if read := card.values("pixel_accuracy", "model", test, None, "a_to_b"):
+        paper = _paper(card, "pixel_accuracy", test, 1, 100)
+        return Headline("pixel accuracy, a to b (%)", cell(read, 1, 100), _joined(paper=paper))
     made, floor, given = (
-        cell(card.values("frechet_distance", of, test, None, "a_to_b"), 3) for of in ("model", "train", "input")
+        distance(card.values("frechet_distance", of, test, None, "a_to_b")) for of in ("model", "train", "input")
     )
     if made:
         return Headline("Fréchet distance, a to b", made, _joined(floor=floor, input=given))
     made, floor, given = (
-        cell(card.values("kernel_distance", of, test, None, "a_to_b"), 1) for of in ("model", "train", "input")
+        distance(card.values("kernel_distance", of, test, None, "a_to_b")) for of in ("model", "train", "input")
     )
     return Headline("kernel distance, a to b", made, _joined(floor=floor, input=given))
 
@@ -100,8 +105,8 @@ def _joint(card: Card) -> Headline:
         return Headline("pairs of the same class (%)", cell(same, 1, 100), "")
     if read := card.values("label_accuracy"):
         return Headline("label accuracy (%)", cell(read, 1, 100), "")
-    floor = cell(card.values("kernel_distance", "train", where="b"), 3)
-    made = cell(card.values("kernel_distance", where="b"), 3)
+    floor = distance(card.values("kernel_distance", "train", where="b"))
+    made = distance(card.values("kernel_distance", where="b"))
     return Headline("kernel distance of b", made, _joined(floor=floor))
 
 

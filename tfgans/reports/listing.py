@@ -10,9 +10,10 @@ from tfgans import card as cards
 from tfgans import models
 from tfgans.errors import UserError
 from tfgans.inference import fetch
+from tfgans.reports.headlines import headline
 
 WHOLE: Any = dict(break_long_words=False, break_on_hyphens=False)
-HEAD = ("model", "what it does", "data", "first score", "command")
+HEAD = ("model", "what it does", "data", "result", "command")
 
 
 def lines() -> Iterator[str]:
@@ -30,7 +31,7 @@ def lines() -> Iterator[str]:
             continue
         if card is not None:
             does, command = use(card)
-            rows.append((name, does, data_of(card), card.headline().split("; ")[0], command))
+            rows.append((name, does, data_of(card), " ".join(headline(card)[:2]), command))
         elif name.startswith("judge-"):
             judges[name] = path
         else:

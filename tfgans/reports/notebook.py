@@ -20,7 +20,7 @@ from tfgans.evaluation.curves import logarithmic
 from tfgans.files import ROOT
 from tfgans.images import grid
 from tfgans.inference import fetch
-from tfgans.metrics.names import cell
+from tfgans.names import cell
 from tfgans.reports import ledger as claims
 from tfgans.reports.comparisons import compared
 from tfgans.reports.origin import deviations

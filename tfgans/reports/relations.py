@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tfgans.card import Card, Row
-from tfgans.metrics.names import label
+from tfgans.names import label
 
 Cards = Mapping[str, Card | None]
 
@@ -150,8 +150,7 @@ class Value:
             return [each / (epochs if self.seconds == "epoch" else 1.0) for each in card.train_seconds]
         if self.part:
             return [TAKEN[self.take](each) for each in card.parts(self.measure, self.part, self.of, self.test)]
-        found = card.values(self.measure, self.of, self.test, self.where, self.direction)
-        return found * n if len(found) == 1 else found
+        return card.per_seed(self.measure, self.of, self.test, self.where, self.direction)
 
     def _over_seeds(self, found: list[float]) -> list[float]:
         if not self.seeds:
@@ -213,8 +212,7 @@ def _outcome(
         changed = [changed[0] / 2 if relation in ("lower", "at most") else 2 * changed[0], changed[0]]
     pairs = list(zip(low, changed, strict=True)) if paired else list(itertools.product(low, changed))
     true = sum(RELATIONS[relation](a, b) for a, b in pairs)
-    sides = [cards[each.card] for each in (left, right) if each is not None]
-    several = all(card is not None and len(card.training_seeds) > 1 for card in sides)
+    several = len(low) > 1 and (right is None or len(others) > 1)
     enough = several or bool(left.seeds) or not left.by_chance
     verdict = HOLDS if true == len(pairs) else FAILS if true == 0 else UNDECIDED
     return Outcome(
@@ -241,7 +239,7 @@ def _sentence(
 
 def _difference(left: Value, right: Value) -> str:
     keys = [f.name for f in dataclasses.fields(Value) if getattr(left, f.name) != getattr(right, f.name)]
-    return ", ".join(str(getattr(right, key)) for key in keys if getattr(right, key))
+    return ", ".join(str(getattr(right, key)) for key in keys if getattr(right, key)) or "test images"
 
 
 def listed(numbers: list[float]) -> str:

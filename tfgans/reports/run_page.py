@@ -13,7 +13,7 @@ from tfgans.card import Row
 from tfgans.evaluation.curves import draw_curves, draw_quality
 from tfgans.evaluation.loss_vs_quality import read_quality
 from tfgans.files import write_text
-from tfgans.metrics.names import lines
+from tfgans.names import lines
 from tfgans.run import Run
 from tfgans.training.provenance import as_typed
 
